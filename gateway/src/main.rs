@@ -1,0 +1,2 @@
+//! Vestibule.
+fn main() {}

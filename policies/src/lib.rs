@@ -1,0 +1,13 @@
+//! TOML to Cedar, decisions, audit.
+//!
+//! This crate turns the checked documents of a site into Cedar policies and entities, and asks
+//! Cedar for every decision. It is *pure*: no file, no clock, no async, no network. It does not
+//! know HTTP: which action a request needs is the adapter's word.
+
+pub mod decision;
+pub mod engine;
+pub mod principal;
+
+pub use decision::{Decision, Denial, Missing, Need, Permit, PolicyRef};
+pub use engine::{Engine, SiteEngine};
+pub use principal::{Principal, UserFacts};

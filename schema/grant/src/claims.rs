@@ -1,0 +1,125 @@
+//! What a grant says.
+
+use serde::{Deserialize, Serialize};
+use vestibule_schema::{GalleryPath, PermissionSet};
+
+/// The request that a grant is for. A grant verifies for no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binding<'a> {
+    /// The site's name.
+    pub site: &'a str,
+    /// The request's method, upper case.
+    pub method: &'a str,
+    /// Path and query exactly as forwarded.
+    pub target: &'a str,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// Somebody who has not signed in.
+    Visitor,
+    /// A signed-in user.
+    User {
+        /// The canonical user name.
+        name: String,
+    },
+}
+
+/// The permissions of a folder that has rules of its own below the one asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Below {
+    /// The folder, at its canonical path.
+    pub folder: GalleryPath,
+    /// What the subject may do there, and below it up to the next such folder.
+    pub permissions: PermissionSet,
+}
+
+/// What the gateway says of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claims {
+    /// Who asks.
+    pub subject: Subject,
+    /// The path under which the browser sees the site, without slash at the end: empty, or
+    /// `/i/family`. Links in pages and JSON begin with it.
+    pub base: String,
+    /// What the subject may do with the resource that the target names.
+    pub permissions: PermissionSet,
+    /// For a folder: *every* folder beneath it that has rules of its own (a block, an error in
+    /// one, a flag), sorted by path. A folder with a block that is not listed here was not yet
+    /// known to the gateway and must be treated as closed.
+    pub below: Vec<Below>,
+    /// Whether the site lets RAW files go out with their metadata to who lacks the permission
+    /// to see it.
+    pub raw_keeps_metadata: bool,
+}
+
+impl Claims {
+    /// The permissions at a folder or image: those of the nearest listed folder above it, else
+    /// those of the resource itself.
+    #[must_use]
+    pub fn permissions_at(&self, path: &GalleryPath) -> PermissionSet {
+        path.ancestors()
+            .find_map(|folder| {
+                let found = self.below.binary_search_by(|below| below.folder.as_str().cmp(folder));
+                found.ok().and_then(|index| self.below.get(index))
+            })
+            .map_or(self.permissions, |below| below.permissions)
+    }
+
+    /// Whether the gateway knew of this folder's own rules.
+    #[must_use]
+    pub fn lists(&self, folder: &GalleryPath) -> bool {
+        self.below.binary_search_by(|below| below.folder.cmp(folder)).is_ok()
+    }
+}
+
+/// The claims as they travel: short names, plain types.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Wire {
+    pub(crate) site: String,
+    pub(crate) method: String,
+    pub(crate) target: String,
+    /// Seconds since 1970, UTC.
+    pub(crate) not_after: u64,
+    subject: Subject,
+    base: String,
+    permissions: u32,
+    below: Vec<(String, u32)>,
+    raw: bool,
+}
+
+impl Wire {
+    pub(crate) fn new(binding: &Binding<'_>, claims: &Claims, not_after: u64) -> Self {
+        let below = claims.below.iter();
+        Self {
+            site: binding.site.to_owned(),
+            method: binding.method.to_owned(),
+            target: binding.target.to_owned(),
+            not_after,
+            subject: claims.subject.clone(),
+            base: claims.base.clone(),
+            permissions: claims.permissions.bits(),
+            below: below.map(|b| (b.folder.as_str().to_owned(), b.permissions.bits())).collect(),
+            raw: claims.raw_keeps_metadata,
+        }
+    }
+
+    /// The claims; `None` if a folder's path is none.
+    pub(crate) fn into_claims(self) -> Option<Claims> {
+        let below = self.below.into_iter().map(|(folder, bits)| {
+            let folder = GalleryPath::from_decoded(&folder).ok()?;
+            Some(Below { folder, permissions: PermissionSet::from_bits(bits) })
+        });
+        let mut below = below.collect::<Option<Vec<_>>>()?;
+        below.sort_by(|a, b| a.folder.cmp(&b.folder));
+        Some(Claims {
+            subject: self.subject,
+            base: self.base,
+            permissions: PermissionSet::from_bits(self.permissions),
+            below,
+            raw_keeps_metadata: self.raw,
+        })
+    }
+}
