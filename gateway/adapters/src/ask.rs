@@ -1,0 +1,156 @@
+//! What a request asks, in the words of the gallery.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use vestibule_schema::{Action, GalleryPath, PathError};
+
+/// What a request turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Classified {
+    /// A route fits: this is asked.
+    Ask(Ask),
+    /// No route fits. Refused as if `view` were missing.
+    Unclassified,
+    /// A route has this path, but none has it with this method.
+    MethodNotAllowed {
+        /// The methods that the path has, for the header `Allow`.
+        allow: Arc<str>,
+    },
+    /// The target can be read in more than one way: 400.
+    BadRequest(BadTarget),
+    /// The path names something that is never shown: 404 on every method.
+    Reserved,
+}
+
+/// What is asked: an action on a resource, and what is forwarded if it is granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// What it needs beside `view`.
+    pub wanted: Wanted,
+    /// The folder or image. For [`Kind::Asset`] the root, in place of the gallery as a whole.
+    pub path: GalleryPath,
+    /// How a refusal should look.
+    pub kind: Kind,
+    /// How much of the gallery the answer may show.
+    pub span: Span,
+    /// What is sent to the gallery server.
+    pub forward: ForwardTarget,
+}
+
+/// The action that a request needs, or either of two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The action that a refusal names.
+    pub first: Action,
+    /// Another that suffices as well.
+    pub or: Option<Action>,
+}
+
+impl Wanted {
+    /// One action.
+    #[must_use]
+    pub const fn one(first: Action) -> Self {
+        Self { first, or: None }
+    }
+
+    /// Either of two; a refusal names the first.
+    #[must_use]
+    pub const fn either(first: Action, second: Action) -> Self {
+        Self { first, or: Some(second) }
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.or {
+            Some(or) => write!(f, "{} or {or}", self.first),
+            None => write!(f, "{}", self.first),
+        }
+    }
+}
+
+/// What a route serves, which settles how a refusal looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A page that a person navigates to.
+    Page,
+    /// A picture or another file of the gallery.
+    Media,
+    /// Data for a program.
+    Api,
+    /// An archive of a folder.
+    Zip,
+    /// A style sheet, script or icon of the gallery's own pages: the same for everybody, so it
+    /// belongs to no folder, and whoever may view any folder of the gallery may have it.
+    Asset,
+}
+
+/// How much of the gallery an answer may show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Span {
+    /// The resource alone.
+    #[default]
+    One,
+    /// The resource and what lies beneath it. A server that reads no grant may answer only if the
+    /// action is allowed everywhere beneath.
+    Tree,
+}
+
+/// Path and query as they are forwarded: canonical, rebuilt from what was judged.
+// INVARIANT: made by `classify` alone; only characters that may stand in a request target.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ForwardTarget {
+    pub(crate) text: String,
+    pub(crate) path_end: usize,
+}
+
+impl ForwardTarget {
+    /// Path, and `?` and query if there is one.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The path alone.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.text.get(..self.path_end).unwrap_or_default()
+    }
+
+    /// The query without `?`.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.text.get(self.path_end + 1..).filter(|query| !query.is_empty())
+    }
+}
+
+impl fmt::Display for ForwardTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Why a target is answered 400.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadTarget {
+    /// The path is none.
+    #[error("{0}")]
+    Path(PathError),
+    /// A query key stands twice, so that two readers could take different values.
+    #[error("the query has the same key twice")]
+    DuplicateKey,
+    /// The query has more pairs than any route names.
+    #[error("the query has too many keys")]
+    TooManyKeys,
+    /// The query has a control character, a raw `#` or a byte that is not ASCII.
+    #[error("the query has a character that may not stand in it")]
+    Character,
+    /// The query is percent-encoded wrongly, or what it encodes is not UTF-8.
+    #[error("the query has a bad percent-encoding")]
+    Encoding,
+}
