@@ -1,0 +1,407 @@
+//! Who can sign in.
+
+use std::fmt;
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Sqlite, Transaction};
+use unicode_normalization::UnicodeNormalization;
+use vestibule_schema::{AccountRole, UserName};
+
+use crate::error::unavailable;
+use crate::open::commit_change;
+use crate::row::Reader;
+use crate::{Store, StoreError, UnixTime};
+
+/// The accounts of a store; see [`Store::accounts`].
+#[derive(Debug)]
+pub struct Accounts<'s>(&'s Store);
+
+/// An account for as long as the store lives: a removed account's is never given again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(i64);
+
+impl AccountId {
+    /// The account of this number.
+    #[must_use]
+    pub const fn from_number(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+}
+
+/// A hashed password, as a PHC string.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// The hash in this PHC string. The store reads nothing from it.
+    #[must_use]
+    pub const fn from_phc(phc: String) -> Self {
+        Self(phc)
+    }
+
+    /// The PHC string.
+    #[must_use]
+    pub fn as_phc(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(***)")
+    }
+}
+
+/// Whether an account may sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountState {
+    /// It may.
+    Enabled,
+    /// It may not, and holds no session.
+    Disabled,
+}
+
+/// An account as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Account {
+    /// Its identifier.
+    pub id: AccountId,
+    /// The canonical name, as first written.
+    pub name: UserName,
+    /// The name for people; the user name, if nobody gave another.
+    pub display_name: String,
+    /// The role of the account itself.
+    pub role: AccountRole,
+    /// The hash of the local password; without one nobody signs in by password.
+    pub password_hash: Option<PasswordHash>,
+    /// Whether it may sign in.
+    pub state: AccountState,
+    /// When it was made.
+    pub created: UnixTime,
+    /// When somebody last changed it.
+    pub changed: UnixTime,
+}
+
+/// An account to be made.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct NewAccount {
+    /// The name.
+    pub name: UserName,
+    /// The name for people; empty for the user name.
+    pub display_name: String,
+    /// The role of the account itself.
+    pub role: AccountRole,
+    /// The hash of the local password.
+    pub password_hash: Option<PasswordHash>,
+}
+
+impl NewAccount {
+    /// An account without password, shown by its user name.
+    #[must_use]
+    pub const fn new(name: UserName, role: AccountRole) -> Self {
+        Self { name, display_name: String::new(), role, password_hash: None }
+    }
+
+    /// The account with this name for people.
+    #[must_use]
+    pub fn with_display_name(mut self, display_name: impl Into<String>) -> Self {
+        self.display_name = display_name.into();
+        self
+    }
+
+    /// The account with a local password.
+    #[must_use]
+    pub fn with_password(mut self, hash: PasswordHash) -> Self {
+        self.password_hash = Some(hash);
+        self
+    }
+}
+
+/// The form under which a name is looked up: two names of one form are one user.
+///
+/// Compatibility forms are unified, then upper and lower case, so that `Straße` and `STRASSE`
+/// are one.
+#[must_use]
+pub fn folded(name: &UserName) -> String {
+    let upper = name.as_str().nfkc().collect::<String>().to_uppercase();
+    upper.to_lowercase().nfkc().collect()
+}
+
+impl Store {
+    /// Who can sign in.
+    #[must_use]
+    pub fn accounts(&self) -> Accounts<'_> {
+        Accounts(self)
+    }
+}
+
+impl Accounts<'_> {
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// [`StoreError::NameTaken`], also by a name that differs in case only.
+    pub async fn add(&self, account: NewAccount, now: UnixTime) -> Result<Account, StoreError> {
+        let mut tx = self.0.begin().await?;
+        if let Some(existing) = by_name(&mut tx, &account.name).await? {
+            return Err(StoreError::NameTaken { taken: existing.name });
+        }
+        let display = match account.display_name.as_str() {
+            "" => account.name.as_str(),
+            display => display,
+        };
+        sqlx::query(
+            "INSERT INTO accounts \
+             (name, folded, display_name, account_role, password_hash, created, changed) \
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(account.name.as_str())
+        .bind(folded(&account.name))
+        .bind(display)
+        .bind(account.role.as_str())
+        .bind(account.password_hash.as_ref().map(PasswordHash::as_phc))
+        .bind(now.seconds())
+        .bind(now.seconds())
+        .execute(&mut *tx)
+        .await
+        .map_err(unavailable)?;
+        let added = by_name(&mut tx, &account.name).await?.ok_or(StoreError::NoSuchAccount)?;
+        commit_change(tx).await?;
+        Ok(added)
+    }
+
+    /// The account of a name, whatever its case.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn find(&self, name: &UserName) -> Result<Option<Account>, StoreError> {
+        let row = sqlx::query("SELECT * FROM accounts WHERE folded = ?")
+            .bind(folded(name))
+            .fetch_optional(&self.0.pool)
+            .await
+            .map_err(unavailable)?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// The account of an identifier.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn by_id(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        let row = sqlx::query("SELECT * FROM accounts WHERE id = ?")
+            .bind(id.number())
+            .fetch_optional(&self.0.pool)
+            .await
+            .map_err(unavailable)?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// Every account, by name.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn list(&self) -> Result<Vec<Account>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM accounts ORDER BY folded")
+            .fetch_all(&self.0.pool)
+            .await
+            .map_err(unavailable)?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Gives an account another password, and ends all its sessions.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchAccount`].
+    pub async fn set_password(
+        &self,
+        id: AccountId,
+        hash: &PasswordHash,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.0.begin().await?;
+        existing(&mut tx, id).await?;
+        sqlx::query("UPDATE accounts SET password_hash = ?, changed = ? WHERE id = ?")
+            .bind(hash.as_phc())
+            .bind(now.seconds())
+            .bind(id.number())
+            .execute(&mut *tx)
+            .await
+            .map_err(unavailable)?;
+        end_sessions(&mut tx, id).await?;
+        commit_change(tx).await
+    }
+
+    /// Replaces a password's hash by a stronger one of the same password; does nothing if the
+    /// password was changed meanwhile.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn strengthen_password(
+        &self,
+        id: AccountId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE accounts SET password_hash = ? WHERE id = ? AND password_hash = ?")
+            .bind(new.as_phc())
+            .bind(id.number())
+            .bind(old.as_phc())
+            .execute(&self.0.pool)
+            .await
+            .map_err(unavailable)?;
+        Ok(())
+    }
+
+    /// Gives an account another role. Its sessions are ended: a privilege changed.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchAccount`], [`StoreError::LastAdministrator`].
+    pub async fn set_role(
+        &self,
+        id: AccountId,
+        role: &AccountRole,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.0.begin().await?;
+        let account = existing(&mut tx, id).await?;
+        if !role.is_cluster_admin() {
+            spare_last_administrator(&mut tx, &account).await?;
+        }
+        sqlx::query("UPDATE accounts SET account_role = ?, changed = ? WHERE id = ?")
+            .bind(role.as_str())
+            .bind(now.seconds())
+            .bind(id.number())
+            .execute(&mut *tx)
+            .await
+            .map_err(unavailable)?;
+        end_sessions(&mut tx, id).await?;
+        commit_change(tx).await
+    }
+
+    /// Lets an account sign in, or no longer; the latter ends all its sessions.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchAccount`], [`StoreError::LastAdministrator`].
+    pub async fn set_state(
+        &self,
+        id: AccountId,
+        state: AccountState,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.0.begin().await?;
+        let account = existing(&mut tx, id).await?;
+        let disabled = state == AccountState::Disabled;
+        if disabled {
+            spare_last_administrator(&mut tx, &account).await?;
+            end_sessions(&mut tx, id).await?;
+        }
+        sqlx::query("UPDATE accounts SET disabled = ?, changed = ? WHERE id = ?")
+            .bind(disabled)
+            .bind(now.seconds())
+            .bind(id.number())
+            .execute(&mut *tx)
+            .await
+            .map_err(unavailable)?;
+        commit_change(tx).await
+    }
+
+    /// Removes an account with its sessions and grants.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchAccount`], [`StoreError::LastAdministrator`].
+    pub async fn remove(&self, id: AccountId) -> Result<(), StoreError> {
+        let mut tx = self.0.begin().await?;
+        let account = existing(&mut tx, id).await?;
+        spare_last_administrator(&mut tx, &account).await?;
+        sqlx::query("DELETE FROM accounts WHERE id = ?")
+            .bind(id.number())
+            .execute(&mut *tx)
+            .await
+            .map_err(unavailable)?;
+        commit_change(tx).await
+    }
+}
+
+/// The account of a name, inside a transaction.
+pub(crate) async fn by_name(
+    tx: &mut Transaction<'static, Sqlite>,
+    name: &UserName,
+) -> Result<Option<Account>, StoreError> {
+    let row = sqlx::query("SELECT * FROM accounts WHERE folded = ?")
+        .bind(folded(name))
+        .fetch_optional(&mut **tx)
+        .await
+        .map_err(unavailable)?;
+    row.as_ref().map(read).transpose()
+}
+
+async fn existing(
+    tx: &mut Transaction<'static, Sqlite>,
+    id: AccountId,
+) -> Result<Account, StoreError> {
+    let row = sqlx::query("SELECT * FROM accounts WHERE id = ?")
+        .bind(id.number())
+        .fetch_optional(&mut **tx)
+        .await
+        .map_err(unavailable)?;
+    row.as_ref().map(read).transpose()?.ok_or(StoreError::NoSuchAccount)
+}
+
+/// Refuses if nobody could manage the cluster without this account.
+// INVARIANT: runs in the transaction that changes the account, which holds the write lock.
+async fn spare_last_administrator(
+    tx: &mut Transaction<'static, Sqlite>,
+    account: &Account,
+) -> Result<(), StoreError> {
+    if !account.role.is_cluster_admin() || account.state == AccountState::Disabled {
+        return Ok(());
+    }
+    let other = sqlx::query(
+        "SELECT id FROM accounts WHERE account_role = ? AND disabled = 0 AND id <> ? LIMIT 1",
+    )
+    .bind(AccountRole::CLUSTER_ADMIN)
+    .bind(account.id.number())
+    .fetch_optional(&mut **tx)
+    .await
+    .map_err(unavailable)?;
+    match other {
+        Some(_) => Ok(()),
+        None => Err(StoreError::LastAdministrator { user: account.name.clone() }),
+    }
+}
+
+async fn end_sessions(
+    tx: &mut Transaction<'static, Sqlite>,
+    id: AccountId,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM sessions WHERE account = ?")
+        .bind(id.number())
+        .execute(&mut **tx)
+        .await
+        .map_err(unavailable)?;
+    Ok(())
+}
+
+fn read(row: &SqliteRow) -> Result<Account, StoreError> {
+    let row = Reader { table: "accounts", row };
+    Ok(Account {
+        id: AccountId(row.raw("id")?),
+        name: row.parsed("name", UserName::parse)?,
+        display_name: row.raw("display_name")?,
+        role: row.parsed("account_role", AccountRole::parse)?,
+        password_hash: row.raw::<Option<String>>("password_hash")?.map(PasswordHash::from_phc),
+        state: if row.raw("disabled")? { AccountState::Disabled } else { AccountState::Enabled },
+        created: row.time("created")?,
+        changed: row.time("changed")?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

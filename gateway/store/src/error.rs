@@ -1,0 +1,138 @@
+//! [`StoreError`]: what can go wrong, in the words of whom it concerns.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use vestibule_schema::{GroupId, SiteId, UserName};
+
+/// Why the store did not do something.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The state directory can't be made or written.
+    #[error(
+        "the state directory `{path}` is not writable; make it writable for the user that runs \
+         the gateway, or set `state_dir`"
+    )]
+    NotWritable {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is there, but is no store or can't be opened.
+    #[error("the store `{path}` can't be opened")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the database says.
+        source: Cause,
+    },
+    /// The store could not be brought to this version, or a later version made it.
+    #[error("the store `{path}` can't be brought to the version of this program")]
+    Migrate {
+        /// The file.
+        path: PathBuf,
+        /// What the database says.
+        source: Cause,
+    },
+    /// The store does not answer. Nobody new gets in meanwhile.
+    #[error("the store can't be reached")]
+    Unavailable(#[source] Cause),
+    /// A value that this crate did not write.
+    #[error("the store holds a value that can't be read: table `{table}`, column `{column}`")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+    },
+    /// The name is taken, or differs in case only from one that is.
+    #[error("the user name `{taken}` exists already")]
+    NameTaken {
+        /// The name that exists.
+        taken: UserName,
+    },
+    /// The last enabled cluster administrator stays what they are.
+    #[error(
+        "`{user}` is the last enabled cluster administrator and can't be removed, disabled or \
+         given another role"
+    )]
+    LastAdministrator {
+        /// Whom it concerns.
+        user: UserName,
+    },
+    /// There is no such user.
+    #[error("there is no user `{user}`")]
+    NoSuchUser {
+        /// The name that was asked for.
+        user: UserName,
+    },
+    /// There is no such account any more.
+    #[error("the account does not exist any more")]
+    NoSuchAccount,
+    /// There is no such grant.
+    #[error("`{user}` holds no such grant on `{site}`")]
+    NoSuchGrant {
+        /// The site.
+        site: SiteId,
+        /// The user.
+        user: UserName,
+    },
+    /// There is no such group mapping.
+    #[error("the group `{group}` is not mapped so on `{site}`")]
+    NoSuchMapping {
+        /// The site.
+        site: SiteId,
+        /// The group.
+        group: GroupId,
+    },
+}
+
+impl StoreError {
+    /// Whether something that was named does not exist.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(
+            self,
+            Self::NoSuchUser { .. }
+                | Self::NoSuchAccount
+                | Self::NoSuchGrant { .. }
+                | Self::NoSuchMapping { .. }
+        )
+    }
+
+    /// Whether the request was understood and contradicts what is there.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::NameTaken { .. } | Self::LastAdministrator { .. })
+    }
+}
+
+/// What the database says. Opaque, so that no other crate meets the database's own types.
+pub struct Cause(pub(crate) Box<dyn std::error::Error + Send + Sync>);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cause({})", self.0)
+    }
+}
+
+impl std::error::Error for Cause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// Any failure of a statement: what a statement may meet in the ordinary course is looked up
+/// before it is run.
+pub(crate) fn unavailable(error: sqlx::Error) -> StoreError {
+    StoreError::Unavailable(Cause(Box::new(error)))
+}

@@ -1,0 +1,44 @@
+//! Accounts, sessions, grants and group mappings: the only crate that speaks SQL.
+//!
+//! A [`Store`] is one SQLite file in the state directory. Each table has a file here and a typed
+//! face: [`Store::accounts`], [`Store::sessions`], [`Store::grants`], [`Store::group_mappings`],
+//! [`Store::meta`]. Rows come back as the schema's types, or not at all.
+//!
+//! This crate is *not* the place of any rule about passwords, tokens, limits or time: it reads no
+//! clock and makes no randomness (callers pass both), and knows neither HTTP nor Cedar. The one
+//! rule it holds itself is one that only a transaction can hold: the last enabled cluster
+//! administrator stays.
+//!
+//! Start at [`Store`], then [`accounts`].
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! use vestibule_schema::{AccountRole, UserName};
+//! use vestibule_store::{NewAccount, Store, UnixTime};
+//!
+//! let store = Store::open_in_memory().await?;
+//! let jane = NewAccount::new(UserName::parse("jane").unwrap(), AccountRole::default());
+//! store.accounts().add(jane, UnixTime::from_seconds(0)).await?;
+//! assert!(store.accounts().find(&UserName::parse("JANE").unwrap()).await?.is_some());
+//! # Ok::<(), vestibule_store::StoreError>(())
+//! # }).unwrap();
+//! ```
+
+pub mod accounts;
+pub mod error;
+pub mod grants;
+pub mod group_mappings;
+pub mod meta;
+mod open;
+mod row;
+pub mod sessions;
+pub mod time;
+
+pub use accounts::{Account, AccountId, AccountState, NewAccount, PasswordHash, folded};
+pub use error::{Cause, StoreError};
+pub use grants::{Access, Grant, GrantFilter, RoleChoice};
+pub use group_mappings::{GroupMapping, MappedGroup};
+pub use meta::Key;
+pub use open::Store;
+pub use sessions::{NewSession, SessionId, SessionRow, TokenHash};
+pub use time::UnixTime;

@@ -1,0 +1,161 @@
+//! [`Store`]: opening it, and its transactions.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{SqlSafeStr, Sqlite, Transaction};
+
+use crate::StoreError;
+use crate::error::{Cause, unavailable};
+
+/// How long a statement waits for another process's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Readers run beside each other and beside the one writer.
+const CONNECTIONS: u32 = 4;
+
+/// Applied in this order; an applied one is never edited.
+const MIGRATIONS: [(i64, &str, &str); 5] = [
+    (1, "accounts", include_str!("../migrations/0001_accounts.sql")),
+    (2, "sessions", include_str!("../migrations/0002_sessions.sql")),
+    (3, "grants", include_str!("../migrations/0003_grants.sql")),
+    (4, "group mappings", include_str!("../migrations/0004_group_mappings.sql")),
+    (5, "meta", include_str!("../migrations/0005_meta.sql")),
+];
+
+/// The accounts, sessions, grants and group mappings of one cluster. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(crate) pool: SqlitePool,
+    path: Arc<Path>,
+}
+
+impl Store {
+    /// Opens the store in this file, and makes it (mode 0600) and its directory (mode 0700) if
+    /// they aren't there. Brings an older store to this version.
+    ///
+    /// # Errors
+    /// [`StoreError::NotWritable`], [`StoreError::Open`] or [`StoreError::Migrate`], each with the
+    /// path.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        prepare(path)?;
+        let options = common(SqliteConnectOptions::new().filename(path))
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        Self::connect(SqlitePoolOptions::new().max_connections(CONNECTIONS), options, path).await
+    }
+
+    /// An empty store that goes with the last clone of it. For tests.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_in_memory() -> Result<Self, StoreError> {
+        // one connection that stays: each connection would have a database of its own
+        let pool = SqlitePoolOptions::new()
+            .min_connections(1)
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None);
+        let options = common(SqliteConnectOptions::new().in_memory(true));
+        Self::connect(pool, options, Path::new(":memory:")).await
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Ends every connection, after what runs. Whoever asks afterwards gets
+    /// [`StoreError::Unavailable`].
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    async fn connect(
+        pool: SqlitePoolOptions,
+        options: SqliteConnectOptions,
+        path: &Path,
+    ) -> Result<Self, StoreError> {
+        let pool =
+            pool.acquire_timeout(BUSY_TIMEOUT).connect_with(options).await.map_err(|error| {
+                StoreError::Open { path: PathBuf::from(path), source: Cause(Box::new(error)) }
+            })?;
+        let migrator = Migrator::with_migrations(
+            MIGRATIONS
+                .into_iter()
+                .map(|(version, name, sql)| {
+                    let kind = MigrationType::Simple;
+                    Migration::new(version, name.into(), kind, sql.into_sql_str(), false)
+                })
+                .collect(),
+        );
+        // two processes may start at once: whoever comes second finds the work done
+        if migrator.run(&pool).await.is_err() {
+            migrator.run(&pool).await.map_err(|error| StoreError::Migrate {
+                path: PathBuf::from(path),
+                source: Cause(Box::new(error)),
+            })?;
+        }
+        Ok(Self { pool, path: Arc::from(path) })
+    }
+
+    /// Begins a transaction that holds the write lock from its first statement, so that what it
+    /// reads stays true until it is committed.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)
+    }
+}
+
+/// Commits a change of accounts, grants or group mappings, and moves the counter with it.
+pub(crate) async fn commit_change(mut tx: Transaction<'static, Sqlite>) -> Result<(), StoreError> {
+    sqlx::query("UPDATE counters SET value = value + 1 WHERE name = 'changes'")
+        .execute(&mut *tx)
+        .await
+        .map_err(unavailable)?;
+    tx.commit().await.map_err(unavailable)
+}
+
+fn common(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options.busy_timeout(BUSY_TIMEOUT).foreign_keys(true).create_if_missing(false)
+}
+
+/// Makes the directory and the file, so that the database is never readable for others: SQLite
+/// gives its side files the mode of the database.
+fn prepare(path: &Path) -> Result<(), StoreError> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let not_writable =
+        |source: io::Error| StoreError::NotWritable { path: PathBuf::from(directory), source };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(not_writable)?;
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(not_writable)?;
+    let mode = file.metadata().map_err(not_writable)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(not_writable)?;
+    }
+    // a file that exists may be writable in a directory that isn't; SQLite needs both
+    probe_directory(directory).map_err(not_writable)
+}
+
+/// Whether a file can be made in a directory.
+fn probe_directory(directory: &Path) -> io::Result<()> {
+    let probe = directory.join(".vestibule-probe");
+    fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&probe)?;
+    fs::remove_file(probe)
+}

@@ -1,0 +1,63 @@
+//! Reading columns: a value that this crate could not have written is an error, never a default.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Decode, Row, Sqlite, Type};
+use vestibule_schema::{GalleryPath, RoleName};
+
+use crate::{StoreError, UnixTime};
+
+/// One row of a named table.
+pub(crate) struct Reader<'r> {
+    pub(crate) table: &'static str,
+    pub(crate) row: &'r SqliteRow,
+}
+
+impl<'r> Reader<'r> {
+    /// A column as the database has it.
+    pub(crate) fn raw<T>(&self, column: &'static str) -> Result<T, StoreError>
+    where
+        T: Decode<'r, Sqlite> + Type<Sqlite>,
+    {
+        self.row.try_get(column).map_err(|_| self.corrupt(column))
+    }
+
+    /// A text column as one of our types.
+    pub(crate) fn parsed<T, E>(
+        &self,
+        column: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, StoreError> {
+        parse(self.raw::<&str>(column)?).map_err(|_| self.corrupt(column))
+    }
+
+    /// A moment.
+    pub(crate) fn time(&self, column: &'static str) -> Result<UnixTime, StoreError> {
+        self.raw(column).map(UnixTime::from_seconds)
+    }
+
+    /// A role, of which the empty text is none.
+    pub(crate) fn role(&self, column: &'static str) -> Result<Option<RoleName>, StoreError> {
+        self.unless_empty(column, RoleName::parse)
+    }
+
+    /// A folder, of which the empty text is none.
+    pub(crate) fn folder(&self, column: &'static str) -> Result<Option<GalleryPath>, StoreError> {
+        self.unless_empty(column, GalleryPath::from_decoded)
+    }
+
+    /// The error for a column that can't be read.
+    pub(crate) fn corrupt(&self, column: &'static str) -> StoreError {
+        StoreError::Corrupt { table: self.table, column }
+    }
+
+    fn unless_empty<T, E>(
+        &self,
+        column: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, StoreError> {
+        match self.raw::<&str>(column)? {
+            "" => Ok(None),
+            text => parse(text).map(Some).map_err(|_| self.corrupt(column)),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Who is signed in.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use sqlx::sqlite::SqliteRow;
+use vestibule_schema::{AccountRole, UserName};
+
+use crate::accounts::AccountId;
+use crate::error::unavailable;
+use crate::row::Reader;
+use crate::{Store, StoreError, UnixTime};
+
+/// How much of a browser's self-description is kept, in characters.
+pub const MAX_USER_AGENT: usize = 200;
+
+/// The sessions of a store; see [`Store::sessions`].
+#[derive(Debug)]
+pub struct Sessions<'s>(&'s Store);
+
+/// A session's public name: what a list shows, and what ending it names. No secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(i64);
+
+impl SessionId {
+    /// The session of this number.
+    #[must_use]
+    pub const fn from_number(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The SHA-256 of a session's token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// The hash of these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(***)")
+    }
+}
+
+/// A session to be made.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// The hash of its token.
+    pub token: TokenHash,
+    /// Whose it is.
+    pub account: AccountId,
+    /// The authority of the host it is made at, and the only one where it is worth something.
+    pub audience: String,
+    /// When it is made.
+    pub created: UnixTime,
+    /// When it ends, used or not.
+    pub expires: UnixTime,
+    /// The client's address.
+    pub client: IpAddr,
+    /// What the browser calls itself; cut at [`MAX_USER_AGENT`] characters.
+    pub user_agent: String,
+}
+
+/// A session as it is kept, with what is needed of its account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionRow {
+    /// Its public name.
+    pub id: SessionId,
+    /// The hash of its token.
+    pub token: TokenHash,
+    /// The authority where it is worth something.
+    pub audience: String,
+    /// When it was made.
+    pub created: UnixTime,
+    /// When it was last used, to the minute or so.
+    pub last_seen: UnixTime,
+    /// When it ends, used or not.
+    pub expires: UnixTime,
+    /// The client's address at sign-in.
+    pub client: IpAddr,
+    /// What the browser called itself at sign-in.
+    pub user_agent: String,
+    /// Whose it is.
+    pub account: AccountId,
+    /// The account's name.
+    pub user: UserName,
+    /// The account's name for people.
+    pub display_name: String,
+    /// The account's own role.
+    pub role: AccountRole,
+}
+
+impl Store {
+    /// Who is signed in.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions<'_> {
+        Sessions(self)
+    }
+}
+
+impl Sessions<'_> {
+    /// Keeps a session of an enabled account.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchAccount`], also for a disabled account.
+    pub async fn insert(&self, session: &NewSession) -> Result<SessionId, StoreError> {
+        let user_agent: String = session
+            .user_agent
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(MAX_USER_AGENT)
+            .collect();
+        let mut tx = self.0.begin().await?;
+        let done = sqlx::query(
+            "INSERT INTO sessions \
+             (token_hash, account, audience, created, last_seen, expires, client, user_agent) \
+             SELECT ?, id, ?, ?, ?, ?, ?, ? FROM accounts WHERE id = ? AND disabled = 0",
+        )
+        .bind(session.token.bytes().as_slice())
+        .bind(&session.audience)
+        .bind(session.created.seconds())
+        .bind(session.created.seconds())
+        .bind(session.expires.seconds())
+        .bind(session.client.to_string())
+        .bind(user_agent)
+        .bind(session.account.number())
+        .execute(&mut *tx)
+        .await
+        .map_err(unavailable)?;
+        if done.rows_affected() == 0 {
+            return Err(StoreError::NoSuchAccount);
+        }
+        tx.commit().await.map_err(unavailable)?;
+        Ok(SessionId(done.last_insert_rowid()))
+    }
+
+    /// The session of a token, if its account is enabled. Whether its time is over is the
+    /// caller's to judge.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn find(&self, token: &TokenHash) -> Result<Option<SessionRow>, StoreError> {
+        let row = sqlx::query(
+            "SELECT sessions.*, accounts.name, accounts.display_name, accounts.account_role \
+             FROM sessions JOIN accounts ON accounts.id = sessions.account \
+             WHERE sessions.token_hash = ? AND accounts.disabled = 0",
+        )
+        .bind(token.bytes().as_slice())
+        .fetch_optional(&self.0.pool)
+        .await
+        .map_err(unavailable)?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// The sessions of an account, the last used first.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn of_account(&self, account: AccountId) -> Result<Vec<SessionRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT sessions.*, accounts.name, accounts.display_name, accounts.account_role \
+             FROM sessions JOIN accounts ON accounts.id = sessions.account \
+             WHERE sessions.account = ? ORDER BY sessions.last_seen DESC, sessions.id DESC",
+        )
+        .bind(account.number())
+        .fetch_all(&self.0.pool)
+        .await
+        .map_err(unavailable)?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Notes that sessions were used. Never moves a time back.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn touch(&self, seen: &[(SessionId, UnixTime)]) -> Result<(), StoreError> {
+        if seen.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.0.begin().await?;
+        for (id, time) in seen {
+            sqlx::query("UPDATE sessions SET last_seen = max(last_seen, ?) WHERE id = ?")
+                .bind(time.seconds())
+                .bind(id.number())
+                .execute(&mut *tx)
+                .await
+                .map_err(unavailable)?;
+        }
+        tx.commit().await.map_err(unavailable)
+    }
+
+    /// Ends the session of a token. Says whether there was one.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn delete(&self, token: &TokenHash) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM sessions WHERE token_hash = ?")
+            .bind(token.bytes().as_slice())
+            .execute(&self.0.pool)
+            .await
+            .map_err(unavailable)?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Ends one session of an account. Says whether there was one.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn delete_one(&self, account: AccountId, id: SessionId) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM sessions WHERE account = ? AND id = ?")
+            .bind(account.number())
+            .bind(id.number())
+            .execute(&self.0.pool)
+            .await
+            .map_err(unavailable)?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Ends the sessions of an account but one, or all. Says how many.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn delete_of_account(
+        &self,
+        account: AccountId,
+        except: Option<SessionId>,
+    ) -> Result<u64, StoreError> {
+        let done = sqlx::query("DELETE FROM sessions WHERE account = ? AND id <> ?")
+            .bind(account.number())
+            .bind(except.map_or(-1, SessionId::number))
+            .execute(&self.0.pool)
+            .await
+            .map_err(unavailable)?;
+        Ok(done.rows_affected())
+    }
+
+    /// Deletes the sessions whose end has come, or that nobody used since a moment. Says how many.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn delete_expired(
+        &self,
+        now: UnixTime,
+        unused_since: UnixTime,
+    ) -> Result<u64, StoreError> {
+        let done = sqlx::query("DELETE FROM sessions WHERE expires <= ? OR last_seen <= ?")
+            .bind(now.seconds())
+            .bind(unused_since.seconds())
+            .execute(&self.0.pool)
+            .await
+            .map_err(unavailable)?;
+        Ok(done.rows_affected())
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<SessionRow, StoreError> {
+    let row = Reader { table: "sessions", row };
+    let token: &[u8] = row.raw("token_hash")?;
+    Ok(SessionRow {
+        id: SessionId(row.raw("id")?),
+        token: TokenHash(token.try_into().map_err(|_| row.corrupt("token_hash"))?),
+        audience: row.raw("audience")?,
+        created: row.time("created")?,
+        last_seen: row.time("last_seen")?,
+        expires: row.time("expires")?,
+        client: row.parsed("client", str::parse)?,
+        user_agent: row.raw("user_agent")?,
+        account: AccountId::from_number(row.raw("account")?),
+        user: row.parsed("name", UserName::parse)?,
+        display_name: row.raw("display_name")?,
+        role: row.parsed("account_role", AccountRole::parse)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;
