@@ -129,12 +129,8 @@ impl Sessions<'_> {
     /// # Errors
     /// [`StoreError::NoSuchAccount`], also for a disabled account.
     pub async fn insert(&self, session: &NewSession) -> Result<SessionId, StoreError> {
-        let user_agent: String = session
-            .user_agent
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(MAX_USER_AGENT)
-            .collect();
+        let user_agent: String =
+            session.user_agent.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
         let mut tx = self.0.begin().await?;
         let done = sqlx::query(
             "INSERT INTO sessions \

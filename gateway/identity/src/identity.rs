@@ -1,0 +1,211 @@
+//! [`Identity`]: what holds everything together, and its settings.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use vestibule_store::{Key, Store, StoreError, UnixTime};
+use zeroize::Zeroize;
+
+use crate::clock::{Clock, SystemClock};
+use crate::hasher::{HashCost, Hasher};
+use crate::limits::SignInLimits;
+use crate::sessions::cache::SessionCache;
+
+/// How often at most the last use of a session is written down.
+const WRITE_USES_EVERY: Duration = Duration::from_secs(60);
+
+/// It can't be told who somebody is, and nobody new gets in (503).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unavailable {
+    /// The store does not answer.
+    #[error("the store did not answer as it should")]
+    Store(#[from] StoreError),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    Randomness,
+    /// A password's hash can't be made or read.
+    #[error("a password's hash can't be made or read")]
+    Hashing,
+}
+
+/// How [`Identity`] behaves. The defaults are the documented ones.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// When a session ends, used or not: 14 days.
+    pub session_lifetime: Duration,
+    /// When a session ends that nobody uses: 7 days.
+    pub session_idle: Duration,
+    /// How long sessions that this process knows go on while the store can't be reached: 60 s.
+    pub store_grace: Duration,
+    /// What hashing a password costs.
+    pub hash_cost: HashCost,
+    /// How many passwords are hashed at a time, at 46 MiB each: half of the processors.
+    pub hash_lanes: usize,
+    /// How many more may wait; who comes after them is told to come back.
+    pub hash_queue: usize,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let lanes = (processors / 2).clamp(1, 8);
+        Self {
+            session_lifetime: Duration::from_secs(14 * 24 * 3600),
+            session_idle: Duration::from_secs(7 * 24 * 3600),
+            store_grace: Duration::from_secs(60),
+            hash_cost: HashCost::default(),
+            hash_lanes: lanes,
+            hash_queue: 16 * lanes,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+impl Settings {
+    /// The defaults, but cheap hashes and a clock of one's own. For tests alone: such hashes
+    /// protect nothing.
+    #[must_use]
+    pub fn for_tests(clock: Arc<dyn Clock>) -> Self {
+        Self { hash_cost: HashCost::CHEAPEST, clock, ..Self::default() }
+    }
+}
+
+/// Who a request comes from. One for the process, shared.
+pub struct Identity {
+    pub(crate) store: Store,
+    pub(crate) settings: Settings,
+    pub(crate) hasher: Hasher,
+    pub(crate) limits: SignInLimits,
+    pub(crate) cache: SessionCache,
+    /// The store's counter of changes when this process last looked.
+    seen_changes: AtomicU64,
+    /// When that was, in seconds.
+    maintained: AtomicI64,
+    /// The hour in which sessions were last swept.
+    swept: AtomicU64,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("store", &self.store.path()).finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    /// Identity on a store.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn open(store: Store, settings: Settings) -> Result<Self, Unavailable> {
+        let seen_changes = AtomicU64::new(store.meta().changes().await?);
+        let hasher = Hasher::new(settings.hash_cost, settings.hash_lanes, settings.hash_queue);
+        hasher.prepare().await.map_err(|_| Unavailable::Hashing)?;
+        Ok(Self {
+            store,
+            hasher,
+            settings,
+            limits: SignInLimits::default(),
+            cache: SessionCache::new(),
+            seen_changes,
+            maintained: AtomicI64::new(i64::MIN),
+            swept: AtomicU64::new(0),
+        })
+    }
+
+    /// The store.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What time it is, by the clock of the settings.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        self.settings.clock.now()
+    }
+
+    /// The random key of a name, made at its first use and kept in the store.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn key(&self, name: &str) -> Result<Key, Unavailable> {
+        let mut bytes = [0u8; 32];
+        getrandom::fill(&mut bytes).map_err(|_| Unavailable::Randomness)?;
+        let key = self.store.meta().key(name, Key::from_bytes(bytes)).await?;
+        bytes.zeroize();
+        Ok(key)
+    }
+
+    /// One round of upkeep, to be run every half second or so: notices what another process
+    /// changed, writes down when sessions were last used, and once an hour deletes those whose
+    /// time is over. Says whether accounts, grants or group mappings changed since the last round.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn maintain(&self) -> Result<Changed, Unavailable> {
+        let changes = self.store.meta().changes().await?;
+        let changed = self.seen_changes.swap(changes, Ordering::SeqCst) != changes;
+        let uses = if changed {
+            let uses = self.cache.unwritten(Duration::ZERO);
+            self.invalidate_all();
+            uses
+        } else {
+            self.cache.unwritten(WRITE_USES_EVERY)
+        };
+        self.maintained.fetch_max(self.now().seconds(), Ordering::SeqCst);
+        self.store.sessions().touch(&uses).await?;
+        self.cache.written(&uses);
+        self.sweep().await?;
+        Ok(if changed { Changed::Yes } else { Changed::No })
+    }
+
+    /// Writes down when sessions were last used, however recently: before the process ends.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn flush(&self) -> Result<(), Unavailable> {
+        let uses = self.cache.unwritten(Duration::ZERO);
+        self.store.sessions().touch(&uses).await?;
+        self.cache.written(&uses);
+        Ok(())
+    }
+
+    /// Forgets what is known of every session, so that the next request of each reads the store.
+    pub fn invalidate_all(&self) {
+        self.cache.forget_all();
+    }
+
+    /// When the store last said that nothing changed which this process does not know.
+    pub(crate) fn maintained(&self) -> UnixTime {
+        UnixTime::from_seconds(self.maintained.load(Ordering::Relaxed))
+    }
+
+    async fn sweep(&self) -> Result<(), Unavailable> {
+        let now = self.now();
+        let hour = u64::try_from(now.seconds()).unwrap_or(0) / 3600;
+        if self.swept.swap(hour, Ordering::SeqCst) == hour {
+            return Ok(());
+        }
+        // what is used but not yet written must not look unused
+        self.flush().await?;
+        let idle = i64::try_from(self.settings.session_idle.as_secs()).unwrap_or(i64::MAX);
+        let unused = UnixTime::from_seconds(now.seconds().saturating_sub(idle));
+        self.store.sessions().delete_expired(now, unused).await?;
+        Ok(())
+    }
+}
+
+/// Whether somebody changed accounts, grants or group mappings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// Nobody did.
+    No,
+    /// Somebody did: read again what depends on them.
+    Yes,
+}

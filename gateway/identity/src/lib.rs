@@ -1,0 +1,52 @@
+//! Who a request comes from: accounts, passwords, sessions, limits.
+//!
+//! The one type to know is [`Identity`]. [`Identity::authenticate`] gives three answers:
+//! somebody who has not signed in, somebody who has, or a credential that failed, which is never
+//! taken for an absent one. [`Identity::sign_in`] makes sessions, everything that ends one is in
+//! force for the next request of this process when it returns.
+//!
+//! This crate is *not* the place of what anybody may do (that is `vestibule-policies`), of pages
+//! (`vestibule-portal`), of HTTP or of SQL: it is handed header values and answers with types.
+//!
+//! Start at [`Identity`], then [`credentials`], then [`sign_in`].
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! use vestibule_identity::{Authentication, Credentials, Identity, RequestOrigin, Settings};
+//! use vestibule_store::Store;
+//!
+//! let identity = Identity::open(Store::open_in_memory().await?, Settings::default()).await?;
+//! let origin = RequestOrigin::new(true, "photos.example.com", [192, 0, 2, 7].into());
+//! let who = identity.authenticate(&origin, &Credentials::default()).await?;
+//! assert!(matches!(who, Authentication::Anonymous { .. }));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+
+pub mod accounts;
+pub mod clock;
+pub mod cookie;
+pub mod credentials;
+mod hasher;
+mod identity;
+mod limits;
+pub mod origin;
+pub mod password;
+mod providers;
+pub mod secret;
+mod sessions;
+pub mod sign_in;
+mod token;
+
+pub use accounts::{AccountError, ChangePasswordError, PasswordChange};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use cookie::SetCookie;
+pub use credentials::{Authentication, Credentials, FailedCredential, SignedIn};
+pub use hasher::HashCost;
+pub use identity::{Changed, Identity, Settings, Unavailable};
+pub use origin::{RequestOrigin, Transport};
+pub use password::PasswordError;
+pub use secret::Secret;
+pub use sessions::SessionInfo;
+pub use sign_in::{Attempt, NewSession, SignInError};
+pub use vestibule_store::{AccountId, SessionId, UnixTime};

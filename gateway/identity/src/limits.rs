@@ -1,0 +1,139 @@
+//! How often sign-in may fail: per account and per client address, ten at once and then one a
+//! minute (requirement S13).
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use vestibule_store::UnixTime;
+
+use crate::origin::counted;
+
+/// Attempts that may fail at once.
+const BURST: u32 = 10;
+/// After so long one more attempt is free.
+const REFILL: Duration = Duration::from_secs(60);
+/// Accounts and addresses remembered, each.
+const CAPACITY: usize = 65_536;
+
+/// The attempts of every account and client address.
+#[derive(Debug)]
+pub(crate) struct SignInLimits {
+    clients: Buckets<IpAddr>,
+    accounts: Buckets<String>,
+}
+
+impl Default for SignInLimits {
+    fn default() -> Self {
+        Self { clients: Buckets::new(CAPACITY), accounts: Buckets::new(CAPACITY) }
+    }
+}
+
+/// No attempt is free; how long until one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooMany {
+    pub(crate) retry_after: Duration,
+}
+
+impl SignInLimits {
+    /// Takes an attempt from a client address.
+    pub(crate) fn take_client(&self, client: IpAddr, now: UnixTime) -> Result<(), TooMany> {
+        self.clients.take(counted(client), now)
+    }
+
+    /// Takes an attempt from an account, by its folded name, whether it exists or not.
+    pub(crate) fn take_account(&self, folded: &str, now: UnixTime) -> Result<(), TooMany> {
+        self.accounts.take(folded.to_owned(), now)
+    }
+
+    /// Gives an attempt back that did not fail.
+    pub(crate) fn give_back_client(&self, client: IpAddr) {
+        self.clients.give_back(&counted(client));
+    }
+
+    /// Gives an attempt back that did not fail.
+    pub(crate) fn give_back_account(&self, folded: &str) {
+        self.accounts.give_back(&folded.to_owned());
+    }
+}
+
+/// A bounded number of token buckets.
+#[derive(Debug)]
+struct Buckets<K> {
+    by_key: Mutex<HashMap<K, Bucket>>,
+    capacity: usize,
+}
+
+/// Attempts used, which come back one by one.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    used: u32,
+    /// When the refilling of the first used attempt began.
+    since: UnixTime,
+}
+
+impl Bucket {
+    /// The bucket as it stands now.
+    fn refilled(self, now: UnixTime) -> Self {
+        let waited = now.since(self.since).as_secs();
+        let back = u32::try_from(waited / REFILL.as_secs()).unwrap_or(u32::MAX);
+        if back >= self.used {
+            return Self { used: 0, since: now };
+        }
+        let since = self.since.plus(REFILL * back);
+        Self { used: self.used - back, since }
+    }
+}
+
+impl<K: Hash + Eq + Clone> Buckets<K> {
+    fn new(capacity: usize) -> Self {
+        Self { by_key: Mutex::default(), capacity }
+    }
+
+    fn take(&self, key: K, now: UnixTime) -> Result<(), TooMany> {
+        let mut buckets = self.lock();
+        if buckets.len() >= self.capacity && !buckets.contains_key(&key) {
+            make_room(&mut buckets, now);
+        }
+        let bucket = buckets.entry(key).or_insert(Bucket { used: 0, since: now });
+        *bucket = bucket.refilled(now);
+        if bucket.used >= BURST {
+            let waited = now.since(bucket.since);
+            return Err(TooMany { retry_after: REFILL.saturating_sub(waited) });
+        }
+        bucket.used += 1;
+        Ok(())
+    }
+
+    fn give_back(&self, key: &K) {
+        let mut buckets = self.lock();
+        if let Some(bucket) = buckets.get_mut(key) {
+            bucket.used = bucket.used.saturating_sub(1);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Bucket>> {
+        // no code that holds the lock can panic half-way through a change
+        self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Drops the buckets that are full again; if none is, the quarter that was least used, so that
+/// whoever fills the memory with fresh addresses does not free those that are being held back.
+fn make_room<K: Hash + Eq + Clone>(buckets: &mut HashMap<K, Bucket>, now: UnixTime) {
+    let before = buckets.len();
+    buckets.retain(|_, bucket| bucket.refilled(now).used > 0);
+    if buckets.len() < before {
+        return;
+    }
+    let mut keys: Vec<_> = buckets.iter().map(|(key, b)| (b.used, b.since, key.clone())).collect();
+    keys.sort_unstable_by_key(|(used, since, _)| (*used, *since));
+    for (_, _, key) in keys.into_iter().take(before / 4 + 1) {
+        buckets.remove(&key);
+    }
+}
+
+#[cfg(test)]
+mod tests;

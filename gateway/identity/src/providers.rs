@@ -1,0 +1,3 @@
+//! The ways to prove who one is, one file each.
+
+pub(crate) mod local;

@@ -1,0 +1,70 @@
+//! Local accounts: a user name and a password.
+
+use vestibule_schema::UserName;
+use vestibule_store::{Account, AccountState, StoreError};
+
+use crate::Secret;
+use crate::hasher::{HashError, Verdict};
+use crate::identity::Identity;
+
+/// What the local accounts say to a name and a password.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// This account's.
+    Accepted(Box<Account>),
+    /// Nobody's; why not is for the log alone.
+    Refused(Reason),
+}
+
+/// Why a sign-in was refused. For the log; the user sees one message for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    NoSuchUser,
+    NoPassword,
+    WrongPassword,
+    Disabled,
+}
+
+/// Why the local accounts could not say anything.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LocalError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Hash(#[from] HashError),
+}
+
+/// Compares a password, at the same cost whoever is meant.
+pub(crate) async fn verify(
+    identity: &Identity,
+    account: Option<Account>,
+    password: &Secret<String>,
+) -> Result<Outcome, LocalError> {
+    let hash = account.as_ref().and_then(|account| account.password_hash.as_ref());
+    let verdict = identity.hasher.verify(password, hash).await?;
+    let Some(account) = account else { return Ok(Outcome::Refused(Reason::NoSuchUser)) };
+    let Some(old) = account.password_hash.as_ref() else {
+        return Ok(Outcome::Refused(Reason::NoPassword));
+    };
+    if let Verdict::Wrong = verdict {
+        return Ok(Outcome::Refused(Reason::WrongPassword));
+    }
+    if account.state == AccountState::Disabled {
+        return Ok(Outcome::Refused(Reason::Disabled));
+    }
+    if let Verdict::RightRehashed(new) = &verdict {
+        identity.store.accounts().strengthen_password(account.id, old, new).await?;
+    }
+    Ok(Outcome::Accepted(Box::new(account)))
+}
+
+/// The account of a name as somebody typed it. A text that can't be a name is nobody's.
+pub(crate) async fn find(
+    identity: &Identity,
+    name: Option<&UserName>,
+) -> Result<Option<Account>, StoreError> {
+    match name {
+        Some(name) => identity.store.accounts().find(name).await,
+        None => Ok(None),
+    }
+}

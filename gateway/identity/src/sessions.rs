@@ -1,0 +1,239 @@
+//! Sessions: from a cookie to somebody, and their end.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use vestibule_store::{AccountId, SessionId, SessionRow, TokenHash, UnixTime};
+
+use crate::credentials::{Authentication, Credentials, FailedCredential, SignedIn};
+use crate::identity::{Identity, Unavailable};
+use crate::origin::RequestOrigin;
+use crate::{cookie, token};
+
+pub(crate) mod cache;
+
+use cache::{Cached, SeenAndRead};
+
+/// A session in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// Its public name.
+    pub id: SessionId,
+    /// The host where it is worth something.
+    pub audience: String,
+    /// When it was made.
+    pub created: UnixTime,
+    /// When it was last used, to the minute or so.
+    pub last_seen: UnixTime,
+    /// When it ends, used or not.
+    pub expires: UnixTime,
+    /// The client's address at sign-in.
+    pub client: IpAddr,
+    /// What the browser called itself at sign-in.
+    pub user_agent: String,
+}
+
+/// What the cache says of a token.
+enum Known {
+    /// Its session is worth something here and now.
+    Good(Arc<SignedIn>),
+    /// Its session belongs elsewhere, or its time is over.
+    Worthless,
+    /// Nothing that can be relied on: the store must be asked.
+    No,
+}
+
+/// What the cookies of a request come to without the store.
+enum FromCache {
+    Decided(Authentication),
+    /// These tokens are not known here; the store may know them.
+    Ask(Vec<TokenHash>),
+}
+
+impl Identity {
+    /// Who sent a request.
+    ///
+    /// # Errors
+    /// If the store had to be asked and can't be reached (503): it is not known who it is.
+    pub async fn authenticate(
+        &self,
+        origin: &RequestOrigin,
+        credentials: &Credentials<'_>,
+    ) -> Result<Authentication, Unavailable> {
+        let tokens = match self.from_cache(origin, credentials) {
+            FromCache::Decided(authentication) => return Ok(authentication),
+            FromCache::Ask(tokens) => tokens,
+        };
+        for token in tokens {
+            if let Some(signed_in) = self.find(origin, &token).await? {
+                return Ok(Authentication::SignedIn(signed_in));
+            }
+        }
+        Ok(Authentication::Anonymous { clear_cookie: true })
+    }
+
+    /// Who sent a request, if that is known without asking the store: for all but a session's
+    /// first request. Never waits.
+    #[must_use]
+    pub fn authenticate_cached(
+        &self,
+        origin: &RequestOrigin,
+        credentials: &Credentials<'_>,
+    ) -> Option<Authentication> {
+        match self.from_cache(origin, credentials) {
+            FromCache::Decided(authentication) => Some(authentication),
+            FromCache::Ask(_) => None,
+        }
+    }
+
+    /// The sessions of an account that have not ended, the last used first.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn sessions(&self, account: AccountId) -> Result<Vec<SessionInfo>, Unavailable> {
+        self.flush().await?;
+        let now = self.now();
+        let rows = self.store.sessions().of_account(account).await?;
+        let current = rows.into_iter().filter(|row| self.is_current(row, now));
+        Ok(current.map(info).collect())
+    }
+
+    /// Ends one session of an account. Says whether there was one.
+    ///
+    /// # Errors
+    /// If the store can't be reached; then the session goes on.
+    pub async fn end_session(
+        &self,
+        account: AccountId,
+        session: SessionId,
+    ) -> Result<bool, Unavailable> {
+        let ended = self.store.sessions().delete_one(account, session).await?;
+        self.cache.end_of_account(account);
+        Ok(ended)
+    }
+
+    /// Ends all sessions of an account but this one. Says how many.
+    ///
+    /// # Errors
+    /// If the store can't be reached; then they go on.
+    pub async fn end_other_sessions(&self, signed_in: &SignedIn) -> Result<u64, Unavailable> {
+        let account = signed_in.account;
+        let ended =
+            self.store.sessions().delete_of_account(account, Some(signed_in.session)).await?;
+        self.cache.end_of_account(account);
+        Ok(ended)
+    }
+
+    /// Ends all sessions of an account. Says how many.
+    ///
+    /// # Errors
+    /// If the store can't be reached; then they go on.
+    pub async fn end_all_sessions(&self, account: AccountId) -> Result<u64, Unavailable> {
+        let ended = self.store.sessions().delete_of_account(account, None).await?;
+        self.cache.end_of_account(account);
+        Ok(ended)
+    }
+
+    fn from_cache(&self, origin: &RequestOrigin, credentials: &Credentials<'_>) -> FromCache {
+        if let Some(header) = credentials.authorization {
+            let failed = FailedCredential::of_header(header);
+            return FromCache::Decided(Authentication::Failed(failed));
+        }
+        let Some(name) = cookie::session_name(origin) else {
+            return FromCache::Decided(Authentication::Anonymous { clear_cookie: false });
+        };
+        let now = self.now();
+        let mut clear_cookie = false;
+        let mut unknown = Vec::new();
+        for value in cookie::values(credentials.cookies, name) {
+            clear_cookie = true;
+            let Some(token) = token::hash(value) else { continue };
+            // INVARIANT: the first cookie that is worth something wins, cached or not: once one
+            // must be looked up, those after it wait for that
+            match self.look_up_cached(origin, &token, now) {
+                Known::Good(signed_in) if unknown.is_empty() => {
+                    return FromCache::Decided(Authentication::SignedIn(signed_in));
+                }
+                Known::Worthless => {}
+                Known::Good(_) | Known::No => unknown.push(token),
+            }
+        }
+        if unknown.is_empty() {
+            FromCache::Decided(Authentication::Anonymous { clear_cookie })
+        } else {
+            FromCache::Ask(unknown)
+        }
+    }
+
+    /// A token's user, from the cache or else from the store, whose word is kept.
+    async fn find(
+        &self,
+        origin: &RequestOrigin,
+        token: &TokenHash,
+    ) -> Result<Option<Arc<SignedIn>>, Unavailable> {
+        let before = self.cache.before_read();
+        let now = self.now();
+        match self.look_up_cached(origin, token, now) {
+            Known::Good(signed_in) => return Ok(Some(signed_in)),
+            Known::Worthless => return Ok(None),
+            Known::No => {}
+        }
+        let Some(row) = self.store.sessions().find(token).await? else { return Ok(None) };
+        if !self.is_current(&row, now) {
+            return Ok(None);
+        }
+        let signed_in = SignedIn::new(row.account, row.user, row.role, row.id, row.expires)
+            .with_display_name(row.display_name);
+        let times = SeenAndRead { last_seen: row.last_seen, read: now };
+        let cached = Arc::new(Cached::new(Arc::new(signed_in), row.audience, times));
+        self.cache.fill(*token, Arc::clone(&cached), before);
+        Ok(self.accept(&cached, origin, now))
+    }
+
+    fn look_up_cached(&self, origin: &RequestOrigin, token: &TokenHash, now: UnixTime) -> Known {
+        let Some(cached) = self.cache.find(token) else { return Known::No };
+        // what is known goes on for a while without the store, and no longer
+        let confirmed = cached.read.max(self.maintained());
+        if now > confirmed.plus(self.settings.store_grace) {
+            return Known::No;
+        }
+        self.accept(&cached, origin, now).map_or(Known::Worthless, Known::Good)
+    }
+
+    /// A session's user, if the session is worth something here and now.
+    fn accept(
+        &self,
+        cached: &Cached,
+        origin: &RequestOrigin,
+        now: UnixTime,
+    ) -> Option<Arc<SignedIn>> {
+        let idle_end = cached.last_seen().plus(self.settings.session_idle);
+        let good =
+            cached.audience == origin.authority && now < cached.signed_in.expires && now < idle_end;
+        if !good {
+            return None;
+        }
+        cached.touch(now);
+        Some(Arc::clone(&cached.signed_in))
+    }
+
+    fn is_current(&self, row: &SessionRow, now: UnixTime) -> bool {
+        now < row.expires && now < row.last_seen.plus(self.settings.session_idle)
+    }
+}
+
+fn info(row: SessionRow) -> SessionInfo {
+    SessionInfo {
+        id: row.id,
+        audience: row.audience,
+        created: row.created,
+        last_seen: row.last_seen,
+        expires: row.expires,
+        client: row.client,
+        user_agent: row.user_agent,
+    }
+}
+
+#[cfg(test)]
+mod tests;

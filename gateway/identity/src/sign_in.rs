@@ -1,0 +1,233 @@
+//! Signing in and out.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use vestibule_schema::UserName;
+use vestibule_store::{Account, StoreError, folded};
+
+use crate::cookie::SetCookie;
+use crate::credentials::SignedIn;
+use crate::hasher::HashError;
+use crate::identity::{Identity, Unavailable};
+use crate::limits::TooMany;
+use crate::origin::{RequestOrigin, Transport, counted};
+use crate::providers::local::{self, LocalError, Outcome};
+use crate::{Secret, token};
+
+/// When somebody who found the queue full is asked to come back.
+const BUSY_RETRY: Duration = Duration::from_secs(5);
+
+/// What somebody types to sign in.
+#[derive(Debug)]
+pub struct Attempt<'r> {
+    /// The user name, as typed.
+    pub name: &'r str,
+    /// The password, exactly as typed.
+    pub password: &'r Secret<String>,
+    /// What the browser calls itself.
+    pub user_agent: &'r str,
+}
+
+/// A session that has just begun.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct NewSession {
+    /// The cookie that carries its token.
+    pub cookie: SetCookie,
+    /// Whose it is.
+    pub signed_in: Arc<SignedIn>,
+}
+
+/// Why somebody was not let in. The text is for the user, and the same whoever is meant.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignInError {
+    /// The name or the password is wrong, or the account may not sign in (401).
+    #[error("the user name or the password is wrong")]
+    Refused,
+    /// Too many attempts have failed (429).
+    #[error("too many attempts have failed; try again in {} s", retry_after.as_secs())]
+    TooMany {
+        /// When the next attempt is free.
+        retry_after: Duration,
+    },
+    /// Too many are signing in at this moment (503).
+    #[error("too many people are signing in at this moment; try again in {} s", retry_after.as_secs())]
+    Busy {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// The password would travel in the clear (403).
+    #[error(
+        "this address is not secure: nobody can sign in over plain HTTP. Open the address that \
+         begins with https://"
+    )]
+    InsecureOrigin,
+    /// It can't be told who somebody is (503).
+    #[error("sign-in is not possible at this moment; try again later")]
+    Unavailable(#[source] Unavailable),
+}
+
+impl Identity {
+    /// Signs somebody in at the host of this origin, with a new token.
+    ///
+    /// # Errors
+    /// If they are not let in; see [`SignInError`].
+    pub async fn sign_in(
+        &self,
+        origin: &RequestOrigin,
+        attempt: &Attempt<'_>,
+    ) -> Result<NewSession, SignInError> {
+        if origin.transport() == Transport::Exposed {
+            return Err(SignInError::InsecureOrigin);
+        }
+        let account = self.check_password(origin.client, attempt).await?;
+        self.begin_session(origin, &account, attempt.user_agent).await
+    }
+
+    /// Signs somebody out: their session is over when this returns. The answer makes the browser
+    /// forget the cookie.
+    ///
+    /// # Errors
+    /// If the store can't be reached; then the session goes on.
+    pub async fn sign_out(
+        &self,
+        origin: &RequestOrigin,
+        signed_in: &SignedIn,
+    ) -> Result<Option<SetCookie>, Unavailable> {
+        self.end_session(signed_in.account, signed_in.session).await?;
+        tracing::info!(user = %signed_in.name, session = %signed_in.session, "signed out");
+        Ok(SetCookie::clear(origin))
+    }
+
+    /// Compares a name and a password within the limits, which count failures alone.
+    pub(crate) async fn check_password(
+        &self,
+        client: IpAddr,
+        attempt: &Attempt<'_>,
+    ) -> Result<Account, SignInError> {
+        let now = self.now();
+        self.limits.take_client(client, now)?;
+        let name = UserName::parse(attempt.name).ok();
+        let key = name.as_ref().map(folded).unwrap_or_default();
+        let taken = match self.take_account(client, name.as_ref(), &key).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                // who is held back for the account's sake alone has not failed
+                self.limits.give_back_client(client);
+                return Err(error);
+            }
+        };
+        let outcome = local::verify(self, taken.account, attempt.password).await;
+        if !matches!(outcome, Ok(Outcome::Refused(_))) {
+            self.limits.give_back_client(client);
+            if taken.counts {
+                self.limits.give_back_account(&key);
+            }
+        }
+        match outcome? {
+            Outcome::Accepted(account) => Ok(*account),
+            Outcome::Refused(reason) => {
+                tracing::info!(?reason, %client, user = ?name, "sign-in refused");
+                Err(SignInError::Refused)
+            }
+        }
+    }
+
+    /// Takes an attempt from the account's bucket, and looks the account up.
+    async fn take_account(
+        &self,
+        client: IpAddr,
+        name: Option<&UserName>,
+        key: &str,
+    ) -> Result<Taken, SignInError> {
+        let now = self.now();
+        let limit = self.limits.take_account(key, now);
+        let account = local::find(self, name).await.map_err(Unavailable::from);
+        let account = account.map_err(SignInError::Unavailable)?;
+        match limit {
+            Ok(()) => Ok(Taken { account, counts: true }),
+            Err(too_many) => {
+                // S13: a stranger can't lock somebody out of where they are signed in already
+                let known = match &account {
+                    Some(account) => self.is_known_client(account, client).await?,
+                    None => false,
+                };
+                if known { Ok(Taken { account, counts: false }) } else { Err(too_many.into()) }
+            }
+        }
+    }
+
+    /// Whether an account has a session from this address.
+    async fn is_known_client(
+        &self,
+        account: &Account,
+        client: IpAddr,
+    ) -> Result<bool, SignInError> {
+        let sessions = self.sessions(account.id).await.map_err(SignInError::Unavailable)?;
+        Ok(sessions.iter().any(|session| counted(session.client) == counted(client)))
+    }
+
+    pub(crate) async fn begin_session(
+        &self,
+        origin: &RequestOrigin,
+        account: &Account,
+        user_agent: &str,
+    ) -> Result<NewSession, SignInError> {
+        let failed = |error| SignInError::Unavailable(error);
+        let token = token::random().map_err(|_| failed(Unavailable::Randomness))?;
+        let hash = token::hash(token.expose()).ok_or_else(|| failed(Unavailable::Randomness))?;
+        let lifetime = self.settings.session_lifetime;
+        let cookie = SetCookie::session(origin, token.expose(), lifetime)
+            .ok_or(SignInError::InsecureOrigin)?;
+        let now = self.now();
+        let session = vestibule_store::NewSession {
+            token: hash,
+            account: account.id,
+            audience: origin.authority.clone(),
+            created: now,
+            expires: now.plus(lifetime),
+            client: origin.client,
+            user_agent: user_agent.to_owned(),
+        };
+        let id = match self.store.sessions().insert(&session).await {
+            Ok(id) => id,
+            // disabled or removed in this very moment
+            Err(StoreError::NoSuchAccount) => return Err(SignInError::Refused),
+            Err(error) => return Err(failed(error.into())),
+        };
+        tracing::info!(user = %account.name, session = %id, client = %origin.client, "signed in");
+        let (name, role) = (account.name.clone(), account.role.clone());
+        let signed_in = SignedIn::new(account.id, name, role, id, session.expires)
+            .with_display_name(&account.display_name);
+        Ok(NewSession { cookie, signed_in: Arc::new(signed_in) })
+    }
+}
+
+/// An attempt that may go on.
+struct Taken {
+    account: Option<Account>,
+    /// Whether the account's bucket holds it.
+    counts: bool,
+}
+
+impl From<TooMany> for SignInError {
+    fn from(limit: TooMany) -> Self {
+        Self::TooMany { retry_after: limit.retry_after.max(Duration::from_secs(1)) }
+    }
+}
+
+impl From<LocalError> for SignInError {
+    fn from(error: LocalError) -> Self {
+        match error {
+            LocalError::Store(error) => Self::Unavailable(error.into()),
+            LocalError::Hash(HashError::Busy) => Self::Busy { retry_after: BUSY_RETRY },
+            LocalError::Hash(HashError::Failed) => Self::Unavailable(Unavailable::Hashing),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
