@@ -1,0 +1,106 @@
+//! [`Gateway`]: what all requests share.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use ipnet::IpNet;
+use tower::util::BoxCloneSyncService;
+use vestibule_identity::Identity;
+use vestibule_schema::{GalleryPath, SiteId};
+
+use crate::grants::GrantCache;
+use crate::refuse::RefusalPages;
+use crate::world::World;
+
+/// The portal: everything below `/_vestibule/`, and `/` on the portal's own host. Each request
+/// has a `RequestOrigin` and an `Authentication` among its extensions.
+pub type PortalService =
+    BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, Infallible>;
+
+/// Sees to it that a folder's own rules have been read before anybody is judged by them.
+pub trait FolderWatch: Send + Sync {
+    /// Called before each decision: makes sure that the blocks of the folders on the way to this
+    /// path have been read, and is fast when they are known.
+    ///
+    /// # Errors
+    /// [`Unready`], if that can't be told; the request is answered 503.
+    fn ensure(&self, site: &SiteId, path: &GalleryPath) -> Result<Freshness, Unready>;
+}
+
+/// Whether a folder's rules were known already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// They were.
+    Known,
+    /// They have just been read: there is a new [`World`] to judge by.
+    Reloaded,
+}
+
+/// A folder's rules could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the rules of the folder can't be read")]
+pub struct Unready;
+
+/// What a gateway is made of.
+pub struct GatewayParts {
+    /// The first world.
+    pub world: Arc<World>,
+    /// Who requests come from.
+    pub identity: Arc<Identity>,
+    /// The gateway's own pages.
+    pub portal: PortalService,
+    /// What refusals look like.
+    pub pages: Arc<dyn RefusalPages>,
+    /// What reads folders that have just appeared.
+    pub folders: Arc<dyn FolderWatch>,
+    /// The networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// What all requests share.
+pub struct Gateway {
+    world: ArcSwap<World>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) portal: PortalService,
+    pub(crate) pages: Arc<dyn RefusalPages>,
+    pub(crate) folders: Arc<dyn FolderWatch>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) grants: GrantCache,
+}
+
+impl Gateway {
+    /// A gateway.
+    #[must_use]
+    pub fn new(parts: GatewayParts) -> Self {
+        Self {
+            world: ArcSwap::new(parts.world),
+            identity: parts.identity,
+            portal: parts.portal,
+            pages: parts.pages,
+            folders: parts.folders,
+            trusted_proxies: parts.trusted_proxies,
+            grants: GrantCache::default(),
+        }
+    }
+
+    /// The present world. A request takes it once.
+    #[must_use]
+    pub fn world(&self) -> Arc<World> {
+        self.world.load_full()
+    }
+
+    /// Puts a new world in the place of the present one: requests that begin after this returns
+    /// see it whole.
+    pub fn replace_world(&self, world: Arc<World>) {
+        self.world.store(world);
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("world", &self.world).finish_non_exhaustive()
+    }
+}

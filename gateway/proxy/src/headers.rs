@@ -1,0 +1,174 @@
+//! Which headers pass, and which names are the gateway's own.
+
+use http::HeaderName;
+
+/// Names that an upstream could take for the word of the gateway, or that the gateway relies on,
+/// as [`fold`]ed: the whole name, or its beginning if that ends in `-`.
+const PROTECTED: &[&str] = &[
+    "authorization",
+    "content-length",
+    "cookie",
+    "destination",
+    "forwarded",
+    "host",
+    "proxy-authorization",
+    "remote-",
+    "set-cookie",
+    "transfer-encoding",
+    "via",
+    "x-auth-",
+    "x-authenticated-",
+    "x-client-",
+    "x-forwarded-",
+    "x-goog-authenticated-",
+    "x-immich-",
+    "x-api-key",
+    "x-ms-client-principal",
+    "x-original-",
+    "x-real-ip",
+    "x-remote-",
+    "x-request-id",
+    "x-rewrite-url",
+    "x-user",
+    "x-vestibule-",
+    "x-webauth-",
+    "x-http-method",
+    "x-method-override",
+    "ssl-client-",
+    "x-ssl-client-",
+    "x-client-cert",
+    "cf-access-",
+    "tailscale-user-",
+];
+
+/// Whether `Connection` may not name this header, because an upstream or the gateway relies on
+/// what it says.
+pub(crate) fn is_protected(name: &str) -> bool {
+    let name = fold(name);
+    PROTECTED.iter().any(|known| {
+        name == known.trim_end_matches('-') || (known.ends_with('-') && name.starts_with(known))
+    }) || passes_to_any(&name)
+}
+
+/// Whether a response header tells the outside what only the gateway and its upstreams know, or
+/// could be taken for the gateway's word. Case and `_` don't matter.
+pub(crate) fn is_internal(name: &str) -> bool {
+    // most names are told apart by their first letter
+    match name.as_bytes().first().map(u8::to_ascii_lowercase) {
+        Some(b's') => name == "server" || name == "surrogate-control" || name == "server-timing",
+        Some(b'x') => {
+            let name = fold(name);
+            name == "x-powered-by"
+                || name == "x-aspnet-version"
+                || name.starts_with("x-accel-")
+                || name.starts_with("x-debug")
+                || ["x-vestibule-", "x-auth-", "x-forwarded-", "x-remote-", "x-original-"]
+                    .iter()
+                    .any(|start| name.starts_with(start))
+                || ["x-user", "x-request-id", "x-real-ip", "x-sendfile"].contains(&&*name)
+        }
+        Some(b'r') => fold(name).starts_with("remote-"),
+        Some(b'c') => name == "cdn-cache-control",
+        Some(b'a') => name == "alt-svc",
+        Some(b'v') => name == "via",
+        Some(b'f') => name == "forwarded",
+        _ => false,
+    }
+}
+
+/// A name as a careless server reads it: in lower case, `_` as `-`.
+fn fold(name: &str) -> String {
+    name.bytes().map(|b| if b == b'_' { '-' } else { char::from(b.to_ascii_lowercase()) }).collect()
+}
+
+/// The request headers that pass to our own media backend. Everything else stays here.
+pub(crate) fn passes_to_backend(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "accept"
+            | "accept-encoding"
+            | "accept-language"
+            | "cache-control"
+            | "if-match"
+            | "if-modified-since"
+            | "if-none-match"
+            | "if-range"
+            | "if-unmodified-since"
+            | "range"
+    )
+}
+
+/// The request headers that pass to any gallery server: what HTTP itself defines for the end of
+/// the way, and nothing that could name a person.
+pub(crate) fn passes_to_any(name: &str) -> bool {
+    matches!(
+        name,
+        "accept"
+            | "accept-charset"
+            | "accept-encoding"
+            | "accept-language"
+            | "cache-control"
+            | "content-encoding"
+            | "content-language"
+            | "content-type"
+            | "dnt"
+            | "if-match"
+            | "if-modified-since"
+            | "if-none-match"
+            | "if-range"
+            | "if-unmodified-since"
+            | "origin"
+            | "pragma"
+            | "priority"
+            | "range"
+            | "referer"
+            | "sec-fetch-dest"
+            | "sec-fetch-mode"
+            | "sec-fetch-site"
+            | "sec-fetch-user"
+            | "sec-gpc"
+            | "user-agent"
+            | "x-requested-with"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spelling_does_not_matter() {
+        for name in [
+            "X-Vestibule-Grant",
+            "x_vestibule_grant",
+            "X-VESTIBULE-ANYTHING",
+            "Remote-User",
+            "REMOTE_USER",
+            "X_Forwarded_For",
+            "x-forwarded-groups",
+            "Forwarded",
+            "Host",
+            "Authorization",
+            "Cookie",
+            "Content-Length",
+            "Range",
+            "X-HTTP-Method-Override",
+            "x_http_method",
+        ] {
+            assert!(is_protected(name), "{name}");
+        }
+        for name in ["close", "keep-alive", "Upgrade", "TE", "x-anything", "HTTP2-Settings"] {
+            assert!(!is_protected(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn responses_tell_nothing_of_the_inside() {
+        for name in ["server", "x-powered-by", "x-vestibule-grant", "x_vestibule_x", "remote_user"] {
+            assert!(is_internal(name), "{name}");
+        }
+        for name in ["content-type", "etag", "vary", "x-content-type-options", "retry-after"] {
+            assert!(!is_internal(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Who asks, what, and whether they may: identity, adapter, engine, in this order.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::{HeaderMap, header};
+use vestibule_adapters::{Ask, Classified, HandOver, Kind, Span};
+use vestibule_identity::{Authentication, Credentials};
+use vestibule_policies::decision::Missing;
+use vestibule_policies::{Decision, Denial, Need, Permit, Principal, SiteEngine};
+use vestibule_schema::Action;
+
+use crate::forward::Forwarding;
+use crate::front::{ClientKind, Head};
+use crate::gateway::{Freshness, Gateway};
+use crate::grants::GrantRequest;
+use crate::refuse::{Challenge, FolderLink, Refusal};
+use crate::world::{SiteRuntime, SiteState, World};
+
+/// What became of a request.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// It goes on.
+    Forward(Box<Forwarding>),
+    /// It doesn't, by a decision or before one.
+    Refuse(Refusal, Option<Denial>),
+}
+
+impl From<Refusal> for Verdict {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refuse(refusal, None)
+    }
+}
+
+/// Who sent a request.
+///
+/// # Errors
+/// The refusal, if that can't be told, or a credential is wrong.
+pub(crate) async fn authenticate(
+    gateway: &Gateway,
+    head: &Head,
+    headers: &HeaderMap,
+) -> Result<Authentication, Refusal> {
+    let mut values = headers.get_all(header::COOKIE).iter();
+    let first = values.next().and_then(text);
+    let more: Vec<&str>;
+    let cookies: &[&str] = match (values.next(), &first) {
+        (None, Some(first)) => std::slice::from_ref(first),
+        (None, None) => &[],
+        (Some(_), _) => {
+            more = headers.get_all(header::COOKIE).iter().filter_map(text).collect();
+            &more
+        }
+    };
+    // a value that is no text is a wrong credential, not an absent one
+    let authorization = headers.get(header::AUTHORIZATION).map(|value| text(value).unwrap_or(""));
+    let credentials = Credentials { cookies, authorization };
+    match gateway.identity.authenticate(&head.origin, &credentials).await {
+        Ok(Authentication::Failed(_)) => Err(unauthorized_credential(head)),
+        Ok(who) => Ok(who),
+        Err(error) => {
+            tracing::error!(error = %error, "nobody can be recognised at the moment");
+            Err(Refusal::Unavailable)
+        }
+    }
+}
+
+fn text(value: &http::HeaderValue) -> Option<&str> {
+    std::str::from_utf8(value.as_bytes()).ok()
+}
+
+/// A wrong credential is always 401; a browser is not made to show its dialogue.
+fn unauthorized_credential(head: &Head) -> Refusal {
+    let challenge = if head.has_fetch_metadata { Challenge::Bearer } else { Challenge::Basic };
+    Refusal::Unauthorized { challenge, back: head.target().to_owned() }
+}
+
+/// What a request asks of a site.
+///
+/// # Errors
+/// The refusal, if that needs nobody's name.
+pub(crate) fn classify(
+    site: &SiteRuntime,
+    head: &Head,
+    path: &str,
+) -> Result<Option<Ask>, Refusal> {
+    let classified = site.adapter.classify(head.method.as_str(), path, head.query(), &site.sizes);
+    let asked = match classified {
+        Classified::BadRequest(_) => return Err(Refusal::BadRequest),
+        Classified::Ask(ask) => Ok(Some(ask)),
+        Classified::Unclassified => Ok(None),
+        Classified::MethodNotAllowed { allow } => Err(Refusal::MethodNotAllowed { allow }),
+        Classified::Reserved => Err(Refusal::NotFound),
+    };
+    if site.state == SiteState::Closed { Err(Refusal::Closed) } else { asked }
+}
+
+/// One question to the engine, with everything that the answer depends on.
+#[derive(Debug)]
+pub(crate) struct Question<'a> {
+    pub(crate) gateway: &'a Gateway,
+    pub(crate) world: Arc<World>,
+    pub(crate) site: Arc<SiteRuntime>,
+    pub(crate) head: &'a Head,
+    pub(crate) principal: &'a Principal,
+}
+
+impl Question<'_> {
+    /// Decides. What no route classifies is refused as if `view` were missing.
+    pub(crate) fn decide(mut self, asked: Option<Ask>) -> Verdict {
+        let Some(ask) = asked else { return self.missing_view(None).into() };
+        if let Err(refusal) = self.refresh(&ask) {
+            return refusal.into();
+        }
+        let world = Arc::clone(&self.world);
+        let Some(engine) = world.engine(&self.site.id) else {
+            tracing::error!(site = %self.site.id, "a site has no policies");
+            return Refusal::Unavailable.into();
+        };
+        match self.ask_engine(engine, &ask) {
+            Decision::Allow(permit) => self.allow(engine, permit, ask),
+            Decision::Deny(denial) => {
+                Verdict::Refuse(self.refusal(engine, &ask, denial.missing()), Some(denial))
+            }
+        }
+    }
+
+    /// Sees to it that the folders on the way have been read; what was read just now makes a new
+    /// world, and the question is put to that one.
+    fn refresh(&mut self, ask: &Ask) -> Result<(), Refusal> {
+        match self.gateway.folders.ensure(&self.site.id, &ask.path) {
+            Ok(Freshness::Known) => Ok(()),
+            Ok(Freshness::Reloaded) => {
+                self.world = self.gateway.world();
+                match self.world.site(&self.site.id) {
+                    Some(site) if site.state == SiteState::Open => {
+                        self.site = Arc::clone(site);
+                        Ok(())
+                    }
+                    _ => Err(Refusal::Closed),
+                }
+            }
+            Err(unready) => {
+                tracing::warn!(site = %self.site.id, error = %unready, "a request is refused");
+                Err(Refusal::Unavailable)
+            }
+        }
+    }
+
+    fn ask_engine(&self, engine: &SiteEngine, ask: &Ask) -> Decision {
+        let need = match ask.wanted.or {
+            Some(or) => Need::either(ask.wanted.first, or),
+            None => Need::one(ask.wanted.first),
+        };
+        let decision = engine.decide(self.principal, need, &ask.path);
+        if ask.kind == Kind::Asset && !decision.is_allow() {
+            // what belongs to the gallery as a whole is for whoever may see any of its folders
+            let entrance = engine.entrances(self.principal).into_iter().next();
+            return match entrance {
+                Some(folder) => engine.decide(self.principal, need, &folder),
+                None => decision,
+            };
+        }
+        decision
+    }
+
+    fn allow(&self, engine: &SiteEngine, permit: Permit, ask: Ask) -> Verdict {
+        let hand_over = self.site.adapter.hand_over();
+        if hand_over == HandOver::Nothing
+            && ask.span == Span::Tree
+            && !self.may_everywhere(engine, &permit)
+        {
+            // a server that reads no grant would show what lies beneath to anybody
+            return self.missing_view(Some(ask.kind)).into();
+        }
+        let mut forwarding = match Forwarding::new(permit, ask, Arc::clone(&self.site)) {
+            Ok(forwarding) => forwarding,
+            Err(error) => {
+                tracing::error!(site = %self.site.id, error = %error, "a permit does not fit");
+                return Refusal::Internal.into();
+            }
+        };
+        if hand_over == HandOver::Grant {
+            let request = GrantRequest {
+                permit: forwarding.permit(),
+                site: &self.site,
+                engine,
+                world: self.world.serial(),
+                method: self.head.method.as_str(),
+                target: forwarding.target(),
+            };
+            match self.gateway.grants.token(request, SystemTime::now()) {
+                Ok(token) => forwarding.set_grant(token),
+                Err(error) => {
+                    tracing::error!(site = %self.site.id, error = %error, "a grant can't be made");
+                    return Refusal::Internal.into();
+                }
+            }
+        }
+        Verdict::Forward(Box::new(forwarding))
+    }
+
+    /// Whether the permitted action is allowed in every folder beneath, and nothing there is
+    /// hidden from the principal.
+    fn may_everywhere(&self, engine: &SiteEngine, permit: &Permit) -> bool {
+        let here = engine.permissions(self.principal, permit.path());
+        here.allows(Action::SeeHidden)
+            && engine.below(self.principal, permit.path()).iter().all(|place| {
+                [Action::View, Action::SeeHidden, permit.action()]
+                    .into_iter()
+                    .all(|action| place.permissions.allows(action))
+            })
+    }
+
+    fn refusal(&self, engine: &SiteEngine, ask: &Ask, missing: Missing) -> Refusal {
+        match missing {
+            Missing::View => {
+                let entrance = self.entrance(engine, ask);
+                entrance.unwrap_or_else(|| self.missing_view(Some(ask.kind)))
+            }
+            Missing::Action(missing) if self.principal.is_signed_in() => {
+                Refusal::Forbidden { missing }
+            }
+            Missing::Action(_) => self.unauthorized(),
+        }
+    }
+
+    /// Who may see some folder but not the root is led there from the root's page.
+    fn entrance(&self, engine: &SiteEngine, ask: &Ask) -> Option<Refusal> {
+        let is_root_page = ask.kind == Kind::Page && ask.path.is_root();
+        if !is_root_page || !self.principal.is_signed_in() {
+            return None;
+        }
+        let base = self.site.mount.base();
+        let links: Vec<FolderLink> = engine
+            .entrances(self.principal)
+            .into_iter()
+            .filter(|folder| !folder.is_root())
+            .filter_map(|folder| {
+                let href = format!("{base}{}", self.site.adapter.folder_page(&folder)?);
+                Some(FolderLink { name: folder.as_str().to_owned(), href })
+            })
+            .collect();
+        match links.as_slice() {
+            [] => None,
+            [only] => Some(Refusal::OnlyFolder { location: only.href.clone() }),
+            _ => Some(Refusal::Folders(links)),
+        }
+    }
+
+    /// As if nothing were there: a visitor may sign in and see, anybody else may not.
+    fn missing_view(&self, kind: Option<Kind>) -> Refusal {
+        let is_page = matches!(kind, None | Some(Kind::Page));
+        if self.principal.is_signed_in() {
+            Refusal::NotFound
+        } else if is_page && self.head.client == ClientKind::Navigation {
+            Refusal::SignIn { back: self.head.target().to_owned() }
+        } else {
+            self.unauthorized()
+        }
+    }
+
+    fn unauthorized(&self) -> Refusal {
+        let back = self.head.target().to_owned();
+        Refusal::Unauthorized { challenge: Challenge::Bearer, back }
+    }
+}

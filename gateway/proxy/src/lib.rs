@@ -1,0 +1,38 @@
+//! The policy enforcement point: a pingora proxy that lets a request through only with a permit.
+//!
+//! The request's journey, a module a step: [`front`] judges the raw request, [`sites`] finds the
+//! gallery it is for, [`judge`] asks who sends it and whether they may, [`refuse`] answers what
+//! may not be, [`forward`] makes the upstream request *from the permit*, [`respond`] corrects the
+//! answer's headers. [`local`] hands `/_vestibule/` to the portal. [`service`] strings them into
+//! pingora's phases and [`server`] listens.
+//!
+//! This crate decides nothing (that is `vestibule-policies`) and does not know who anybody is
+//! (`vestibule-identity`). It is no general proxy: what no route of an adapter names is refused.
+//!
+//! Start at [`Gateway`] and [`World`], then [`service`].
+
+mod audit;
+mod balance;
+mod cookies;
+pub mod forward;
+pub mod front;
+mod gateway;
+mod grants;
+mod headers;
+pub mod judge;
+pub mod local;
+pub mod refuse;
+mod request_id;
+pub mod respond;
+pub mod server;
+pub mod service;
+pub mod sites;
+mod world;
+
+pub use balance::{UpstreamError, Upstreams};
+pub use gateway::{FolderWatch, Freshness, Gateway, GatewayParts, PortalService, Unready};
+pub use refuse::{Refusal, RefusalPages};
+pub use request_id::RequestId;
+pub use server::{ListenError, Listeners, Settings, TlsListener, server};
+pub use sites::{HostName, HostNameError, Mount};
+pub use world::{SiteRuntime, SiteState, World, WorldError};

@@ -1,0 +1,110 @@
+//! The bridge to the gateway's own pages: everything below `/_vestibule/`.
+
+use std::panic::AssertUnwindSafe;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
+use http::{HeaderMap, HeaderName, header};
+use pingora::proxy::Session;
+use tower::ServiceExt as _;
+use vestibule_identity::Authentication;
+use vestibule_schema::GalleryPath;
+
+use crate::front::{Framing, Head};
+use crate::gateway::Gateway;
+use crate::headers::passes_to_any;
+use crate::refuse::{Answer, Refusal};
+
+/// The largest body that the portal is given, in bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Hands a request to the portal.
+///
+/// # Errors
+/// The refusal, if the request is none for it.
+pub(crate) async fn serve(
+    gateway: &Gateway,
+    session: &mut Session,
+    head: &Head,
+    who: Authentication,
+) -> Result<Answer, Refusal> {
+    let path = GalleryPath::from_encoded(head.path()).map_err(|_| Refusal::BadRequest)?;
+    let body = read_body(session, head).await?;
+    let mut request = http::Request::new(body);
+    *request.method_mut() = head.method.clone();
+    *request.uri_mut() = uri(&path, head.query())?;
+    *request.headers_mut() = headers(&session.req_header().headers);
+    request.extensions_mut().insert(head.origin.clone());
+    request.extensions_mut().insert(who);
+    let call = AssertUnwindSafe(gateway.portal.clone().oneshot(request)).catch_unwind();
+    match call.await {
+        Ok(Ok(response)) => Ok(answer(response)),
+        Ok(Err(never)) => match never {},
+        Err(_) => {
+            tracing::error!(path = path.as_str(), "a page of the portal panicked");
+            Err(Refusal::Internal)
+        }
+    }
+}
+
+/// The whole body, if it is not too large.
+async fn read_body(session: &mut Session, head: &Head) -> Result<Bytes, Refusal> {
+    let announced = match head.framing {
+        Framing::None => return Ok(Bytes::new()),
+        Framing::Length(length) => usize::try_from(length).unwrap_or(usize::MAX),
+        Framing::Chunked => 0,
+    };
+    if announced > MAX_BODY_BYTES {
+        return Err(Refusal::BodyTooLarge);
+    }
+    let expects = session.req_header().headers.get(header::EXPECT);
+    if expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        let written = session.as_downstream_mut().write_continue_response().await;
+        written.map_err(|_| Refusal::BadRequest)?;
+    }
+    let mut body = BytesMut::with_capacity(announced);
+    loop {
+        match session.as_downstream_mut().read_request_body().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > MAX_BODY_BYTES => {
+                return Err(Refusal::BodyTooLarge);
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body.freeze()),
+            Err(_) => return Err(Refusal::BadRequest),
+        }
+    }
+}
+
+/// The canonical path, and the query as it came.
+fn uri(path: &GalleryPath, query: Option<&str>) -> Result<http::Uri, Refusal> {
+    let mut target = path.encoded();
+    if let Some(query) = query {
+        target.push('?');
+        target.push_str(query);
+    }
+    http::Uri::try_from(target).map_err(|_| Refusal::BadRequest)
+}
+
+/// The headers that the portal reads.
+fn headers(incoming: &HeaderMap) -> HeaderMap {
+    let passes = |name: &HeaderName| {
+        passes_to_any(name.as_str()) || *name == header::COOKIE || *name == header::HOST
+    };
+    let mut headers = HeaderMap::with_capacity(incoming.len());
+    for (name, value) in incoming.iter().filter(|(name, _)| passes(name)) {
+        headers.append(name.clone(), value.clone());
+    }
+    headers
+}
+
+fn answer(response: http::Response<Bytes>) -> Answer {
+    let (parts, body) = response.into_parts();
+    let is_ours = |name: &HeaderName| {
+        let framing =
+            [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::DATE];
+        !framing.contains(name)
+    };
+    let headers = parts.headers.iter().filter(|(name, _)| is_ours(name));
+    let headers = headers.map(|(name, value)| (name.clone(), value.clone())).collect();
+    Answer { status: parts.status, headers, body }
+}

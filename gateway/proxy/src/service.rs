@@ -1,0 +1,415 @@
+//! pingora's phases, each a few lines: the work is in the modules they name.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Method, StatusCode, header};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
+use pingora::proxy::{FailToProxy, ProxyHttp, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{Error, ErrorSource, ErrorType};
+use vestibule_adapters::HandOver;
+use vestibule_identity::{Authentication, SetCookie};
+use vestibule_policies::Denial;
+use vestibule_schema::SiteId;
+
+use crate::audit::{Decided, Record};
+use crate::forward::{Forwarding, REQUEST_ID, is_repeatable};
+use crate::front::{ClientKind, Connection, Head};
+use crate::gateway::Gateway;
+use crate::judge::{self, Question, Verdict};
+use crate::local;
+use crate::refuse::{Answer, Refusal};
+use crate::request_id::RequestId;
+use crate::respond;
+use crate::sites::Place;
+use crate::world::World;
+
+/// A gallery server said that there is nothing: ours is what the client gets.
+const NOT_FOUND: ErrorType = ErrorType::Custom("upstream has nothing there");
+/// A gallery server did not believe the grant.
+const NO_BELIEF: ErrorType = ErrorType::Custom("upstream did not believe the grant");
+
+/// The gateway as a pingora application.
+#[derive(Debug)]
+pub struct Enforcement {
+    gateway: Arc<Gateway>,
+}
+
+/// What is known of one request, from its first byte to its line in the log.
+#[derive(Debug)]
+pub struct Exchange {
+    id: RequestId,
+    started: Instant,
+    head: Option<Head>,
+    site: Option<SiteId>,
+    who: Option<Authentication>,
+    denial: Option<Denial>,
+    refusal: Option<&'static str>,
+    forwarding: Option<Box<Forwarding>>,
+    /// How many gallery servers could not be reached.
+    failed: usize,
+    /// What is sent in the place of an upstream's body.
+    replacement: Option<Replacement>,
+}
+
+/// A body that takes the place of an upstream's.
+#[derive(Debug)]
+enum Replacement {
+    Pending(Bytes),
+    Sent,
+}
+
+/// What follows from the first steps.
+enum Step {
+    Forward(Box<Forwarding>),
+    Answer(Answer),
+}
+
+impl Enforcement {
+    /// The application of a gateway.
+    #[must_use]
+    pub fn new(gateway: Arc<Gateway>) -> Self {
+        Self { gateway }
+    }
+
+    /// The journey of a request up to the point where it goes on or is answered.
+    async fn journey(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Step, Refusal> {
+        let head = self.read_head(session)?;
+        let head = exchange.head.insert(head);
+        let world = self.gateway.world();
+        let (index, path) = match world.table().place(head.host(), head.path()) {
+            Place::Site(index, path) => (index, path),
+            Place::Portal => {
+                let headers = &session.req_header().headers;
+                let who = judge::authenticate(&self.gateway, head, headers).await?;
+                exchange.who = Some(who.clone());
+                let answer = local::serve(&self.gateway, session, head, who).await?;
+                return Ok(Step::Answer(answer));
+            }
+            Place::AddSlash(mut location) => {
+                if let Some(query) = head.query() {
+                    location.push('?');
+                    location.push_str(query);
+                }
+                return Err(Refusal::Moved { location });
+            }
+            Place::Nothing => return Err(Refusal::NotFound),
+            Place::UnknownHost => return Err(Refusal::UnknownHost),
+        };
+        let site = Arc::clone(world.at(index).ok_or(Refusal::Internal)?);
+        exchange.site = Some(site.id.clone());
+        let asked = judge::classify(&site, head, path)?;
+        let headers = &session.req_header().headers;
+        let who = exchange.who.insert(judge::authenticate(&self.gateway, head, headers).await?);
+        let principal = who.principal().ok_or(Refusal::Internal)?;
+        let world: Arc<World> = world;
+        let question = Question { gateway: &self.gateway, world, site, head, principal };
+        match question.decide(asked) {
+            Verdict::Forward(forwarding) => Ok(Step::Forward(forwarding)),
+            Verdict::Refuse(refusal, denial) => {
+                exchange.denial = denial;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// The first look; what does not pass it has its connection closed.
+    fn read_head(&self, session: &mut Session) -> Result<Head, Refusal> {
+        let raw = session.as_downstream().as_http1().map(|http1| http1.get_headers_raw_bytes());
+        let connection = Connection {
+            peer: session.client_addr().and_then(|address| address.as_inet()).map(|a| a.ip()),
+            is_tls: session.digest().is_some_and(|digest| digest.ssl_digest.is_some()),
+            trusted_proxies: &self.gateway.trusted_proxies,
+        };
+        Head::read(raw.as_deref(), session.req_header(), connection).map_err(|error| {
+            tracing::debug!(error = %error, "a request is not read");
+            session.set_keepalive(None);
+            Refusal::of_front(error)
+        })
+    }
+
+    fn refuse(&self, exchange: &mut Exchange, refusal: &Refusal) -> Answer {
+        exchange.refusal = Some(refusal.code());
+        let client = exchange.head.as_ref().map_or(ClientKind::Program, |head| head.client);
+        refusal.answer(client, &*self.gateway.pages)
+    }
+
+    /// Sends an answer of the gateway's own.
+    async fn send(session: &mut Session, exchange: &Exchange, answer: Answer) -> pingora::Result<()> {
+        let is_head = session.req_header().method == Method::HEAD;
+        let has_body = !is_head && !answer.body.is_empty();
+        let response = exchange.response(&answer)?;
+        session.write_response_header(Box::new(response), !has_body).await?;
+        if has_body {
+            session.write_response_body(Some(answer.body), true).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Exchange {
+    fn new() -> Self {
+        Self {
+            id: RequestId::fresh(),
+            started: Instant::now(),
+            head: None,
+            site: None,
+            who: None,
+            denial: None,
+            refusal: None,
+            forwarding: None,
+            failed: 0,
+            replacement: None,
+        }
+    }
+
+    /// The head of an answer of the gateway's own.
+    fn response(&self, answer: &Answer) -> pingora::Result<ResponseHeader> {
+        let size = answer.headers.len() + 4;
+        let mut response = ResponseHeader::build_no_case(answer.status, Some(size))?;
+        for (name, value) in &answer.headers {
+            response.append_header(name.clone(), value.clone())?;
+        }
+        let is_bodiless = matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if !is_bodiless {
+            response.set_content_length(answer.body.len())?;
+        }
+        self.sign_off(&mut response)?;
+        Ok(response)
+    }
+
+    /// What every answer has: the request's name, and the end of a cookie that is worth nothing.
+    fn sign_off(&self, response: &mut ResponseHeader) -> pingora::Result<()> {
+        response.insert_header(REQUEST_ID, self.id.header_value())?;
+        let Some(Authentication::Anonymous { clear_cookie: true }) = self.who else {
+            return Ok(());
+        };
+        // not if the answer sets one: somebody has just signed in
+        if response.headers.contains_key(header::SET_COOKIE) {
+            return Ok(());
+        }
+        if let Some(cookie) = self.head.as_ref().and_then(|head| SetCookie::clear(&head.origin)) {
+            response.append_header(header::SET_COOKIE, cookie.as_str())?;
+        }
+        Ok(())
+    }
+
+    fn forwarding(&self) -> pingora::Result<(&Forwarding, &Head)> {
+        match (&self.forwarding, &self.head) {
+            (Some(forwarding), Some(head)) => Ok((forwarding, head)),
+            _ => Error::e_explain(ErrorType::InternalError, "nothing is forwarded without a permit"),
+        }
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Enforcement {
+    type CTX = Exchange;
+
+    fn new_ctx(&self) -> Exchange {
+        Exchange::new()
+    }
+
+    /// No modules: the gateway neither compresses nor unpacks.
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
+    async fn request_filter(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> pingora::Result<bool> {
+        let answer = match self.journey(session, exchange).await {
+            Ok(Step::Forward(forwarding)) => {
+                exchange.forwarding = Some(forwarding);
+                return Ok(false);
+            }
+            Ok(Step::Answer(answer)) => answer,
+            Err(refusal) => self.refuse(exchange, &refusal),
+        };
+        Self::send(session, exchange, answer).await?;
+        Ok(true)
+    }
+
+    async fn upstream_peer(
+        &self,
+        _session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> pingora::Result<Box<HttpPeer>> {
+        let (forwarding, _) = exchange.forwarding()?;
+        match forwarding.site().upstreams.take() {
+            Some(peer) => Ok(Box::new(peer.clone())),
+            None => Error::e_explain(ErrorType::InternalError, "the site has no upstream"),
+        }
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        exchange: &mut Exchange,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        exchange.failed += 1;
+        let servers = exchange.forwarding.as_ref().map_or(0, |f| f.site().upstreams.len());
+        // nothing was sent yet, so another server may be asked whatever the method
+        error.set_retry(exchange.failed < servers);
+        error
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        request: &mut RequestHeader,
+        exchange: &mut Exchange,
+    ) -> pingora::Result<()> {
+        let (forwarding, head) = exchange.forwarding()?;
+        let made = forwarding.request(&session.req_header().headers, head, exchange.id);
+        *request = made.map_err(|error| {
+            Error::because(ErrorType::InternalError, "the upstream request", error)
+        })?;
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        exchange: &mut Exchange,
+    ) -> pingora::Result<()> {
+        if response.status.is_informational() {
+            return Ok(());
+        }
+        let (forwarding, head) = exchange.forwarding()?;
+        let reads_grants = forwarding.site().adapter.hand_over() == HandOver::Grant;
+        match response.status {
+            StatusCode::NOT_FOUND => {
+                let has_body = session.req_header().method == Method::HEAD
+                    || response.headers.get(header::CONTENT_LENGTH).is_some_and(|l| l != "0");
+                if !has_body {
+                    return Err(Error::new(NOT_FOUND));
+                }
+                let answer = self.refuse(exchange, &Refusal::NotFound);
+                *response = exchange.response(&answer)?;
+                exchange.replacement = Some(Replacement::Pending(answer.body));
+                Ok(())
+            }
+            StatusCode::UNAUTHORIZED if reads_grants => Err(Error::new(NO_BELIEF)),
+            _ => {
+                respond::correct(response, forwarding.site(), &head.origin.authority)?;
+                exchange.sign_off(response)
+            }
+        }
+    }
+
+    fn response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        _end: bool,
+        exchange: &mut Exchange,
+    ) -> pingora::Result<Option<std::time::Duration>> {
+        if let Some(replacement) = &mut exchange.replacement {
+            *body = match std::mem::replace(replacement, Replacement::Sent) {
+                Replacement::Pending(page) => Some(page),
+                Replacement::Sent => None,
+            };
+        }
+        Ok(None)
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        _exchange: &mut Exchange,
+        client_reused: bool,
+    ) -> Box<Error> {
+        if is_repeatable(&session.req_header().method) {
+            error.retry.decide_reuse(client_reused);
+        } else {
+            error.set_retry(false);
+        }
+        error
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        exchange: &mut Exchange,
+    ) -> FailToProxy {
+        let refusal = refusal_of(error);
+        let is_gone = *error.esource() == ErrorSource::Downstream;
+        if is_gone || session.response_written().is_some() {
+            return FailToProxy { error_code: 0, can_reuse_downstream: false };
+        }
+        if refusal != Refusal::NotFound {
+            tracing::error!(
+                request_id = %exchange.id,
+                site = exchange.site.as_ref().map(SiteId::as_str),
+                error = %error,
+                "the gallery server does not answer as it should"
+            );
+        }
+        let answer = self.refuse(exchange, &refusal);
+        session.set_keepalive(None);
+        let error_code = answer.status.as_u16();
+        if let Err(error) = Self::send(session, exchange, answer).await {
+            tracing::debug!(request_id = %exchange.id, error = %error, "nobody takes the answer");
+        }
+        FailToProxy { error_code, can_reuse_downstream: false }
+    }
+
+    /// Errors are logged once, in [`Enforcement::fail_to_proxy`].
+    fn suppress_error_log(&self, _session: &Session, _exchange: &Exchange, _error: &Error) -> bool {
+        true
+    }
+
+    /// For pingora's own messages: never the query.
+    fn request_summary(&self, _session: &Session, exchange: &Exchange) -> String {
+        format!("request {}", exchange.id)
+    }
+
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, exchange: &mut Exchange) {
+        let decided = match (&exchange.forwarding, &exchange.denial) {
+            (Some(forwarding), _) => Decided::Allow(forwarding.permit()),
+            (None, Some(denial)) => Decided::Deny(denial),
+            (None, None) => Decided::Nothing,
+        };
+        let record = Record {
+            id: exchange.id,
+            method: session.req_header().method.as_str(),
+            client: exchange.head.as_ref().map(|head| head.origin.client),
+            site: exchange.site.as_ref(),
+            who: exchange.who.as_ref(),
+            decided,
+            refusal: exchange.refusal,
+            status: session.response_written().map_or(0, |written| written.status.as_u16()),
+            took: exchange.started.elapsed(),
+        };
+        record.write();
+    }
+}
+
+/// What the client is told of a failure.
+fn refusal_of(error: &Error) -> Refusal {
+    match error.etype() {
+        kind if *kind == NOT_FOUND => Refusal::NotFound,
+        kind if *kind == NO_BELIEF => Refusal::BadGateway,
+        ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout => {
+            Refusal::GatewayTimeout
+        }
+        _ if *error.esource() == ErrorSource::Upstream => Refusal::BadGateway,
+        ErrorType::ConnectRefused
+        | ErrorType::ConnectNoRoute
+        | ErrorType::ConnectError
+        | ErrorType::TLSHandshakeFailure
+        | ErrorType::TLSHandshakeTimedout => Refusal::BadGateway,
+        _ => Refusal::Internal,
+    }
+}
