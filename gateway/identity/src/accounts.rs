@@ -96,7 +96,8 @@ impl Identity {
         password: &Secret<String>,
     ) -> Result<(), AccountError> {
         let account = self.user(name).await?;
-        self.replace_password(&account, password).await
+        self.replace_password(&account, password).await?;
+        Ok(())
     }
 
     /// Gives a user another role, and ends all their sessions.
@@ -158,7 +159,7 @@ impl Identity {
         if account.id != signed_in.account {
             return Err(SignInError::Refused.into());
         }
-        self.replace_password(&account, change.new).await?;
+        let account = self.replace_password(&account, change.new).await?;
         Ok(self.begin_session(origin, &account, change.user_agent).await?)
     }
 
@@ -166,13 +167,13 @@ impl Identity {
         &self,
         account: &Account,
         password: &Secret<String>,
-    ) -> Result<(), AccountError> {
+    ) -> Result<Account, AccountError> {
         password::check(password, &account.name)?;
         let hash = self.hash(password).await?;
-        self.store.accounts().set_password(account.id, &hash, self.now()).await?;
+        let account = self.store.accounts().set_password(account.id, &hash, self.now()).await?;
         self.cache.end_of_account(account.id);
         tracing::info!(user = %account.name, "password changed");
-        Ok(())
+        Ok(account)
     }
 
     async fn hash(

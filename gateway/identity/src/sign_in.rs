@@ -143,11 +143,9 @@ impl Identity {
         name: Option<&UserName>,
         key: &str,
     ) -> Result<Taken, SignInError> {
-        let now = self.now();
-        let limit = self.limits.take_account(key, now);
         let account = local::find(self, name).await.map_err(Unavailable::from);
         let account = account.map_err(SignInError::Unavailable)?;
-        match limit {
+        match self.limits.take_account(key, self.now()) {
             Ok(()) => Ok(Taken { account, counts: true }),
             Err(too_many) => {
                 // S13: a stranger can't lock somebody out of where they are signed in already
@@ -186,6 +184,7 @@ impl Identity {
         let session = vestibule_store::NewSession {
             token: hash,
             account: account.id,
+            revision: account.revision,
             audience: origin.authority.clone(),
             created: now,
             expires: now.plus(lifetime),
@@ -194,7 +193,7 @@ impl Identity {
         };
         let id = match self.store.sessions().insert(&session).await {
             Ok(id) => id,
-            // disabled or removed in this very moment
+            // disabled, removed or changed in this very moment
             Err(StoreError::NoSuchAccount) => return Err(SignInError::Refused),
             Err(error) => return Err(failed(error.into())),
         };

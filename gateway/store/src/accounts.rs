@@ -83,6 +83,9 @@ pub struct Account {
     pub password_hash: Option<PasswordHash>,
     /// Whether it may sign in.
     pub state: AccountState,
+    /// Moves with every change of password, role or state: a session begins only if nothing moved
+    /// since the password was compared.
+    pub revision: i64,
     /// When it was made.
     pub created: UnixTime,
     /// When somebody last changed it.
@@ -224,18 +227,22 @@ impl Accounts<'_> {
         id: AccountId,
         hash: &PasswordHash,
         now: UnixTime,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Account, StoreError> {
         let mut tx = self.0.begin().await?;
-        existing(&mut tx, id).await?;
-        sqlx::query("UPDATE accounts SET password_hash = ?, changed = ? WHERE id = ?")
-            .bind(hash.as_phc())
-            .bind(now.seconds())
-            .bind(id.number())
-            .execute(&mut *tx)
-            .await
-            .map_err(unavailable)?;
+        sqlx::query(
+            "UPDATE accounts SET password_hash = ?, changed = ?, revision = revision + 1 \
+             WHERE id = ?",
+        )
+        .bind(hash.as_phc())
+        .bind(now.seconds())
+        .bind(id.number())
+        .execute(&mut *tx)
+        .await
+        .map_err(unavailable)?;
+        let account = existing(&mut tx, id).await?;
         end_sessions(&mut tx, id).await?;
-        commit_change(tx).await
+        commit_change(tx).await?;
+        Ok(account)
     }
 
     /// Replaces a password's hash by a stronger one of the same password; does nothing if the
@@ -274,7 +281,7 @@ impl Accounts<'_> {
         if !role.is_cluster_admin() {
             spare_last_administrator(&mut tx, &account).await?;
         }
-        sqlx::query("UPDATE accounts SET account_role = ?, changed = ? WHERE id = ?")
+        sqlx::query("UPDATE accounts SET account_role = ?, changed = ?, revision = revision + 1 WHERE id = ?")
             .bind(role.as_str())
             .bind(now.seconds())
             .bind(id.number())
@@ -302,13 +309,15 @@ impl Accounts<'_> {
             spare_last_administrator(&mut tx, &account).await?;
             end_sessions(&mut tx, id).await?;
         }
-        sqlx::query("UPDATE accounts SET disabled = ?, changed = ? WHERE id = ?")
-            .bind(disabled)
-            .bind(now.seconds())
-            .bind(id.number())
-            .execute(&mut *tx)
-            .await
-            .map_err(unavailable)?;
+        sqlx::query(
+            "UPDATE accounts SET disabled = ?, changed = ?, revision = revision + 1 WHERE id = ?",
+        )
+        .bind(disabled)
+        .bind(now.seconds())
+        .bind(id.number())
+        .execute(&mut *tx)
+        .await
+        .map_err(unavailable)?;
         commit_change(tx).await
     }
 
@@ -398,6 +407,7 @@ fn read(row: &SqliteRow) -> Result<Account, StoreError> {
         role: row.parsed("account_role", AccountRole::parse)?,
         password_hash: row.raw::<Option<String>>("password_hash")?.map(PasswordHash::from_phc),
         state: if row.raw("disabled")? { AccountState::Disabled } else { AccountState::Enabled },
+        revision: row.raw("revision")?,
         created: row.time("created")?,
         changed: row.time("changed")?,
     })

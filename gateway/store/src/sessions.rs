@@ -73,6 +73,8 @@ pub struct NewSession {
     pub token: TokenHash,
     /// Whose it is.
     pub account: AccountId,
+    /// The account's revision when its owner proved who they are.
+    pub revision: i64,
     /// The authority of the host it is made at, and the only one where it is worth something.
     pub audience: String,
     /// When it is made.
@@ -124,10 +126,10 @@ impl Store {
 }
 
 impl Sessions<'_> {
-    /// Keeps a session of an enabled account.
+    /// Keeps a session of an enabled account that nobody changed meanwhile.
     ///
     /// # Errors
-    /// [`StoreError::NoSuchAccount`], also for a disabled account.
+    /// [`StoreError::NoSuchAccount`], also for an account that was disabled or changed.
     pub async fn insert(&self, session: &NewSession) -> Result<SessionId, StoreError> {
         let user_agent: String =
             session.user_agent.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
@@ -135,7 +137,7 @@ impl Sessions<'_> {
         let done = sqlx::query(
             "INSERT INTO sessions \
              (token_hash, account, audience, created, last_seen, expires, client, user_agent) \
-             SELECT ?, id, ?, ?, ?, ?, ?, ? FROM accounts WHERE id = ? AND disabled = 0",
+             SELECT ?, id, ?, ?, ?, ?, ?, ? FROM accounts WHERE id = ? AND revision = ? AND disabled = 0",
         )
         .bind(session.token.bytes().as_slice())
         .bind(&session.audience)
@@ -145,6 +147,7 @@ impl Sessions<'_> {
         .bind(session.client.to_string())
         .bind(user_agent)
         .bind(session.account.number())
+        .bind(session.revision)
         .execute(&mut *tx)
         .await
         .map_err(unavailable)?;
@@ -208,19 +211,6 @@ impl Sessions<'_> {
                 .map_err(unavailable)?;
         }
         tx.commit().await.map_err(unavailable)
-    }
-
-    /// Ends the session of a token. Says whether there was one.
-    ///
-    /// # Errors
-    /// If the store can't be reached.
-    pub async fn delete(&self, token: &TokenHash) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM sessions WHERE token_hash = ?")
-            .bind(token.bytes().as_slice())
-            .execute(&self.0.pool)
-            .await
-            .map_err(unavailable)?;
-        Ok(done.rows_affected() > 0)
     }
 
     /// Ends one session of an account. Says whether there was one.

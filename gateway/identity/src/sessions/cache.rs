@@ -113,14 +113,6 @@ impl SessionCache {
         shard.insert(token, session);
     }
 
-    /// Forgets one session, which the store has deleted already.
-    pub(crate) fn end(&self, token: &TokenHash) {
-        self.ended.fetch_add(1, Ordering::SeqCst);
-        if let Some(shard) = self.shard(token) {
-            write(shard).remove(token);
-        }
-    }
-
     /// Forgets the sessions of an account, which the store has deleted already.
     pub(crate) fn end_of_account(&self, account: AccountId) {
         self.ended.fetch_add(1, Ordering::SeqCst);

@@ -1,1 +1,178 @@
-//! Tests.
+//! Accounts: names, the last administrator, and what a change ends.
+
+use vestibule_schema::{AccountRole, RoleName, SiteId, UserName};
+
+use super::*;
+use crate::{Access, GrantFilter, NewSession, TokenHash};
+
+const NOW: UnixTime = UnixTime::from_seconds(1_000);
+
+fn name(text: &str) -> UserName {
+    UserName::parse(text).unwrap()
+}
+
+fn admin() -> AccountRole {
+    AccountRole::parse(AccountRole::CLUSTER_ADMIN).unwrap()
+}
+
+async fn add(store: &Store, user: &str, role: &str) -> Account {
+    let role = AccountRole::parse(role).unwrap();
+    store.accounts().add(NewAccount::new(name(user), role), NOW).await.unwrap()
+}
+
+async fn session(store: &Store, account: &Account) -> Result<crate::SessionId, StoreError> {
+    let session = NewSession {
+        token: TokenHash::from_bytes([u8::try_from(account.id.number()).unwrap(); 32]),
+        account: account.id,
+        revision: account.revision,
+        audience: "photos.example.com".into(),
+        created: NOW,
+        expires: UnixTime::from_seconds(9_000),
+        client: [192, 0, 2, 1].into(),
+        user_agent: "a browser".into(),
+    };
+    store.sessions().insert(&session).await
+}
+
+#[tokio::test]
+async fn an_account_comes_back_as_it_went() {
+    let store = Store::open_in_memory().await.unwrap();
+    let hash = PasswordHash::from_phc("$argon2id$planted".into());
+    let new = NewAccount::new(name("Jane 📷"), AccountRole::parse("user").unwrap())
+        .with_display_name("Jane \"O'Hara\"")
+        .with_password(hash.clone());
+    let added = store.accounts().add(new, NOW).await.unwrap();
+    let found = store.accounts().find(&name("Jane 📷")).await.unwrap().unwrap();
+    assert_eq!(found, added);
+    assert_eq!(found.name.as_str(), "Jane 📷");
+    assert_eq!(found.display_name, "Jane \"O'Hara\"");
+    assert_eq!(found.password_hash, Some(hash));
+    assert_eq!((found.created, found.changed, found.state), (NOW, NOW, AccountState::Enabled));
+    assert_eq!(store.accounts().by_id(added.id).await.unwrap(), Some(added));
+}
+
+/// S14: one user, however the name is written.
+#[tokio::test]
+async fn names_that_fold_alike_are_one_user() {
+    let store = Store::open_in_memory().await.unwrap();
+    for (taken, wanted) in [
+        ("jane", "Jane"),
+        ("Straße", "STRASSE"),
+        ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+        ("éva", "E\u{301}VA"),
+        ("ﬁona", "fiona"),
+        ("Kelvin", "\u{212a}elvin"),
+    ] {
+        let account = add(&store, taken, "").await;
+        let again = NewAccount::new(name(wanted), AccountRole::default());
+        let error = store.accounts().add(again, NOW).await.unwrap_err();
+        assert!(error.is_conflict(), "{taken} {wanted}");
+        assert_eq!(error.to_string(), format!("the user name `{}` exists already", account.name));
+        let found = store.accounts().find(&name(wanted)).await.unwrap().unwrap();
+        assert_eq!(found.name, account.name, "{wanted} meets the stored name");
+    }
+    add(&store, "jane2", "").await;
+}
+
+#[tokio::test]
+async fn the_last_enabled_administrator_stays() {
+    let store = Store::open_in_memory().await.unwrap();
+    let accounts = store.accounts();
+    let root = add(&store, "root", "cluster_admin").await;
+    let spare = add(&store, "spare", "cluster_admin").await;
+    accounts.set_state(spare.id, AccountState::Disabled, NOW).await.unwrap();
+
+    let is_last = |result: Result<(), StoreError>| matches!(result, Err(StoreError::LastAdministrator { user }) if user == name("root"));
+    assert!(is_last(accounts.remove(root.id).await));
+    assert!(is_last(accounts.set_state(root.id, AccountState::Disabled, NOW).await));
+    assert!(is_last(accounts.set_role(root.id, &AccountRole::default(), NOW).await));
+    accounts.set_role(root.id, &admin(), NOW).await.unwrap();
+
+    accounts.set_state(spare.id, AccountState::Enabled, NOW).await.unwrap();
+    accounts.remove(root.id).await.unwrap();
+    assert!(matches!(accounts.remove(spare.id).await, Err(StoreError::LastAdministrator { .. })));
+}
+
+#[tokio::test]
+async fn two_administrators_removed_at_once_leave_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("vestibule.db")).await.unwrap();
+    for round in 0..8 {
+        let a = add(&store, &format!("a{round}"), "cluster_admin").await;
+        let b = add(&store, &format!("b{round}"), "cluster_admin").await;
+        let accounts = store.accounts();
+        let (one, two) = tokio::join!(accounts.remove(a.id), accounts.remove(b.id));
+        assert_eq!(one.is_ok() as u8 + two.is_ok() as u8, if round == 0 { 1 } else { 2 });
+    }
+    let left = store.accounts().list().await.unwrap();
+    assert_eq!(left.iter().filter(|account| account.role.is_cluster_admin()).count(), 1);
+}
+
+/// S6: every change of privilege ends the account's sessions, and of nobody else.
+#[tokio::test]
+async fn a_change_ends_the_sessions() {
+    let store = Store::open_in_memory().await.unwrap();
+    let accounts = store.accounts();
+    let other = add(&store, "other", "").await;
+    session(&store, &other).await.unwrap();
+    let hash = PasswordHash::from_phc("x".into());
+
+    for change in ["password", "role", "state", "removal"] {
+        let jane = add(&store, &format!("jane-{change}"), "").await;
+        session(&store, &jane).await.unwrap();
+        match change {
+            "password" => drop(accounts.set_password(jane.id, &hash, NOW).await.unwrap()),
+            "role" => accounts.set_role(jane.id, &admin(), NOW).await.unwrap(),
+            "state" => accounts.set_state(jane.id, AccountState::Disabled, NOW).await.unwrap(),
+            _ => accounts.remove(jane.id).await.unwrap(),
+        }
+        assert_eq!(store.sessions().of_account(jane.id).await.unwrap(), [], "{change}");
+        // whoever proved who they are before the change comes too late
+        assert!(matches!(session(&store, &jane).await, Err(StoreError::NoSuchAccount)), "{change}");
+    }
+    assert_eq!(store.sessions().of_account(other.id).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_stronger_hash_ends_nothing_and_replaces_only_its_own() {
+    let store = Store::open_in_memory().await.unwrap();
+    let [weak, strong, other] =
+        ["weak", "strong", "other"].map(|phc| PasswordHash::from_phc(phc.into()));
+    let new = NewAccount::new(name("jane"), AccountRole::default()).with_password(weak.clone());
+    let jane = store.accounts().add(new, NOW).await.unwrap();
+    session(&store, &jane).await.unwrap();
+    let before = store.meta().changes().await.unwrap();
+    store.accounts().strengthen_password(jane.id, &weak, &strong).await.unwrap();
+    store.accounts().strengthen_password(jane.id, &weak, &other).await.unwrap();
+    let found = store.accounts().by_id(jane.id).await.unwrap().unwrap();
+    assert_eq!(found.password_hash, Some(strong));
+    assert_eq!(found.revision, jane.revision);
+    assert_eq!(store.meta().changes().await.unwrap(), before);
+    assert_eq!(store.sessions().of_account(jane.id).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_new_user_of_an_old_name_inherits_nothing() {
+    let store = Store::open_in_memory().await.unwrap();
+    let site = SiteId::parse("family").unwrap();
+    let first = add(&store, "jane", "").await;
+    let access = Access::role(RoleName::parse("viewer").unwrap());
+    store.grants().grant(&site, &name("jane"), &access, NOW).await.unwrap();
+    store.accounts().remove(first.id).await.unwrap();
+    let second = add(&store, "jane", "").await;
+    assert_ne!(first.id, second.id);
+    assert_eq!(store.grants().list(&GrantFilter::default()).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_not_found() {
+    let store = Store::open_in_memory().await.unwrap();
+    let nobody = AccountId::from_number(77);
+    let hash = PasswordHash::from_phc("x".into());
+    let accounts = store.accounts();
+    assert!(accounts.remove(nobody).await.unwrap_err().is_not_found());
+    assert!(accounts.set_password(nobody, &hash, NOW).await.unwrap_err().is_not_found());
+    assert!(accounts.set_role(nobody, &admin(), NOW).await.unwrap_err().is_not_found());
+    assert_eq!(accounts.by_id(nobody).await.unwrap(), None);
+    assert_eq!(store.meta().changes().await.unwrap(), 0, "nothing changed");
+}

@@ -1,1 +1,88 @@
-//! Tests.
+//! Sessions: found by token, ended by every way there is.
+
+use std::time::Duration;
+
+use super::*;
+use crate::{AccountState, NewAccount};
+
+const NOW: UnixTime = UnixTime::from_seconds(1_000);
+
+async fn account(store: &Store, name: &str) -> AccountId {
+    let name = UserName::parse(name).unwrap();
+    let new = NewAccount::new(name, AccountRole::parse("user").unwrap());
+    store.accounts().add(new.with_display_name("Somebody"), NOW).await.unwrap().id
+}
+
+fn new(account: AccountId, token: u8) -> NewSession {
+    NewSession {
+        token: TokenHash::from_bytes([token; 32]),
+        account,
+        revision: 0,
+        audience: "localhost:8080".into(),
+        created: NOW,
+        expires: UnixTime::from_seconds(5_000),
+        client: "2001:db8::1".parse().unwrap(),
+        user_agent: format!("Browser\r\n{}", "é".repeat(300)),
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_found_by_its_token_with_its_account() {
+    let store = Store::open_in_memory().await.unwrap();
+    let jane = account(&store, "jane").await;
+    let id = store.sessions().insert(&new(jane, 7)).await.unwrap();
+    let row = store.sessions().find(&TokenHash::from_bytes([7; 32])).await.unwrap().unwrap();
+    assert_eq!((row.id, row.account, row.user.as_str()), (id, jane, "jane"));
+    assert_eq!((row.display_name.as_str(), row.role.as_str()), ("Somebody", "user"));
+    assert_eq!(row.client, "2001:db8::1".parse::<IpAddr>().unwrap());
+    assert_eq!(row.user_agent.chars().count(), MAX_USER_AGENT);
+    assert!(row.user_agent.starts_with("Browseré"), "control characters go");
+    assert_eq!(store.sessions().find(&TokenHash::from_bytes([8; 32])).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_disabled_account_has_no_session() {
+    let store = Store::open_in_memory().await.unwrap();
+    let jane = account(&store, "jane").await;
+    store.accounts().set_state(jane, AccountState::Disabled, NOW).await.unwrap();
+    let session = NewSession { revision: 1, ..new(jane, 1) };
+    assert!(matches!(store.sessions().insert(&session).await, Err(StoreError::NoSuchAccount)));
+}
+
+#[tokio::test]
+async fn sessions_end_one_by_one_and_together() {
+    let store = Store::open_in_memory().await.unwrap();
+    let (jane, mark) = (account(&store, "jane").await, account(&store, "mark").await);
+    let sessions = store.sessions();
+    let mut ids = Vec::new();
+    for token in 1..=4 {
+        ids.push(sessions.insert(&new(jane, token)).await.unwrap());
+    }
+    let marks = sessions.insert(&new(mark, 9)).await.unwrap();
+    assert!(!sessions.delete_one(jane, marks).await.unwrap(), "only one's own");
+    assert!(sessions.delete_one(jane, ids[0]).await.unwrap());
+    assert!(!sessions.delete_one(jane, ids[0]).await.unwrap());
+    assert_eq!(sessions.delete_of_account(jane, Some(ids[2])).await.unwrap(), 2);
+    assert_eq!(sessions.of_account(jane).await.unwrap().len(), 1);
+    assert_eq!(sessions.delete_of_account(jane, None).await.unwrap(), 1);
+    assert_eq!(sessions.of_account(mark).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_touch_never_moves_back_and_expiry_takes_the_right_ones() {
+    let store = Store::open_in_memory().await.unwrap();
+    let jane = account(&store, "jane").await;
+    let sessions = store.sessions();
+    let used = sessions.insert(&new(jane, 1)).await.unwrap();
+    sessions.insert(&new(jane, 2)).await.unwrap();
+    let later = NOW.plus(Duration::from_secs(50));
+    sessions.touch(&[(used, later)]).await.unwrap();
+    sessions.touch(&[(used, NOW)]).await.unwrap();
+    let rows = sessions.of_account(jane).await.unwrap();
+    assert_eq!((rows[0].id, rows[0].last_seen), (used, later), "the last used first");
+
+    assert_eq!(sessions.delete_expired(later, NOW).await.unwrap(), 1);
+    assert_eq!(sessions.of_account(jane).await.unwrap()[0].id, used);
+    let end = UnixTime::from_seconds(5_000);
+    assert_eq!(sessions.delete_expired(end, NOW).await.unwrap(), 1);
+}
