@@ -149,9 +149,16 @@ pub struct Denial {
     pub(crate) missing: Missing,
     pub(crate) policies: Arc<[PolicyRef]>,
     pub(crate) generation: u64,
+    pub(crate) fault: Option<String>,
 }
 
 impl Denial {
+    /// What went wrong while deciding, for the log. Never for the client.
+    #[must_use]
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
     /// What is missing.
     #[must_use]
     pub fn missing(&self) -> Missing {

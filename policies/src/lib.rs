@@ -3,11 +3,18 @@
 //! This crate turns the checked documents of a site into Cedar policies and entities, and asks
 //! Cedar for every decision. It is *pure*: no file, no clock, no async, no network. It does not
 //! know HTTP: which action a request needs is the adapter's word.
+//!
+//! Start at [`check`] (documents to model), then [`engine`] (model to decisions).
 
+pub mod audit;
+pub mod check;
+pub mod compile;
 pub mod decision;
 pub mod engine;
+pub mod model;
+mod names;
 pub mod principal;
 
-pub use decision::{Decision, Denial, Missing, Need, Permit, PolicyRef};
-pub use engine::{Engine, SiteEngine};
+pub use decision::{Decision, Denial, Missing, Need, Permit, PlacePermissions, PolicyRef};
+pub use engine::{Engine, SiteEngine, Vocabulary};
 pub use principal::{Principal, UserFacts};

@@ -17,12 +17,14 @@
 //! ```
 
 pub mod document;
+pub mod hidden;
 pub mod ids;
 pub mod path;
 pub mod permission;
 pub mod problem;
 pub mod size;
 
+pub use hidden::HiddenNames;
 pub use ids::{AccountRole, GroupId, IdError, RoleName, SiteId, UserName};
 pub use path::{GalleryPath, PathError, PathKind};
 pub use permission::{Action, Permission, PermissionSet};

@@ -56,7 +56,7 @@ impl GrantKey {
     /// The text form, for a key file that only its owner may read.
     #[must_use]
     pub fn to_text(&self) -> Zeroizing<String> {
-        Zeroizing::new(format!("{}:{}", self.id, URL_SAFE_NO_PAD.encode(&*self.secret)))
+        Zeroizing::new(format!("{}:{}", self.id, URL_SAFE_NO_PAD.encode(*self.secret)))
     }
 
     /// Makes the token for one request.

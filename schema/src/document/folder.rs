@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::permissions::{BlockOf, PermissionsDocument};
 use super::reader::{Reader, Spanned, Table};
+use crate::hidden::HiddenNames;
 use crate::path::GalleryPath;
 use crate::problem::{self, Problem, Source};
 
@@ -42,6 +43,12 @@ pub struct FolderDocument {
 }
 
 impl FolderDocument {
+    /// The names that the folder hides.
+    #[must_use]
+    pub fn hidden_names(&self) -> HiddenNames {
+        self.hidden_images.iter().map(|name| name.value.as_str()).collect()
+    }
+
     /// Reads a `_folder.md`. With an error among the problems the folder is closed, whatever
     /// the document says.
     #[must_use]

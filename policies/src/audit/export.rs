@@ -1,0 +1,190 @@
+//! Export: what the official `cedar` command needs to come to the same decisions.
+//!
+//! The policies of a whole site as formatted text, its entities, and sampled requests with the
+//! gateway's own answers, so that anybody can hold one against the other.
+
+mod entities;
+
+use std::collections::BTreeSet;
+
+use cedar_policy::{PolicySet, ValidationMode, Validator};
+use serde_json::{Value, json};
+use vestibule_schema::{Action, GalleryPath, PathKind};
+
+use crate::compile::{self, CompileError, Generated};
+use crate::decision::Need;
+use crate::engine::{SiteEngine, Vocabulary};
+use crate::names::{self, kind};
+use crate::principal::Principal;
+
+pub use entities::entities;
+
+/// The width of exported policies, in characters.
+const WIDTH: usize = 100;
+
+/// One sampled request, with the gateway's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// The request, as `cedar authorize --request-json` reads it.
+    pub request: Value,
+    /// What the gateway decides.
+    pub allowed: bool,
+}
+
+/// All generated policies of a site, in a stable order.
+fn generated(engine: &SiteEngine) -> Vec<Generated> {
+    let site = engine.model();
+    let mut all = compile::site_wide(site);
+    all.extend(compile::site_block(site));
+    for (path, rules) in engine.folders().iter() {
+        all.extend(compile::folder_block(site, rules));
+        all.extend(compile::folder_subtree(site, path, rules));
+    }
+    all
+}
+
+/// The policies of a site as Cedar text: the base policies, then the generated ones.
+///
+/// # Errors
+/// If a generated policy is none: a defect of this crate.
+pub fn policies(engine: &SiteEngine) -> Result<String, CompileError> {
+    let mut text = String::from(include_str!("../../base/decide.cedar"));
+    text.push('\n');
+    text.push_str(&generated_text(engine)?);
+    Ok(text)
+}
+
+/// The generated policies of a site alone.
+///
+/// # Errors
+/// As [`policies`].
+pub fn generated_text(engine: &SiteEngine) -> Result<String, CompileError> {
+    let mut text = String::new();
+    for one in generated(engine) {
+        let policy = one.policy()?;
+        text.push_str(&policy.to_cedar().unwrap_or_default());
+        text.push_str("\n\n");
+    }
+    let config = cedar_policy_formatter::Config { line_width: WIDTH, indent_width: 2 };
+    cedar_policy_formatter::policies_str_to_pretty(&text, &config)
+        .map_err(|error| CompileError::Policy { id: "all".into(), cause: error.to_string() })
+}
+
+/// Validates a whole site strictly. What Cedar only warns of is an error too: the policies are
+/// generated, and nothing generated is impossible.
+///
+/// # Errors
+/// What Cedar says, one line a finding.
+pub fn validate(engine: &SiteEngine, vocabulary: &Vocabulary) -> Result<usize, Vec<String>> {
+    let mut set = PolicySet::new();
+    let mut findings = Vec::new();
+    for one in generated(engine) {
+        let added = one.policy().map(|policy| set.add(policy).map_err(|error| error.to_string()));
+        match added {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => findings.push(error),
+            Err(error) => findings.push(error.to_string()),
+        }
+    }
+    for (policy, _) in vocabulary.decide() {
+        findings.extend(set.add(policy.clone()).err().map(|error| error.to_string()));
+    }
+    for policy in vocabulary.admit().policies() {
+        findings.extend(set.add(policy.clone()).err().map(|error| error.to_string()));
+    }
+    let validator = Validator::new(vocabulary.schema().clone());
+    let result = validator.validate(&set, ValidationMode::Strict);
+    findings.extend(result.validation_errors().map(ToString::to_string));
+    findings.extend(result.validation_warnings().map(ToString::to_string));
+    if findings.is_empty() { Ok(set.num_of_policies()) } else { Err(findings) }
+}
+
+/// The places that an export speaks of: the root, each folder that says anything, an image in
+/// each, and the hidden images.
+#[must_use]
+pub fn places(engine: &SiteEngine) -> Vec<GalleryPath> {
+    let root = GalleryPath::root();
+    let mut folders: BTreeSet<&GalleryPath> = engine.folders().keys().collect();
+    folders.insert(&root);
+    let mut places = Vec::new();
+    for folder in folders {
+        places.push(folder.clone());
+        let hidden = engine.folders().get(folder).map(|rules| &rules.hidden_images);
+        let names = std::iter::once("sample.jpg").chain(hidden.into_iter().flat_map(|h| h.iter()));
+        places.extend(names.filter_map(|name| folder.join(name, PathKind::Image).ok()));
+    }
+    places
+}
+
+/// Samples requests of the principals evenly over principals, places and actions.
+#[must_use]
+pub fn samples(engine: &SiteEngine, principals: &[Principal], count: usize) -> Vec<Sample> {
+    let places = places(engine);
+    let total = principals.len() * places.len() * Action::ALL.len();
+    // a step that shares no factor with the total visits everything once before it repeats
+    let mut step = (total * 618 / 1000).max(1);
+    while total > 1 && gcd(step, total) != 1 {
+        step += 1;
+    }
+    let indices = (0..count.min(total)).map(|i| (i * step) % total);
+    let picked = indices.filter_map(|at| {
+        let action = Action::ALL.get(at % Action::ALL.len())?;
+        let place = places.get(at / Action::ALL.len() % places.len())?;
+        let principal = principals.get(at / Action::ALL.len() / places.len())?;
+        Some(sample(engine, principal, *action, place))
+    });
+    picked.collect()
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+fn sample(
+    engine: &SiteEngine,
+    principal: &Principal,
+    action: Action,
+    place: &GalleryPath,
+) -> Sample {
+    let (principal_kind, name) = match principal {
+        Principal::Visitor => (kind::VISITOR, ""),
+        Principal::User(facts) => (kind::USER, facts.name.as_str()),
+    };
+    let resource_kind = match place.kind() {
+        PathKind::Folder => kind::FOLDER,
+        PathKind::Image => kind::IMAGE,
+    };
+    let site = engine.id();
+    let uid = |kind: &str, id: &str| json!({ "type": kind, "id": id });
+    let request = json!({
+        "principal": uid_text(&uid(principal_kind, name)),
+        "action": uid_text(&uid(kind::ACTION, action.name())),
+        "resource": uid_text(&uid(resource_kind, &names::resource(site, place.as_str()))),
+        "context": context(site.as_str()),
+    });
+    let allowed = engine.decide(principal, Need::one(action), place).is_allow();
+    Sample { request, allowed }
+}
+
+/// `Type::"id"`, escaped as Cedar reads it.
+fn uid_text(uid: &Value) -> String {
+    match cedar_policy::EntityUid::from_json(uid.clone()) {
+        Ok(uid) => uid.to_string(),
+        Err(_) => String::new(),
+    }
+}
+
+/// A context in which every attribute of the schema stands. No generated policy reads it.
+fn context(site: &str) -> Value {
+    let extension =
+        |function: &str, argument: &str| json!({ "__extn": { "fn": function, "arg": argument } });
+    json!({
+        "ip": extension("ip", "127.0.0.1"),
+        "now": extension("datetime", "2026-01-01T00:00:00Z"),
+        "weekday": "Thursday",
+        "time_of_day": extension("duration", "0ms"),
+        "mfa": false,
+        "method": "GET",
+        "site": site,
+    })
+}

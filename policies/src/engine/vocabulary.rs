@@ -1,0 +1,121 @@
+//! What Cedar is given in every decision: the schema, its actions, the base policies.
+
+use std::collections::{HashMap, HashSet};
+use std::str::FromStr as _;
+
+use cedar_policy::{
+    Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet,
+    RestrictedExpression, Schema,
+};
+
+use crate::check::BuiltinRoles;
+use crate::compile::{self, CompileError};
+use crate::decision::PolicyRef;
+use crate::names::kind;
+
+/// The schema and the shipped policies, parsed once and shared by all sites and generations.
+#[derive(Debug)]
+pub struct Vocabulary {
+    schema: Schema,
+    /// The actions and their groups.
+    actions: Entities,
+    types: HashMap<&'static str, EntityTypeName>,
+    decide: Vec<(cedar_policy::Policy, PolicyRef)>,
+    admit: PolicySet,
+    admit_references: HashMap<PolicyId, PolicyRef>,
+    builtin: BuiltinRoles,
+}
+
+impl Vocabulary {
+    /// Reads the shipped schema, policies and roles.
+    ///
+    /// # Errors
+    /// If one of them has a mistake, which a test excludes.
+    pub fn load() -> Result<Self, CompileError> {
+        let shipped = |what: &'static str, cause: String| CompileError::Shipped { what, cause };
+        let (schema, _) = Schema::from_cedarschema_str(vestibule_schema::CEDAR_SCHEMA)
+            .map_err(|error| shipped("schema", error.to_string()))?;
+        let actions =
+            schema.action_entities().map_err(|error| shipped("schema", error.to_string()))?;
+        let mut types = HashMap::new();
+        for name in [
+            kind::SITE,
+            kind::BLOCK,
+            kind::FOLDER,
+            kind::IMAGE,
+            kind::ROLE,
+            kind::GROUP,
+            kind::USER,
+            kind::VISITOR,
+            kind::ACTION,
+        ] {
+            let parsed = EntityTypeName::from_str(name)
+                .map_err(|error| shipped("entity types", error.to_string()))?;
+            types.insert(name, parsed);
+        }
+        let admit = compile::base("base/admit.cedar", include_str!("../../base/admit.cedar"))?;
+        let admit_references =
+            admit.iter().map(|(policy, reference)| (policy.id().clone(), reference.clone()));
+        Ok(Self {
+            actions,
+            types,
+            decide: compile::base("base/decide.cedar", include_str!("../../base/decide.cedar"))?,
+            admit_references: admit_references.collect(),
+            admit: PolicySet::from_policies(admit.into_iter().map(|(policy, _)| policy))
+                .map_err(|error| shipped("base policies", error.to_string()))?,
+            builtin: BuiltinRoles::load()
+                .map_err(|error| shipped("built-in roles", error.to_string()))?,
+            schema,
+        })
+    }
+
+    /// The built-in roles.
+    #[must_use]
+    pub fn builtin(&self) -> &BuiltinRoles {
+        &self.builtin
+    }
+
+    /// The schema.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The base policies of decisions about folders and images.
+    pub(crate) fn decide(&self) -> &[(cedar_policy::Policy, PolicyRef)] {
+        &self.decide
+    }
+
+    /// The admission policies.
+    pub(crate) fn admit(&self) -> &PolicySet {
+        &self.admit
+    }
+
+    pub(crate) fn admit_reference(&self, id: &PolicyId) -> Option<&PolicyRef> {
+        self.admit_references.get(id)
+    }
+
+    pub(crate) fn uid(&self, kind: &'static str, id: &str) -> Result<EntityUid, CompileError> {
+        let name = self.types.get(kind).ok_or_else(|| CompileError::Entity(kind.to_owned()))?;
+        Ok(EntityUid::from_type_name_and_id(name.clone(), EntityId::new(id)))
+    }
+
+    /// An entity with attributes.
+    pub(crate) fn entity(
+        uid: EntityUid,
+        attributes: HashMap<String, RestrictedExpression>,
+        parents: HashSet<EntityUid>,
+    ) -> Result<Entity, CompileError> {
+        Entity::new(uid, attributes, parents)
+            .map_err(|error| CompileError::Entity(error.to_string()))
+    }
+
+    /// The entities of one decision, the actions included.
+    pub(crate) fn entities(
+        &self,
+        entities: impl IntoIterator<Item = Entity>,
+    ) -> Result<Entities, CompileError> {
+        let all = self.actions.clone().add_entities(entities, None);
+        all.map_err(|error| CompileError::Entity(error.to_string()))
+    }
+}

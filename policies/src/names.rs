@@ -1,0 +1,50 @@
+//! The identifiers of Cedar entities: written here and nowhere else.
+//!
+//! Injective: site and role names are `[A-Za-z0-9_-]`, so the first `:` and the last `#` delimit,
+//! and the free part, a path, is between them. `@` keeps `@owner`, `@locked` and `@upload` out of
+//! reach of every name that is read.
+
+use vestibule_schema::{GalleryPath, RoleName, SiteId};
+
+/// Entity types of the schema.
+pub(crate) mod kind {
+    pub(crate) const SITE: &str = "Site";
+    pub(crate) const BLOCK: &str = "Block";
+    pub(crate) const FOLDER: &str = "Folder";
+    pub(crate) const IMAGE: &str = "Image";
+    pub(crate) const ROLE: &str = "Role";
+    pub(crate) const GROUP: &str = "Group";
+    pub(crate) const USER: &str = "User";
+    pub(crate) const VISITOR: &str = "Visitor";
+    pub(crate) const ACTION: &str = "Action";
+}
+
+/// The synthetic role of a site's owners.
+pub(crate) const OWNER: &str = "@owner";
+/// The synthetic role of who is locked out of a site.
+pub(crate) const LOCKED: &str = "@locked";
+
+/// A block: `family:`, or `family:/vip/` for a folder's.
+pub(crate) fn block(site: &SiteId, folder: Option<&GalleryPath>) -> String {
+    format!("{site}:{}", folder.map_or("", GalleryPath::as_str))
+}
+
+/// A role of a block: `family:/vip/#client`.
+pub(crate) fn role(block: &str, role: &RoleName) -> String {
+    format!("{block}#{role}")
+}
+
+/// The companion of a scoped role, which holds `upload` in the upload path.
+pub(crate) fn upload_role(block: &str, role: &RoleName) -> String {
+    format!("{block}#{role}@upload")
+}
+
+/// A folder or image: `family:/vip/a.jpg`.
+pub(crate) fn resource(site: &SiteId, path: &str) -> String {
+    format!("{site}:{path}")
+}
+
+/// A synthetic role of a site: `family:@owner`.
+pub(crate) fn synthetic(site: &SiteId, name: &str) -> String {
+    format!("{site}:{name}")
+}
