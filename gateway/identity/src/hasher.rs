@@ -120,6 +120,12 @@ impl Hasher {
         self.comparisons.load(Ordering::Relaxed)
     }
 
+    /// Takes every place until the answer is dropped.
+    #[cfg(test)]
+    pub(crate) fn fill_for_test(&self) -> Vec<impl Sized + use<>> {
+        (0..self.capacity).filter_map(|_| Place::take(&self.inside, self.capacity)).collect()
+    }
+
     async fn dummy(&self) -> Result<&PasswordHash, HashError> {
         let make_one = || async {
             let mut bytes = [0u8; 16];

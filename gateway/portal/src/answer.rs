@@ -1,0 +1,139 @@
+//! Answers: pages, redirections and failures, and the headers that all of them carry.
+
+use askama::Template;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Response};
+use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
+use http::{HeaderName, HeaderValue, StatusCode};
+use vestibule_identity::{Authentication, RequestOrigin, SetCookie, Unavailable};
+
+use crate::refusal::{RefusalPage, refusal_page};
+use crate::return_to::ReturnTo;
+
+/// The headers of every page (requirements S29, S81), refusals among them.
+pub const PAGE_HEADERS: [(&str, &str); 7] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+         frame-ancestors 'none'; base-uri 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("referrer-policy", "no-referrer"),
+    ("cache-control", "no-store"),
+];
+
+/// Why a page is not shown. What is told to the browser says no more than it must; the log says
+/// the rest.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("a form came from another site")]
+    CrossSite,
+    #[error("a form was made for another session, or is too old")]
+    OldForm,
+    #[error("the request can't be understood")]
+    BadRequest,
+    #[error("a credential failed")]
+    FailedCredential,
+    #[error("there is no such page")]
+    NotFound,
+    #[error("the page does not take this method")]
+    MethodNotAllowed,
+    #[error("somebody must sign in first")]
+    SignInFirst { back_to: &'static str },
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    #[error("something is wrong within")]
+    Internal,
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let kind = match self {
+            Self::SignInFirst { back_to } => {
+                return redirect(&format!("{}?return={back_to}", crate::SIGN_IN));
+            }
+            Self::CrossSite | Self::OldForm => RefusalPage::OldForm,
+            Self::BadRequest => RefusalPage::BadRequest,
+            Self::FailedCredential => RefusalPage::Unauthorized,
+            Self::NotFound => RefusalPage::NotFound,
+            Self::MethodNotAllowed => RefusalPage::MethodNotAllowed,
+            Self::Unavailable(ref error) => {
+                let cause = std::error::Error::source(error).map(ToString::to_string);
+                tracing::error!(%error, cause, "the portal can't answer");
+                RefusalPage::Unavailable
+            }
+            Self::Internal => RefusalPage::Internal,
+        };
+        (kind.status(), Html(refusal_page(kind))).into_response()
+    }
+}
+
+/// A page of this status.
+pub(crate) fn page(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page can't be made");
+            Failure::Internal.into_response()
+        }
+    }
+}
+
+/// `303 See Other`: also after a form, so that going back sends nothing twice.
+pub(crate) fn redirect(to: &str) -> Response {
+    match HeaderValue::from_str(to) {
+        Ok(location) => (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response(),
+        Err(_) => redirect_home(),
+    }
+}
+
+/// As [`redirect`], to a checked target.
+pub(crate) fn redirect_to(target: &ReturnTo) -> Response {
+    redirect(target.as_str())
+}
+
+/// The response with one more cookie.
+pub(crate) fn with_cookie(mut response: Response, cookie: Option<SetCookie>) -> Response {
+    if let Some(value) = cookie.and_then(|cookie| HeaderValue::from_str(cookie.as_str()).ok()) {
+        response.headers_mut().append(SET_COOKIE, value);
+    }
+    response
+}
+
+/// Gives every answer the headers of a page, and makes the browser forget a session cookie that
+/// is worth nothing.
+pub(crate) async fn finish(request: Request, next: Next) -> Response {
+    let clear = cookie_to_clear(&request);
+    let mut response = next.run(request).await;
+    let sets_cookie = response.headers().contains_key(SET_COOKIE);
+    for (name, value) in PAGE_HEADERS {
+        let name = HeaderName::from_static(name);
+        let keeps_own = name == CACHE_CONTROL && response.headers().contains_key(CACHE_CONTROL);
+        if !keeps_own {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+    }
+    // a sign-in that succeeded just now sets a good one
+    if sets_cookie && response.status() == StatusCode::SEE_OTHER {
+        return response;
+    }
+    with_cookie(response, clear)
+}
+
+fn cookie_to_clear(request: &Request) -> Option<SetCookie> {
+    let origin = request.extensions().get::<RequestOrigin>()?;
+    match request.extensions().get::<Authentication>()? {
+        Authentication::Anonymous { clear_cookie: true } => SetCookie::clear(origin),
+        Authentication::Anonymous { clear_cookie: false }
+        | Authentication::SignedIn(_)
+        | Authentication::Failed(_) => None,
+    }
+}
+
+fn redirect_home() -> Response {
+    (StatusCode::SEE_OTHER, [(LOCATION, HeaderValue::from_static("/"))]).into_response()
+}

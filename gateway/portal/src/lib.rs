@@ -1,0 +1,46 @@
+//! The pages of the gateway itself: sign-in, sign-out, account, the chooser, refusals.
+//!
+//! [`router`] serves what lies under `/_vestibule/` and nothing else. Whoever puts it to work
+//! puts two extensions into every request: a `RequestOrigin` and an `Authentication`, both from
+//! `vestibule-identity`. A request without them is answered 500, never as anonymous. The router
+//! makes browsers forget worthless session cookies by itself: the front must not touch
+//! `Set-Cookie` of its answers.
+//!
+//! [`refusal_page`] makes the pages that the proxy shows instead of a gallery's.
+//!
+//! This crate is *not* the place of any decision about galleries, of passwords and sessions (that
+//! is `vestibule-identity`), nor of any script: every page works without one, and the browser is
+//! told to run none.
+//!
+//! Start at [`router`], then `pages.rs`, which lists every page with its path.
+//!
+//! ```
+//! use vestibule_portal::{RefusalPage, refusal_page};
+//!
+//! let page = refusal_page(RefusalPage::NotFound);
+//! assert!(page.contains("Not found"));
+//! assert_eq!(RefusalPage::NotFound.status().as_u16(), 404);
+//! ```
+
+mod answer;
+mod caller;
+mod form;
+mod form_token;
+mod pages;
+mod portal;
+mod refusal;
+mod return_to;
+mod same_origin;
+mod sites;
+
+pub use answer::PAGE_HEADERS;
+pub use pages::router;
+pub use portal::Portal;
+pub use refusal::{RefusalPage, refusal_page};
+pub use return_to::ReturnTo;
+pub use sites::{SiteCard, Sites};
+
+/// Everything the portal serves begins so.
+pub const PREFIX: &str = "/_vestibule/";
+/// Where one signs in; the parameter `return` says where to go afterwards.
+pub const SIGN_IN: &str = "/_vestibule/sign-in";

@@ -1,0 +1,178 @@
+//! Signing in with a user name and a password.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::Response;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
+use vestibule_identity::{Attempt, NewSession, SignInError, Transport};
+
+use crate::answer::{Failure, page, redirect, redirect_to, with_cookie};
+use crate::caller::Caller;
+use crate::form::Form;
+use crate::form_token::{self, Stranger};
+use crate::portal::Portal;
+use crate::return_to::ReturnTo;
+
+/// The longest user name that is shown again, in characters.
+const SHOWN_NAME: usize = 255;
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignIn<'r> {
+    user: Option<&'r str>,
+    name: &'r str,
+    return_to: Option<&'r str>,
+    form_token: &'r str,
+    message: Option<&'r str>,
+}
+
+#[derive(Template)]
+#[template(path = "signed_in.html")]
+struct SignedInAlready<'r> {
+    user: Option<&'r str>,
+    return_to: &'r str,
+}
+
+#[derive(Template)]
+#[template(path = "not_secure.html")]
+struct NotSecure<'r> {
+    user: Option<&'r str>,
+    authority: &'r str,
+}
+
+/// What a form that was not accepted shows again.
+struct Again<'r> {
+    status: StatusCode,
+    message: Option<&'r str>,
+    name: &'r str,
+    return_to: Option<&'r ReturnTo>,
+}
+
+pub(super) async fn show(
+    State(portal): State<Portal>,
+    caller: Caller,
+) -> Result<Response, Failure> {
+    let return_to = caller.parameter("return").map(|text| ReturnTo::parse(&text));
+    if caller.signed_in.is_some() {
+        let target = return_to.as_ref().map_or("/_vestibule/", ReturnTo::as_str);
+        let already = SignedInAlready { user: caller.display_name(), return_to: target };
+        return Ok(page(StatusCode::OK, &already));
+    }
+    let again =
+        Again { status: StatusCode::OK, message: None, name: "", return_to: return_to.as_ref() };
+    form(&portal, &caller, &again)
+}
+
+pub(super) async fn submit(
+    State(portal): State<Portal>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let fields = Form::read(&caller, &body)?;
+    let return_to = Some(fields.text("return")).filter(|text| !text.is_empty());
+    let return_to = return_to.map(ReturnTo::parse);
+    let name = fields.text("name");
+    let again = |status, message| Again { status, message, name, return_to: return_to.as_ref() };
+    if !portal.form_tokens.is_from_stranger(&caller, fields.token()) {
+        let message = "This page was open for too long. Please sign in again.";
+        return form(&portal, &caller, &again(StatusCode::FORBIDDEN, Some(message)));
+    }
+    let password = fields.secret("password");
+    let attempt = Attempt { name, password: &password, user_agent: caller.user_agent() };
+    match portal.identity.sign_in(&caller.origin, &attempt).await {
+        Ok(session) => welcome(&portal, &caller, session, return_to).await,
+        Err(error) => {
+            let (status, retry_after) = status_of(&error);
+            let message = sentence(&error.to_string());
+            let response = form(&portal, &caller, &again(status, Some(&message)))?;
+            Ok(with_retry_after(response, retry_after))
+        }
+    }
+}
+
+/// Lets somebody in who has just proved who they are.
+async fn welcome(
+    portal: &Portal,
+    caller: &Caller,
+    session: NewSession,
+    return_to: Option<ReturnTo>,
+) -> Result<Response, Failure> {
+    // S3: the token of before is dead at once
+    if let Some(before) = &caller.signed_in {
+        portal.identity.end_session(before.account, before.session).await?;
+    }
+    let response = match return_to {
+        Some(target) => redirect_to(&target),
+        None => redirect(&start(portal, caller, &session)),
+    };
+    let response = with_cookie(response, Some(session.cookie));
+    Ok(with_cookie(response, form_token::clear(&caller.origin)))
+}
+
+/// Where somebody goes who came for nothing in particular: to their one site if it is on this
+/// host, else to the chooser.
+fn start(portal: &Portal, caller: &Caller, session: &NewSession) -> String {
+    let sites = portal.sites.open_to(&session.signed_in.principal);
+    let here = caller.origin.ascii_origin();
+    let local = match sites.as_slice() {
+        [site] => site.url.strip_prefix(&here).unwrap_or(&site.url),
+        _ => "",
+    };
+    let is_path = local.starts_with('/');
+    if is_path { ReturnTo::parse(local).as_str().to_owned() } else { "/_vestibule/".to_owned() }
+}
+
+/// The form, or over a plain connection the reason why there is none.
+fn form(portal: &Portal, caller: &Caller, again: &Again<'_>) -> Result<Response, Failure> {
+    let user = caller.display_name();
+    if caller.origin.transport() == Transport::Exposed {
+        let template = NotSecure { user, authority: &caller.origin.authority };
+        return Ok(page(StatusCode::FORBIDDEN, &template));
+    }
+    let stranger = Stranger::of(caller)?;
+    let name: String = again.name.chars().take(SHOWN_NAME).collect();
+    let template = SignIn {
+        user,
+        name: &name,
+        return_to: again.return_to.map(ReturnTo::as_str),
+        form_token: &portal.form_tokens.for_stranger(caller, &stranger),
+        message: again.message,
+    };
+    Ok(with_cookie(page(again.status, &template), stranger.cookie))
+}
+
+/// A refused password is 403, not 401: there is no challenge that a browser could answer, and
+/// RFC 9110 allows no 401 without one.
+pub(super) fn status_of(error: &SignInError) -> (StatusCode, Option<Duration>) {
+    match error {
+        SignInError::TooMany { retry_after } => (StatusCode::TOO_MANY_REQUESTS, Some(*retry_after)),
+        SignInError::Busy { retry_after } => (StatusCode::SERVICE_UNAVAILABLE, Some(*retry_after)),
+        SignInError::Unavailable(error) => {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::error!(%error, cause, "nobody can sign in");
+            (StatusCode::SERVICE_UNAVAILABLE, Some(Duration::from_secs(5)))
+        }
+        _ => (StatusCode::FORBIDDEN, None),
+    }
+}
+
+pub(super) fn with_retry_after(mut response: Response, after: Option<Duration>) -> Response {
+    if let Some(after) = after {
+        let seconds = after.as_secs().max(1);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// An error's text as a sentence for people.
+pub(super) fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), chars.as_str()),
+        None => String::new(),
+    }
+}
