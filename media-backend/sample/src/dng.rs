@@ -10,11 +10,8 @@ use crate::tiff::{self, Ifd, Value};
 /// What the sample's sensor sees of a white wall in daylight, per channel.
 const NEUTRAL: [f64; 3] = [0.52, 1.0, 0.64];
 /// From XYZ to linear sRGB; with [`NEUTRAL`] it makes the sensor's colour matrix.
-const FROM_XYZ: [[f64; 3]; 3] = [
-    [3.2406, -1.5372, -0.4986],
-    [-0.9689, 1.8758, 0.0415],
-    [0.0557, -0.2040, 1.0570],
-];
+const FROM_XYZ: [[f64; 3]; 3] =
+    [[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]];
 const BLACK: u16 = 256;
 const WHITE: u16 = 15_871;
 
@@ -92,7 +89,7 @@ fn preview(image: &RgbImage) -> Result<Ifd, EncodeError> {
         .short(0x0103, 7)
         .short(0x0106, 6)
         .short(0x0115, 3)
-        .set(0x0212, Value::Short(vec![1, 1]))
+        .set(0x0212, Value::Short(vec![2, 2]))
         .set(0x0214, Value::Rational([0, 255, 128, 255, 128, 255].map(|n| (n, 1)).to_vec()))
         .long(0xc71a, 1);
     Ok(ifd)
@@ -121,4 +118,82 @@ fn linear(value: u8) -> f64 {
 
 fn resized(image: &RgbImage, width: u32, height: u32) -> RgbImage {
     imageops::resize(image, width, height, FilterType::Triangle)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use exif::{Context, In, Reader, Tag};
+    use image::RgbImage;
+    use jiff::civil::date;
+    use jiff::tz::Offset;
+
+    use super::dng;
+    use crate::{Exif, Orientation};
+
+    fn negative() -> Vec<u8> {
+        let image = RgbImage::from_pixel(240, 160, image::Rgb([255, 255, 255]));
+        let exif = Exif {
+            make: "Halden".to_owned(),
+            model: "R7".to_owned(),
+            lens: String::new(),
+            serial: "42".to_owned(),
+            software: String::new(),
+            artist: None,
+            taken: date(2024, 1, 2).at(3, 4, 5, 0),
+            offset: Offset::UTC,
+            position: None,
+            exposure: (1, 60),
+            iso: 100,
+            f_number_tenths: 40,
+            focal_length: 35,
+            orientation: Orientation::Upright,
+            thumbnail: None,
+        };
+        dng(&image, &exif).unwrap()
+    }
+
+    /// Offsets into a little-endian TIFF, by hand, so that no reader's leniency hides a mistake.
+    fn entry(file: &[u8], ifd: usize, wanted: u16) -> Option<(u32, usize)> {
+        let short = |at: usize| u16::from_le_bytes([file[at], file[at + 1]]);
+        let long = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap());
+        let count = usize::from(short(ifd));
+        let tags: Vec<u16> = (0..count).map(|index| short(ifd + 2 + index * 12)).collect();
+        assert!(tags.is_sorted(), "{tags:?}");
+        let index = tags.iter().position(|tag| *tag == wanted)?;
+        let at = ifd + 2 + index * 12;
+        Some((long(at + 4), long(at + 8) as usize))
+    }
+
+    #[test]
+    fn the_raw_and_the_preview_are_where_the_file_says() {
+        let file = negative();
+        let (count, at) = entry(&file, 8, 0x014a).unwrap();
+        assert_eq!(count, 2);
+        let offset = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+        let (raw, preview) = (offset(at), offset(at + 4));
+
+        assert_eq!(entry(&file, raw, 0x0106).unwrap().1 as u16, 32_803);
+        let (strip, bytes) =
+            (entry(&file, raw, 0x0111).unwrap().1, entry(&file, raw, 0x0117).unwrap().1);
+        assert_eq!(bytes, 60 * 40 * 2);
+        let green = u16::from_le_bytes([file[strip + 2], file[strip + 3]]);
+        assert_eq!(green, super::WHITE, "a white wall saturates green");
+        let red = u16::from_le_bytes([file[strip], file[strip + 1]]);
+        assert!(red > super::BLACK && red < green);
+
+        let (strip, bytes) =
+            (entry(&file, preview, 0x0111).unwrap().1, entry(&file, preview, 0x0117).unwrap().1);
+        let jpeg = image::load_from_memory(&file[strip..strip + bytes]).unwrap();
+        assert_eq!((jpeg.width(), jpeg.height()), (240, 160));
+    }
+
+    #[test]
+    fn it_says_that_it_is_a_dng() {
+        let file = negative();
+        let read = Reader::new().read_from_container(&mut Cursor::new(file)).unwrap();
+        let version = read.get_field(Tag(Context::Tiff, 0xc612), In::PRIMARY).unwrap();
+        assert!(matches!(&version.value, exif::Value::Byte(bytes) if *bytes == [1, 4, 0, 0]));
+    }
 }

@@ -1,8 +1,7 @@
 //! Pixels to files, with their metadata.
 
-use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder, RgbImage};
+use image::{ExtendedColorType, ImageEncoder as _, RgbImage};
 use img_parts::jpeg::{Jpeg, JpegSegment, markers};
 use img_parts::png::Png;
 use img_parts::webp::WebP;
@@ -18,6 +17,9 @@ pub enum EncodeError {
     /// The codec refused the pixels: a side of 0, or one that the format can't hold.
     #[error("can't encode the pixels")]
     Codec(#[from] image::ImageError),
+    /// The JPEG codec refused the pixels: a side of 0, or one above 65,500.
+    #[error("can't encode the pixels as JPEG")]
+    Jpeg(#[from] turbojpeg::Error),
     /// What the codec wrote could not be taken apart to add the metadata.
     #[error("can't add metadata to the encoded picture")]
     Container(#[from] img_parts::Error),
@@ -100,9 +102,15 @@ pub fn jpeg_with(
 }
 
 pub(crate) fn plain_jpeg(image: &RgbImage, quality: u8) -> Result<Vec<u8>, EncodeError> {
-    let mut bytes = Vec::new();
-    JpegEncoder::new_with_quality(&mut bytes, quality.clamp(1, 100)).encode_image(image)?;
-    Ok(bytes)
+    let pixels = turbojpeg::Image {
+        pixels: image.as_raw().as_slice(),
+        width: image.width() as usize,
+        pitch: image.width() as usize * 3,
+        height: image.height() as usize,
+        format: turbojpeg::PixelFormat::RGB,
+    };
+    let quality = i32::from(quality.clamp(1, 100));
+    Ok(turbojpeg::compress(pixels, quality, turbojpeg::Subsamp::Sub2x2)?.to_vec())
 }
 
 fn segment(marker: u8, parts: &[&[u8]]) -> Result<JpegSegment, EncodeError> {
@@ -143,4 +151,108 @@ pub fn webp(image: &RgbImage, quality: u8, exif: Option<&Exif>) -> Result<Vec<u8
     let mut file = WebP::from_bytes(bytes.into())?;
     file.set_exif(Some(exif.to_bytes(width, height).into()));
     Ok(file.encoder().bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use exif::{In, Reader, Tag};
+    use jiff::civil::date;
+    use jiff::tz::Offset;
+
+    use super::{Colour, EncodeError, Extras, jpeg, jpeg_with, png, webp};
+    use crate::{Exif, Light, Orientation, Position, Scene, Subject, Xmp, dng, picture};
+
+    fn exif() -> Exif {
+        Exif {
+            make: "Halden".to_owned(),
+            model: "R7".to_owned(),
+            lens: "24-70".to_owned(),
+            serial: "42".to_owned(),
+            software: "test".to_owned(),
+            artist: None,
+            taken: date(2024, 12, 31).at(23, 30, 15, 7_000_000),
+            offset: Offset::constant(-8),
+            position: Some(Position { latitude: -33.5, longitude: -70.25, altitude: -12 }),
+            exposure: (1, 250),
+            iso: 100,
+            f_number_tenths: 28,
+            focal_length: 35,
+            orientation: Orientation::UpsideDown,
+            thumbnail: None,
+        }
+    }
+
+    /// The fields that a careful reader checks, as text.
+    fn read(file: &[u8]) -> Vec<String> {
+        let found = Reader::new().read_from_container(&mut Cursor::new(file)).unwrap();
+        [
+            Tag::Model,
+            Tag::LensModel,
+            Tag::DateTimeOriginal,
+            Tag::OffsetTimeOriginal,
+            Tag::SubSecTimeOriginal,
+            Tag::ExposureTime,
+            Tag::FNumber,
+            Tag::Orientation,
+            Tag::GPSLatitude,
+            Tag::GPSLatitudeRef,
+            Tag::GPSLongitude,
+            Tag::GPSAltitudeRef,
+            Tag::GPSDateStamp,
+        ]
+        .map(|tag| found.get_field(tag, In::PRIMARY).unwrap().display_value().to_string())
+        .to_vec()
+    }
+
+    const EXPECTED: [&str; 13] = [
+        "\"R7\"",
+        "\"24-70\"",
+        "2024-12-31 23:30:15",
+        "\"-08:00\"",
+        "\"007\"",
+        "1/250",
+        "2.8",
+        "rotated 180°",
+        "33 deg 30 min 0 sec",
+        "S",
+        "70 deg 15 min 0 sec",
+        "below sea level",
+        // New Year's Eve on the west coast is next year in UTC
+        "2025-01-01",
+    ];
+
+    #[test]
+    fn every_format_gives_its_exif_back() {
+        let image = picture(Scene::new(Subject::Sea, Light::Day), 64, 48, 1);
+        for file in [
+            jpeg(&image, 85, Some(&exif())).unwrap(),
+            png(&image, Some(&exif())).unwrap(),
+            webp(&image, 80, Some(&exif())).unwrap(),
+            dng(&image, &exif()).unwrap(),
+        ] {
+            assert_eq!(read(&file), EXPECTED);
+        }
+    }
+
+    #[test]
+    fn extras_are_in_the_file_and_escaped() {
+        let image = picture(Scene::new(Subject::Moon, Light::Night), 60, 40, 1);
+        let xmp = Xmp { city: "Q & \"A\"".to_owned(), ..Xmp::default() };
+        let extras = Extras { xmp: Some(xmp), colour: Colour::Profile };
+        let file = jpeg_with(&image, 85, Some(&exif()), &extras).unwrap();
+        let has = |part: &[u8]| file.windows(part.len()).any(|window| window == part);
+        assert!(has(b"photoshop:City=\"Q &amp; &quot;A&quot;\""));
+        assert!(has(b"ICC_PROFILE\0\x01\x01"));
+        assert_eq!(image::load_from_memory(&file).unwrap().width(), 60);
+    }
+
+    #[test]
+    fn a_thumbnail_that_is_too_large_is_refused() {
+        let image = picture(Scene::new(Subject::Moon, Light::Night), 60, 40, 1);
+        let exif = Exif { thumbnail: Some(vec![0; 65_000]), ..exif() };
+        let refused = jpeg(&image, 85, Some(&exif));
+        assert!(matches!(refused, Err(EncodeError::MetadataTooLong { length }) if length > 65_533));
+    }
 }

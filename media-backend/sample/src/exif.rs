@@ -83,11 +83,7 @@ impl Exif {
     pub fn to_bytes(&self, width: u32, height: u32) -> Vec<u8> {
         let mut first = Ifd::default();
         self.describe(&mut first);
-        first
-            .rational(0x011a, 72, 1)
-            .rational(0x011b, 72, 1)
-            .short(0x0128, 2)
-            .short(0x0213, 1);
+        first.rational(0x011a, 72, 1).rational(0x011b, 72, 1).short(0x0128, 2).short(0x0213, 1);
         let mut details = self.details();
         details
             .set(0x9101, Value::Undefined(vec![1, 2, 3, 0]))
@@ -198,9 +194,5 @@ fn offset_text(offset: Offset) -> String {
 /// Degrees, minutes and hundredths of seconds.
 fn degrees(angle: f64) -> Vec<(u32, u32)> {
     let hundredths = (angle.abs() * 360_000.0).round() as u32;
-    vec![
-        (hundredths / 360_000, 1),
-        (hundredths / 6_000 % 60, 1),
-        (hundredths % 6_000, 100),
-    ]
+    vec![(hundredths / 360_000, 1), (hundredths / 6_000 % 60, 1), (hundredths % 6_000, 100)]
 }

@@ -10,8 +10,8 @@ use std::thread;
 use crate::encode::EncodeError;
 use catalogue::{FOLDERS, Folder, Shot};
 
-mod catalogue;
 mod camera;
+mod catalogue;
 mod develop;
 mod pages;
 

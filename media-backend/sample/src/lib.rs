@@ -17,10 +17,10 @@
 //! ```
 
 mod dng;
+mod encode;
 mod exif;
 mod gallery;
 mod icc;
-mod encode;
 mod paint;
 mod scene;
 mod tiff;

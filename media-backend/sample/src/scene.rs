@@ -134,7 +134,11 @@ impl Scene {
 /// Paints `scene`. The same arguments give the same pixels; sides of 0 are taken as 1.
 #[must_use]
 pub fn picture(scene: Scene, width: u32, height: u32, seed: u64) -> RgbImage {
-    let mut canvas = Canvas::new(width.max(1) as usize, height.max(1) as usize);
+    let (width, height) = (width.max(1) as usize, height.max(1) as usize);
+    // above a megapixel or so, brushwork finer than two pixels costs more than it shows
+    let is_large = width.min(height) >= 800 && width.is_multiple_of(2) && height.is_multiple_of(2);
+    let mut canvas =
+        if is_large { Canvas::new(width / 2, height / 2) } else { Canvas::new(width, height) };
     let dice = &mut Dice::new(seed);
     let light = scene.light;
     match scene.subject {
@@ -156,5 +160,32 @@ pub fn picture(scene: Scene, width: u32, height: u32, seed: u64) -> RgbImage {
         Subject::Stars => night::stars(&mut canvas, light, dice),
         Subject::Waterfall => water::waterfall(&mut canvas, light, dice),
     }
+    if is_large {
+        canvas = canvas.enlarged();
+    }
     canvas.develop(seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Light, Scene, Subject, picture};
+
+    #[test]
+    fn the_same_seed_paints_the_same_picture_and_another_seed_another() {
+        let scene = Scene::new(Subject::Alps, Light::Golden);
+        let first = picture(scene, 96, 64, 1);
+        assert_eq!(first, picture(scene, 96, 64, 1));
+        assert_ne!(first, picture(scene, 96, 64, 2));
+    }
+
+    #[test]
+    fn every_size_is_what_was_asked_for() {
+        for (width, height) in [(1, 1), (3, 200), (200, 3), (801, 800), (800, 802)] {
+            for subject in [Subject::Lake, Subject::Portrait, Subject::City, Subject::Aurora] {
+                let image = picture(Scene::new(subject, Light::Dusk), width, height, 3);
+                assert_eq!(image.dimensions(), (width, height));
+            }
+        }
+        assert_eq!(picture(Scene::new(Subject::Sea, Light::Day), 0, 9, 1).dimensions(), (1, 9));
+    }
 }

@@ -26,8 +26,9 @@ impl Xmp {
             // writing to a String can't fail
             let _ = write!(keywords, "<rdf:li>{}</rdf:li>", escape(word));
         }
-        let in_language =
-            |text: &str| format!("<rdf:Alt><rdf:li xml:lang=\"x-default\">{}</rdf:li></rdf:Alt>", escape(text));
+        let in_language = |text: &str| {
+            format!("<rdf:Alt><rdf:li xml:lang=\"x-default\">{}</rdf:li></rdf:Alt>", escape(text))
+        };
         format!(
             concat!(
                 "<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n",

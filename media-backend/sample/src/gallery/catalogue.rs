@@ -32,7 +32,6 @@ pub(super) struct Shot {
     pub(super) shape: Shape,
     pub(super) format: Format,
     pub(super) finish: Finish,
-    take: u64,
 }
 
 /// A public place.
@@ -101,12 +100,6 @@ impl Shot {
         self
     }
 
-    /// Another attempt at the same picture, for when chance composed the first one badly.
-    const fn take(mut self, take: u64) -> Self {
-        self.take = take;
-        self
-    }
-
     pub(super) fn has_raw(&self) -> bool {
         self.format == Format::JpegAndRaw
     }
@@ -127,10 +120,11 @@ impl Shot {
 
     /// From the path, so that a picture stays the same when others come and go (FNV-1a).
     pub(super) fn seed(&self, path: &Path) -> u64 {
-        let start = 0xcbf2_9ce4_8422_2325 ^ self.take;
-        path.as_os_str().as_encoded_bytes().iter().fold(start, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        let start = 0xcbf2_9ce4_8422_2325;
+        path.as_os_str()
+            .as_encoded_bytes()
+            .iter()
+            .fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
     }
 }
 
@@ -181,7 +175,6 @@ const fn shot(
         shape: Shape::Wide,
         format: Format::Jpeg,
         finish: Finish::Camera,
-        take: 0,
     }
 }
 
@@ -229,8 +222,7 @@ const LANDSCAPES: &[Shot] = &[
     shot("morning-mist.jpg", Forest, Mist, at(2024, 11, 3, 7, 48), &VANCOUVER),
     shot("rolling-hills.jpg", Hills, Golden, at(2025, 5, 3, 19, 12), &SIENA),
     shot("still-lake.jpg", Lake, Golden, at(2025, 9, 14, 18, 20), &BLED).edited(),
-    shot("tuscan-morning.jpg", Hills, Mist, at(2025, 5, 4, 6, 30), &SIENA)
-        .format(Format::WebP),
+    shot("tuscan-morning.jpg", Hills, Mist, at(2025, 5, 4, 6, 30), &SIENA).format(Format::WebP),
     shot("unfinished.jpg", Hills, Day, at(2025, 5, 4, 11, 2), &SIENA),
 ];
 
@@ -250,16 +242,13 @@ const ALPS: &[Shot] = &[
     shot("13-firs.jpg", Forest, Dawn, at(2025, 7, 17, 5, 58), &CORTINA),
     shot("14-waterfall.jpg", Waterfall, Day, at(2025, 7, 17, 14, 20), &CORTINA).tall(),
     shot("15-hut-under-stars.jpg", Lake, Night, at(2025, 7, 17, 23, 36), &CORTINA),
-    shot("16-panorama.jpg", Alps, Day, at(2025, 7, 18, 10, 12), &CORTINA)
-        .shaped(Shape::Panorama),
+    shot("16-panorama.jpg", Alps, Day, at(2025, 7, 18, 10, 12), &CORTINA).shaped(Shape::Panorama),
 ];
 
 const NIGHT_SKIES: &[Shot] = &[
-    shot("aurora.jpg", Aurora, Night, at(2025, 2, 12, 23, 47), &TROMSO)
-        .format(Format::JpegAndRaw),
+    shot("aurora.jpg", Aurora, Night, at(2025, 2, 12, 23, 47), &TROMSO).format(Format::JpegAndRaw),
     shot("aurora-over-the-fjord.jpg", Aurora, Dusk, at(2025, 2, 13, 0, 31), &TROMSO).edited(),
-    shot("full-moon.png", Moon, Night, at(2025, 4, 13, 2, 22), &LA_PALMA)
-        .format(Format::Png),
+    shot("full-moon.png", Moon, Night, at(2025, 4, 13, 2, 22), &LA_PALMA).format(Format::Png),
     shot("milky-way.jpg", MilkyWay, Night, at(2025, 8, 23, 1, 14), &LA_PALMA),
     shot("milky-way-upright.jpg", MilkyWay, Dusk, at(2025, 8, 23, 2, 3), &LA_PALMA).sideways(),
     shot("moonrise.jpg", Moon, Dusk, at(2025, 8, 9, 21, 9), &SKOGAR),
@@ -281,7 +270,8 @@ const FAMILY: &[Shot] = &[
     shot("holiday-beach.jpg", Sea, Day, at(2025, 8, 4, 11, 3), &BIARRITZ),
 ];
 
-const CLIENTS: &[Shot] = &[shot("contract-cover.jpg", City, Night, at(2025, 10, 2, 19, 55), &PRAGUE)];
+const CLIENTS: &[Shot] =
+    &[shot("contract-cover.jpg", City, Night, at(2025, 10, 2, 19, 55), &PRAGUE)];
 
 const SMITH: &[Shot] = &[
     shot("smith-001.jpg", Portrait, Day, at(2025, 6, 21, 15, 10), &ANNECY).tall(),
@@ -305,8 +295,14 @@ const DRAFTS: &[Shot] = &[
 ];
 
 const SEA: &[Shot] = &[
-    shot("Le \"vieux\" phare, l'été dernier.jpg", Lighthouse, Day, at(2025, 8, 2, 17, 40), &BIARRITZ)
-        .tall(),
+    shot(
+        "Le \"vieux\" phare, l'été dernier.jpg",
+        Lighthouse,
+        Day,
+        at(2025, 8, 2, 17, 40),
+        &BIARRITZ,
+    )
+    .tall(),
     shot("coucher de soleil.jpg", Lighthouse, Sunset, at(2025, 8, 3, 21, 14), &BIARRITZ),
     shot("grandes vagues.jpg", Sea, Mist, at(2025, 8, 6, 9, 31), &BIARRITZ),
     shot("marée basse 🐚.jpg", Sea, Golden, at(2025, 8, 6, 20, 2), &BIARRITZ),

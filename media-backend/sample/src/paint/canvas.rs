@@ -24,6 +24,22 @@ pub(crate) struct Area {
     pub(crate) bottom: f32,
 }
 
+/// Something that depends on u alone, worked out once for each column.
+#[derive(Debug, Clone)]
+pub(crate) struct Profile<T> {
+    values: Vec<T>,
+    scale: f32,
+}
+
+impl<T: Copy + Default> Profile<T> {
+    /// The value of the column at `u`; beyond the edge, that of the edge.
+    pub(crate) fn at(&self, u: f32) -> T {
+        let last = self.values.len().saturating_sub(1);
+        let column = (u * self.scale).max(0.0) as usize;
+        self.values.get(column.min(last)).copied().unwrap_or_default()
+    }
+}
+
 impl Area {
     /// The square around a circle.
     pub(crate) fn around(u: f32, v: f32, radius: f32) -> Self {
@@ -63,6 +79,42 @@ impl Canvas {
     /// The whole canvas.
     pub(crate) fn everywhere(&self) -> Area {
         Area { left: 0.0, top: 0.0, right: self.right(), bottom: self.bottom() }
+    }
+
+    /// `shape` for each column.
+    pub(crate) fn profile<T>(&self, shape: impl Fn(f32) -> T) -> Profile<T> {
+        let values = (0..self.width).map(|x| shape((x as f32 + 0.5) * self.pixel())).collect();
+        Profile { values, scale: self.scale }
+    }
+
+    /// The same picture with twice as many pixels each way (Catmull-Rom).
+    pub(crate) fn enlarged(&self) -> Self {
+        let mut bigger = Self::new(self.width * 2, self.height * 2);
+        let wide: Vec<Vec<Colour>> = self
+            .pixels
+            .chunks_exact(self.width.max(1))
+            .map(|row| {
+                let near = |x: usize, by: isize| neighbour(row, x, by);
+                (0..self.width)
+                    .flat_map(|x| {
+                        halves(near(x, -2), near(x, -1), near(x, 0), near(x, 1), near(x, 2))
+                    })
+                    .collect()
+            })
+            .collect();
+        let mut rows = bigger.pixels.chunks_exact_mut(self.width.max(1) * 2);
+        for y in 0..self.height {
+            let (Some(upper), Some(lower)) = (rows.next(), rows.next()) else { break };
+            let near = |by: isize| {
+                let at = y.saturating_add_signed(by).min(self.height - 1);
+                wide.get(at).into_iter().flatten()
+            };
+            let taps = near(-2).zip(near(-1)).zip(near(0)).zip(near(1)).zip(near(2));
+            for (((((a, b), c), d), e), (up, low)) in taps.zip(upper.iter_mut().zip(lower)) {
+                [*up, *low] = halves(*a, *b, *c, *d, *e);
+            }
+        }
+        bigger
     }
 
     /// Gives every pixel a colour.
@@ -116,7 +168,12 @@ impl Canvas {
     }
 
     /// A disc with an edge of `softness`.
-    pub(crate) fn disc(&mut self, (u, v, radius): (f32, f32, f32), softness: f32, paint: (Colour, f32)) {
+    pub(crate) fn disc(
+        &mut self,
+        (u, v, radius): (f32, f32, f32),
+        softness: f32,
+        paint: (Colour, f32),
+    ) {
         let soft = softness.max(self.pixel() * 1.2);
         self.blend(Area::around(u, v, radius + soft), |x, y| {
             let distance = ((x - u).powi(2) + (y - v).powi(2)).sqrt();
@@ -141,4 +198,18 @@ impl Canvas {
         // the buffer has exactly this length, so there is always a picture
         RgbImage::from_raw(width, height, bytes).unwrap_or_default()
     }
+}
+
+/// The two pixels that take the place of `c`.
+fn halves(a: Colour, b: Colour, c: Colour, d: Colour, e: Colour) -> [Colour; 2] {
+    // Catmull-Rom a quarter of the way from one pixel to the next
+    const WEIGHTS: [f32; 4] = [-0.070_312_5, 0.867_187_5, 0.226_562_5, -0.023_437_5];
+    let [before, here, next, after] = WEIGHTS;
+    [a * after + b * next + c * here + d * before, b * before + c * here + d * next + e * after]
+}
+
+/// The pixel `by` places from `x`, or that of the edge.
+fn neighbour(row: &[Colour], x: usize, by: isize) -> Colour {
+    let at = x.saturating_add_signed(by).min(row.len().saturating_sub(1));
+    row.get(at).copied().unwrap_or_default()
 }

@@ -26,8 +26,16 @@ impl Colour {
 
     /// The three bytes of sRGB; `grain` is added before rounding, in 255ths.
     pub(crate) fn to_srgb(self, grain: f32) -> [u8; 3] {
-        let byte = |light: f32| (srgb(shoulder(light)) * 255.0 + 0.5 + grain).clamp(0.0, 255.0) as u8;
+        let byte =
+            |light: f32| (srgb(shoulder(light)) * 255.0 + 0.5 + grain).clamp(0.0, 255.0) as u8;
         [byte(self.red), byte(self.green), byte(self.blue)]
+    }
+
+    /// How far apart two colours are, summed over the channels.
+    pub(crate) fn distance(self, other: Self) -> f32 {
+        (self.red - other.red).abs()
+            + (self.green - other.green).abs()
+            + (self.blue - other.blue).abs()
     }
 
     pub(crate) fn brightness(self) -> f32 {

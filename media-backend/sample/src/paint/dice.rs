@@ -1,4 +1,4 @@
-//! Chance that repeats: SplitMix64.
+//! Chance that repeats: `SplitMix64`.
 
 /// A seeded source of numbers.
 #[derive(Debug, Clone)]

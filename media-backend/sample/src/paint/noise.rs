@@ -15,10 +15,10 @@ pub(crate) fn hash(x: i32, y: i32, seed: u32) -> f32 {
         ^ seed.wrapping_mul(0xc2b2_ae3d);
     mixed ^= mixed >> 15;
     mixed = mixed.wrapping_mul(0x2c1b_3c6d);
-    mixed ^= mixed >> 12;
+    mixed ^= mixed >> 13;
     mixed = mixed.wrapping_mul(0x297a_2d39);
-    mixed ^= mixed >> 15;
-    (mixed >> 8) as f32 / 16_777_216.0
+    // through i32, which processors convert at once
+    ((mixed >> 9) as i32) as f32 * (1.0 / 8_388_608.0)
 }
 
 /// Rounds down; `f32::floor` is a call on processors that must be assumed.

@@ -61,13 +61,16 @@ fn grass(canvas: &mut Canvas, sky: &Sky, top: f32, dice: &mut Dice) {
     let pixel = canvas.pixel();
     let bottom = canvas.bottom();
     canvas.blend(Area { top: top - 0.06, ..canvas.everywhere() }, |u, v| {
-        let edge = top - 0.03 * (fbm(u * 2.0, 0.4, 3, seed) - 0.3)
+        let edge = top
+            - 0.03 * (fbm(u * 2.0, 0.4, 3, seed) - 0.3)
             - 0.006 * value(u * 190.0, 0.0, seed ^ 8);
         let t = ((v - edge) / (bottom - top)).clamp(0.0, 1.0);
         let away = 1.0 / (t + 0.12);
         // blades: fine across, long upwards, coarser towards the viewer
-        let blades = value(u * away * 55.0 + fbm(u * 9.0, v * 9.0, 2, seed) * 6.0, v * away * 9.0, seed ^ 1);
-        let blades = blades * 0.6 + 0.4 * value(u * away * 130.0, v * away * 16.0 + u * 9.0, seed ^ 2);
+        let blades =
+            value(u * away * 55.0 + fbm(u * 9.0, v * 9.0, 2, seed) * 6.0, v * away * 9.0, seed ^ 1);
+        let blades =
+            blades * 0.6 + 0.4 * value(u * away * 130.0, v * away * 16.0 + u * 9.0, seed ^ 2);
         let patches = fbm(u * away * 1.2, away * 3.0, 4, seed ^ 3);
         let colour = green * (0.25 + 0.55 * blades + 0.5 * patches - 0.1 * t);
         let far = sky.haze * 0.5 + green * lit * 0.5;
@@ -137,10 +140,12 @@ fn head(
                 if !(0.0..=1.05).contains(&along) {
                     return (colour, 0.0);
                 }
-                let width = 0.27 * (along * 3.0).min(1.0).sqrt() * (1.0 - along.powi(6)).max(0.0).sqrt();
+                let width =
+                    0.27 * (along * 3.0).min(1.0).sqrt() * (1.0 - along.powi(6)).max(0.0).sqrt();
                 let fold = (across / width.max(0.01)).abs();
                 let veins = value(across * 70.0, along * 3.0, seed) * 0.1;
-                let light = shade * (0.5 + 0.6 * along + veins - 0.22 * smooth(0.1, 0.0, across.abs() * 2.0));
+                let light = shade
+                    * (0.5 + 0.6 * along + veins - 0.22 * smooth(0.1, 0.0, across.abs() * 2.0));
                 let paint = (colour * light).mix(rim, 0.14 * smooth(0.6, 1.0, fold) * along);
                 (paint, ((width - across.abs()) * length / soft + 0.5).clamp(0.0, 1.0))
             });

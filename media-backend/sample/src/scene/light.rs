@@ -36,27 +36,27 @@ pub(super) struct Sky {
 /// Zenith, horizon, glow, sun, ambient, haze, lit cloud, dark cloud.
 fn palette(light: Light) -> [u32; 8] {
     match light {
-        Light::Dawn => [
-            0x4a6fa5, 0xf2c6b4, 0xffb58a, 0xffc9a0, 0x7d8cb8, 0xd9b8c0, 0xffc4ae, 0x8c86ac,
-        ],
-        Light::Day => [
-            0x2a6cbf, 0xb9dcf2, 0xfff6e0, 0xfff4e0, 0x86a8d8, 0xb4d2ea, 0xffffff, 0xaebfd4,
-        ],
-        Light::Dusk => [
-            0x101e46, 0x6c86b8, 0xc89aa8, 0x9fb2e0, 0x38508c, 0x5d77a8, 0x8c90b8, 0x2c3a66,
-        ],
-        Light::Golden => [
-            0x4583c0, 0xf4dcae, 0xffd48a, 0xffd694, 0x7f93bc, 0xe6cfae, 0xfff0cc, 0xa29ca8,
-        ],
-        Light::Mist => [
-            0x9fb0be, 0xdce2e4, 0xffffff, 0xd8dcdc, 0xa4b2bc, 0xd4dbde, 0xe6eaec, 0xa9b4bc,
-        ],
-        Light::Night => [
-            0x050a1c, 0x1c3358, 0x8fa8d8, 0x7f98cc, 0x1c2c50, 0x1a2c4c, 0x32466e, 0x0c1630,
-        ],
-        Light::Sunset => [
-            0x3b3f7c, 0xffab5c, 0xff7a38, 0xff9a58, 0x6c5c92, 0xe88a68, 0xff9560, 0x5a4672,
-        ],
+        Light::Dawn => {
+            [0x4a6fa5, 0xf2c6b4, 0xffb58a, 0xffc9a0, 0x7d8cb8, 0xd9b8c0, 0xffc4ae, 0x8c86ac]
+        }
+        Light::Day => {
+            [0x2a6cbf, 0xb9dcf2, 0xfff6e0, 0xfff4e0, 0x86a8d8, 0xb4d2ea, 0xffffff, 0xaebfd4]
+        }
+        Light::Dusk => {
+            [0x101e46, 0x6c86b8, 0xc89aa8, 0x9fb2e0, 0x38508c, 0x5d77a8, 0x8c90b8, 0x2c3a66]
+        }
+        Light::Golden => {
+            [0x4583c0, 0xf4dcae, 0xffd48a, 0xffd694, 0x7f93bc, 0xe6cfae, 0xfff0cc, 0xa29ca8]
+        }
+        Light::Mist => {
+            [0x9fb0be, 0xdce2e4, 0xffffff, 0xd8dcdc, 0xa4b2bc, 0xd4dbde, 0xe6eaec, 0xa9b4bc]
+        }
+        Light::Night => {
+            [0x050a1c, 0x1c3358, 0x8fa8d8, 0x7f98cc, 0x1c2c50, 0x1a2c4c, 0x32466e, 0x0c1630]
+        }
+        Light::Sunset => {
+            [0x3b3f7c, 0xffab5c, 0xff7a38, 0xff9a58, 0x6c5c92, 0xe88a68, 0xff9560, 0x5a4672]
+        }
     }
 }
 
@@ -75,10 +75,12 @@ impl Sky {
             Light::Night => ((0.3, 0.35), 0.2, 0.0, 0.6, 0.7, 0.9),
             Light::Sunset => ((1.7, 0.6), 0.6, 1.0, 0.3, 1.3, 0.045),
         };
-        let across = if dice.unit() < 0.5 { dice.between(0.2, 0.4) } else { dice.between(0.6, 0.8) };
+        let across =
+            if dice.unit() < 0.5 { dice.between(0.2, 0.4) } else { dice.between(0.6, 0.8) };
         // no two days are alike
         let shift = dice.between(0.9, 1.1);
-        let tint = Colour { red: dice.between(0.94, 1.06), green: 1.0, blue: dice.between(0.94, 1.06) };
+        let tint =
+            Colour { red: dice.between(0.94, 1.06), green: 1.0, blue: dice.between(0.94, 1.06) };
         Self {
             zenith: zenith * shift * tint,
             horizon: horizon * tint,
@@ -135,7 +137,7 @@ impl Sky {
             return colour;
         }
         // lit from the sun's side: compare with the density a step nearer to it
-        let nearer = fbm(x - du.signum() * 0.25, y - 0.2, 3, self.seed);
+        let nearer = fbm(x - (du * 4.0).clamp(-1.0, 1.0) * 0.25, y - 0.2, 3, self.seed);
         let lit = (0.55 + (density - nearer) * 2.2 + 0.25 / (1.0 + distance * 3.0)).clamp(0.0, 1.0);
         let cloud = self.cloud_dark.mix(self.cloud_lit, lit);
         let fade = smooth(0.0, 0.16, up);
@@ -160,7 +162,8 @@ pub(super) fn sprinkle_stars(canvas: &mut Canvas, line: f32, density: f32, dice:
         // few bright ones, many faint ones
         let bright = dice.unit().powi(7) * 2.2 + 0.12;
         let warmth = dice.unit();
-        let colour = hex(0xa8c4ff).mix(hex(0xffdcb0), warmth) * bright * smooth(0.0, 0.3, line - v + 0.05);
+        let colour =
+            hex(0xa8c4ff).mix(hex(0xffdcb0), warmth) * bright * smooth(0.0, 0.3, line - v + 0.05);
         let radius = size * (1.3 + bright * 1.4);
         canvas.glow(Area::around(u, v, radius * 2.0), |x, y| {
             let distance = ((x - u).powi(2) + (y - v).powi(2)) / (radius * radius);

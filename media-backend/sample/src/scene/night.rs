@@ -19,11 +19,14 @@ fn ridges(canvas: &mut Canvas, line: f32, colours: (Colour, Colour), dice: &mut 
         let seed = dice.seed();
         let colour = colours.0.mix(colours.1, t);
         let (base, relief) = (line + t * 0.1, lerp(0.34, 0.16, t));
-        canvas.blend(Area { top: base - relief, ..canvas.everywhere() }, |u, v| {
+        let crest = canvas.profile(|u| {
             let ridge = fbm(u * 2.1, 0.7, 8, seed);
             // folded at the middle: peaks instead of domes
             let sharp = 1.0 - (2.0 * fbm(u * 1.5 + 4.0, 0.2, 6, seed ^ 1) - 1.0).abs();
-            let top = base - relief * (0.55 * ridge + 0.65 * sharp - 0.35);
+            base - relief * (0.55 * ridge + 0.65 * sharp - 0.35)
+        });
+        canvas.blend(Area { top: base - relief, ..canvas.everywhere() }, |u, v| {
+            let top = crest.at(u);
             let fade = smooth(0.0, 0.3, v - top);
             (colour.mix(colours.0, fade * 0.5), ((v - top) / pixel + 0.5).clamp(0.0, 1.0))
         });
@@ -58,20 +61,34 @@ pub(super) fn aurora(canvas: &mut Canvas, light: Light, dice: &mut Dice) {
 }
 
 /// One band of light, with rays that rise from its lower edge.
-fn curtain(canvas: &mut Canvas, (low, high): (Colour, Colour), (strength, base): (f32, f32), dice: &mut Dice) {
+fn curtain(
+    canvas: &mut Canvas,
+    (low, high): (Colour, Colour),
+    (strength, base): (f32, f32),
+    dice: &mut Dice,
+) {
     let (seed, tilt) = (dice.seed(), dice.between(-0.22, 0.22));
-    canvas.glow(canvas.everywhere(), |u, v| {
+    let folds = canvas.profile(|u| {
         // the band folds back on itself: its phase runs unevenly
         let fold = fbm(u * 1.3, 0.9, 3, seed) * 3.0;
-        let edge = base + tilt * (u - 0.75) + ((u * 2.3 + fold * 2.0).sin() * 0.09) + (fold - 1.5) * 0.05;
-        let up = edge - v;
+        let swing = (u * 2.3 + fold * 2.0).sin() * 0.09;
+        let edge = base + tilt * (u - 0.75) + swing + (fold - 1.5) * 0.05;
         let phase = u * 5.0 + fold * 3.2;
-        let rays = 0.35 + 0.65 * value(phase * 5.5, up * 0.9, seed ^ 1) * value(phase * 1.7, 5.0, seed ^ 2) * 1.8;
         let reach = 0.13 + 0.22 * value(phase * 0.9, 2.0, seed ^ 3);
-        let body = if up < 0.0 { (up * 42.0).exp() } else { (-up / reach).exp() };
         let patchy = smooth(0.2, 0.65, fbm(u * 0.9 + 2.0, 0.4, 2, seed ^ 4));
+        let bundles = 0.65 * 1.8 * value(phase * 1.7, 5.0, seed ^ 2);
+        (edge, phase, reach, bundles, 0.25 + 0.75 * patchy)
+    });
+    canvas.glow(canvas.everywhere(), |u, v| {
+        let (edge, phase, reach, bundles, patchy) = folds.at(u);
+        let up = edge - v;
+        if up < -0.12 {
+            return Colour::default();
+        }
+        let rays = 0.35 + bundles * value(phase * 5.5, up * 0.9, seed ^ 1);
+        let body = if up < 0.0 { (up * 42.0).exp() } else { (-up / reach).exp() };
         let colour = low.mix(high, smooth(0.05, 0.42, up));
-        colour * (strength * body * rays * (0.25 + 0.75 * patchy))
+        colour * (strength * body * rays * patchy)
     });
 }
 
@@ -94,7 +111,8 @@ pub(super) fn milky_way(canvas: &mut Canvas, light: Light, dice: &mut Dice) {
     let horizon = if light == Light::Dusk { 0x6a4a4c } else { 0x35506a };
     darkness(canvas, (0x040713, horizon), line);
     let (seed, angle) = (dice.seed(), dice.between(0.7, 1.1));
-    let (sin, cos) = if dice.unit() < 0.5 { (angle.sin(), angle.cos()) } else { (angle.sin(), -angle.cos()) };
+    let (sin, cos) =
+        if dice.unit() < 0.5 { (angle.sin(), angle.cos()) } else { (angle.sin(), -angle.cos()) };
     let (cu, cv) = (canvas.right() * 0.5, line * 0.62);
     let (core, arm) = (hex(0xffd9a8), hex(0x8fa6dc));
     let band = |u: f32, v: f32| {
@@ -107,12 +125,17 @@ pub(super) fn milky_way(canvas: &mut Canvas, light: Light, dice: &mut Dice) {
         let warp = fbm(along * 2.2, across * 2.2, 4, seed) - 0.5;
         let width = 0.15 + 0.09 * smooth(0.5, -0.1, (along - 0.2).abs());
         let away = (across + warp * 0.12) / width;
+        if away.abs() > 2.6 {
+            return Colour::default();
+        }
         let body = (-away * away).exp();
         let texture = fbm(along * 6.0, across * 9.0, 6, seed ^ 1);
         let lane_at = (across - 0.015 + warp * 0.16) / 0.055;
-        let lane = (-lane_at * lane_at).exp() * smooth(0.3, 0.62, fbm(along * 5.0, across * 7.0, 6, seed ^ 2) + 0.06);
+        let lane = (-lane_at * lane_at).exp()
+            * smooth(0.3, 0.62, fbm(along * 5.0, across * 7.0, 6, seed ^ 2) + 0.06);
         let bulge = (-(along - 0.2).powi(2) * 9.0).exp();
-        let light = body * (0.05 + 0.3 * texture * texture + 0.26 * bulge * texture) * (1.0 - 0.85 * lane);
+        let light =
+            body * (0.05 + 0.3 * texture * texture + 0.26 * bulge * texture) * (1.0 - 0.85 * lane);
         arm.mix(core, (0.2 + bulge * 0.8) * body) * light
     });
     sprinkle_stars(canvas, line, 1.8, dice);
@@ -122,7 +145,12 @@ pub(super) fn milky_way(canvas: &mut Canvas, light: Light, dice: &mut Dice) {
 }
 
 /// Stars too many to count, along the band.
-fn star_dust(canvas: &mut Canvas, line: f32, band: impl Fn(f32, f32) -> (f32, f32), dice: &mut Dice) {
+fn star_dust(
+    canvas: &mut Canvas,
+    line: f32,
+    band: impl Fn(f32, f32) -> (f32, f32),
+    dice: &mut Dice,
+) {
     let pixel = canvas.pixel().max(0.000_6);
     for _ in 0..9_000 {
         let (u, v) = (dice.unit() * canvas.right(), dice.unit() * line);
@@ -177,11 +205,22 @@ pub(super) fn moon(canvas: &mut Canvas, light: Light, dice: &mut Dice) {
     ridges(canvas, line, (far, hex(0x080c16)), dice);
 }
 
-fn face_of_the_moon(canvas: &mut Canvas, (u, v, radius): (f32, f32, f32), tone: Colour, dice: &mut Dice) {
+fn face_of_the_moon(
+    canvas: &mut Canvas,
+    (u, v, radius): (f32, f32, f32),
+    tone: Colour,
+    dice: &mut Dice,
+) {
     let seed = dice.seed();
     let soft = canvas.pixel() * 1.3;
     let craters: Vec<(f32, f32, f32)> = (0..46)
-        .map(|_| (dice.between(-0.95, 0.95), dice.between(-0.95, 0.95), dice.unit().powi(3) * 0.11 + 0.015))
+        .map(|_| {
+            (
+                dice.between(-0.95, 0.95),
+                dice.between(-0.95, 0.95),
+                dice.unit().powi(3) * 0.11 + 0.015,
+            )
+        })
         .collect();
     canvas.blend(Area::around(u, v, radius + soft), |x, y| {
         let (px, py) = ((x - u) / radius, (y - v) / radius);
@@ -192,7 +231,8 @@ fn face_of_the_moon(canvas: &mut Canvas, (u, v, radius): (f32, f32, f32), tone: 
         for (cx, cy, size) in &craters {
             let away = ((px - cx).powi(2) + (py - cy).powi(2)).sqrt() / size;
             if away < 1.6 {
-                light += 0.12 * (1.0 - ((away - 1.0) * 3.2).powi(2)).max(0.0) - 0.1 * smooth(0.9, 0.3, away);
+                light += 0.12 * (1.0 - ((away - 1.0) * 3.2).powi(2)).max(0.0)
+                    - 0.1 * smooth(0.9, 0.3, away);
             }
         }
         let limb = (1.0 - distance * distance).max(0.0).sqrt() * 0.35 + 0.68;
@@ -223,7 +263,8 @@ pub(super) fn stars(canvas: &mut Canvas, light: Light, dice: &mut Dice) {
 
 /// A shooting star.
 fn meteor(canvas: &mut Canvas, dice: &mut Dice) {
-    let (u, v) = (canvas.right() * dice.between(0.3, 0.6), canvas.bottom() * dice.between(0.12, 0.3));
+    let (u, v) =
+        (canvas.right() * dice.between(0.3, 0.6), canvas.bottom() * dice.between(0.12, 0.3));
     let (length, drop) = (dice.between(0.22, 0.34), dice.between(0.3, 0.6));
     let size = (1.0 + drop * drop).sqrt();
     let width = canvas.pixel().max(0.0011);

@@ -4,7 +4,12 @@ use super::Light;
 use crate::paint::{Canvas, Colour, Dice, fbm, hex, lerp, smooth};
 
 /// A background out of focus, with `count` discs of light.
-pub(super) fn bokeh(canvas: &mut Canvas, (dark, pale): (Colour, Colour), count: usize, dice: &mut Dice) {
+pub(super) fn bokeh(
+    canvas: &mut Canvas,
+    (dark, pale): (Colour, Colour),
+    count: usize,
+    dice: &mut Dice,
+) {
     let seed = dice.seed();
     let bottom = canvas.bottom();
     canvas.fill(|u, v| {
@@ -50,19 +55,22 @@ pub(super) fn portrait(canvas: &mut Canvas, light: Light, dice: &mut Dice) {
         side: if dice.unit() < 0.5 { -1.0 } else { 1.0 },
     };
     let middle = canvas.right() * 0.5 + looks.side * 0.03;
-    let eyes = canvas.bottom() * 0.41;
+    let eyes = canvas.bottom() * 0.385;
     figure(canvas, &looks, (middle, eyes), dice.seed());
 }
 
 /// Head and shoulders; lengths are in heads, from the middle of the face.
 fn figure(canvas: &mut Canvas, looks: &Looks, (u, v): (f32, f32), seed: u32) {
-    let head = 0.26;
+    let head = 0.29;
     let soft = canvas.pixel() * 1.5 / head;
     let cover = |distance: f32| (0.5 - distance / soft).clamp(0.0, 1.0);
     canvas.change(canvas.everywhere(), |x, y, old| {
         let (px, py) = ((x - u) / head, (y - v) / head);
         let mut colour = old;
-        colour = colour.mix(shaded(looks.hair * 0.8, looks, (px, py), back_hair(looks.cut, px, py), seed), cover(back_hair(looks.cut, px, py)));
+        colour = colour.mix(
+            shaded(looks.hair * 0.8, looks, (px, py), back_hair(looks.cut, px, py), seed),
+            cover(back_hair(looks.cut, px, py)),
+        );
         let neck = neck(px, py);
         let throat = looks.skin * (0.72 - 0.3 * smooth(0.85, 0.45, py));
         colour = colour.mix(shaded(throat, looks, (px, py), neck, seed), cover(neck));
@@ -110,10 +118,10 @@ fn neck(x: f32, y: f32) -> f32 {
 }
 
 fn shoulders(x: f32, y: f32) -> f32 {
-    let trunk = ellipse(x, y - 2.35, (1.2, 1.32));
-    let arms = ellipse(x.abs() - 0.72, y - 2.0, (0.52, 0.78));
-    let collar = ellipse(x, y - 0.86, (0.33, 0.3));
-    join(trunk, arms, 0.3).max(-collar)
+    // sloping from the neck, rounded, then straight down and out of the picture
+    let slope = ellipse(x, y.min(1.95) - 1.95, (1.14, 1.0));
+    let neckline = ellipse(x, y - 0.86, (0.33, 0.3));
+    slope.max(-neckline)
 }
 
 fn back_hair(cut: u8, x: f32, y: f32) -> f32 {
@@ -132,8 +140,7 @@ fn back_hair(cut: u8, x: f32, y: f32) -> f32 {
 fn front_hair(looks: &Looks, x: f32, y: f32) -> f32 {
     let cap = ellipse(x, y + 0.1, (0.49, 0.6));
     let part = looks.side * 0.16;
-    let brow = -0.3 - 0.16 * smooth(0.5, 0.0, (x - part).abs())
-        + 0.5 * smooth(0.24, 0.5, x.abs());
+    let brow = -0.3 - 0.16 * smooth(0.5, 0.0, (x - part).abs()) + 0.5 * smooth(0.24, 0.5, x.abs());
     let brow = if looks.cut == 3 { -0.34 + 0.3 * smooth(0.25, 0.5, x.abs()) } else { brow };
     cap.max(y - brow)
 }

@@ -140,7 +140,8 @@ fn rolling(canvas: &mut Canvas, sky: &Sky, dice: &mut Dice) {
     let height = |x: f32, z: f32, octaves: u32| {
         let hills = fbm_slope(x * 0.33, z * 0.33, octaves.min(4), seed, 0.0);
         let rise = 1.5 + smooth(4.0, 16.0, z) * 1.6;
-        let bumps = fbm_slope(x * 6.0, z * 6.0, octaves.saturating_sub(4).clamp(1, 3), seed ^ 9, 0.0);
+        let bumps =
+            fbm_slope(x * 6.0, z * 6.0, octaves.saturating_sub(4).clamp(1, 3), seed ^ 9, 0.0);
         Slope {
             value: hills.value * rise + bumps.value * 0.012,
             dx: hills.dx * rise * 0.33 + bumps.dx * 0.05,

@@ -83,7 +83,9 @@ fn quay(canvas: &mut Canvas, shore: f32, dice: &mut Dice) {
         let v = shore - 0.024;
         canvas.glow(Area::around(u, v, 0.09), |x, y| {
             let distance = ((x - u).powi(2) + (y - v).powi(2)).sqrt();
-            hex(0xffb45c) * (smooth(0.005, 0.003, distance) * 2.0 + 0.0016 / (distance + 0.012) * smooth(0.09, 0.0, distance))
+            hex(0xffb45c)
+                * (smooth(0.005, 0.003, distance) * 2.0
+                    + 0.0016 / (distance + 0.012) * smooth(0.09, 0.0, distance))
         });
         u += dice.between(0.055, 0.075);
     }
@@ -132,8 +134,9 @@ fn cliff(canvas: &mut Canvas, sky: &Sky, (u, foot, side): (f32, f32, f32), dice:
         let rough = fbm(x * 6.0, y * 6.0, 5, seed);
         // level around the tower, then a fall towards the sea
         let drop = smooth(0.08, 0.36, seaward + (rough - 0.5) * 0.12);
-        let top = foot + drop * (bottom * 0.86 - foot) + (fbm(x * 4.0, 0.0, 4, seed ^ 1) - 0.5) * 0.05
-            - smooth(0.1, 0.7, -seaward) * 0.06;
+        let top =
+            foot + drop * (bottom * 0.86 - foot) + (fbm(x * 4.0, 0.0, 4, seed ^ 1) - 0.5) * 0.05
+                - smooth(0.1, 0.7, -seaward) * 0.06;
         let depth = y - top;
         let strata = fbm(x * 3.0 + y * 2.0, y * 26.0 + rough * 5.0, 4, seed ^ 2);
         let shade = (0.35 + 0.5 * strata + (rough - 0.5) * 0.8 - depth * 0.3).clamp(0.06, 1.1);
@@ -163,7 +166,10 @@ fn tower(canvas: &mut Canvas, sky: &Sky, (u, foot, height): (f32, f32, f32)) {
             t if t < 1.03 => (0.066 * ((1.03 - t) / 0.08).max(0.0).sqrt(), hex(0x8c2a20)),
             t => (if t < 1.08 { 0.004 } else { 0.0 }, hex(0x30343a)),
         };
-        let across = (x - u) / (half * height).max(1e-4);
+        if half <= 0.0 {
+            return (paint, 0.0);
+        }
+        let across = (x - u) / (half * height);
         let round = (1.0 - across * across).max(0.0).sqrt();
         let shade = (0.45 + 0.35 * round + 0.3 * across * side).clamp(0.15, 1.1);
         let lantern = (0.86..0.95).contains(&t);

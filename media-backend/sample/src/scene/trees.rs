@@ -79,11 +79,12 @@ fn sunbeam(canvas: &mut Canvas, sky: &Sky, light: Light) {
 /// Plants a row of firs, and the ground under it.
 pub(super) fn firs(canvas: &mut Canvas, row: &Row, dice: &mut Dice) {
     let seed = dice.seed();
-    let ground = |u: f32| row.base - row.relief * (fbm(u * 1.4, 0.5, 3, seed) - 0.5) * 1.4;
+    let ground =
+        canvas.profile(|u| row.base - row.relief * (fbm(u * 1.4, 0.5, 3, seed) - 0.5) * 1.4);
     let pixel = canvas.pixel();
     let top = row.base - row.relief - pixel;
     canvas.blend(Area { top, ..canvas.everywhere() }, |u, v| {
-        let depth = v - ground(u);
+        let depth = v - ground.at(u);
         let colour = row.colour.mix(row.haze, smooth(-0.02, 0.16, depth));
         (colour, (depth / pixel + 0.5).clamp(0.0, 1.0))
     });
@@ -97,7 +98,7 @@ pub(super) fn firs(canvas: &mut Canvas, row: &Row, dice: &mut Dice) {
         }
         let u = (index as f32 + dice.unit()) * step;
         let height = row.height * dice.between(0.45, 1.0) * (0.6 + 0.8 * grove);
-        fir(canvas, (u, ground(u) + height * 0.03), height, row, dice);
+        fir(canvas, (u, ground.at(u) + height * 0.03), height, row, dice);
     }
 }
 

@@ -70,7 +70,8 @@ fn beach(canvas: &mut Canvas, sky: &Sky, dice: &mut Dice) {
     canvas.change(area, |u, v, old| {
         let inland = v - shore(u);
         let lace = fbm(u * 9.0, v * 22.0, 4, seed ^ 1);
-        let grain = value(u * 420.0, v * 620.0, seed ^ 2) * 0.12 + fbm(u * 5.0, v * 9.0, 4, seed ^ 4) * 0.25;
+        let grain = value(u * 420.0, v * 620.0, seed ^ 2) * 0.12
+            + fbm(u * 5.0, v * 9.0, 4, seed ^ 4) * 0.25;
         let wet = smooth(0.16, 0.02, inland);
         let ground = (sand * (0.82 + grain)).mix(sky.horizon * 0.5 + sand * 0.25, wet * 0.6);
         let mut colour = old.mix(ground, smooth(-0.012, 0.02, inland + (lace - 0.5) * 0.03));
@@ -132,7 +133,8 @@ fn walls(canvas: &mut Canvas, sky: &Sky, (middle, lip): (f32, f32), dice: &mut D
     let area = Area { top: lip - 0.35, ..canvas.everywhere() };
     canvas.blend(area, |u, v| {
         let aside = (u - middle).abs();
-        let top = lip + 0.03 - smooth(0.05, 0.5, aside) * 0.24
+        let top = lip + 0.03
+            - smooth(0.05, 0.5, aside) * 0.24
             - (fbm(u * 5.0, 1.0, 4, seed) - 0.5) * 0.09;
         // columns of basalt, broken into steps
         let bend = fbm(u * 2.0, v * 2.0, 3, seed ^ 1);
@@ -141,7 +143,8 @@ fn walls(canvas: &mut Canvas, sky: &Sky, (middle, lip): (f32, f32), dice: &mut D
         // the farther from the fall, the nearer to the viewer, the darker
         let hollow = lerp(0.95, 0.4, smooth(0.1, 0.55, aside));
         let stone = rock * (light.clamp(0.05, 1.3) * hollow);
-        let ledge = smooth(0.0, 0.55, -relief.dy) * 0.8 + smooth(0.5, 0.7, fbm(u * 7.0, v * 7.0, 4, seed ^ 4)) * 0.6;
+        let ledge = smooth(0.0, 0.55, -relief.dy) * 0.8
+            + smooth(0.5, 0.7, fbm(u * 7.0, v * 7.0, 4, seed ^ 4)) * 0.6;
         let damp = smooth(0.7, 0.05, aside) * 0.4 + 0.5;
         let green = moss * ((0.35 + light * 0.8).clamp(0.1, 1.2) * hollow);
         let lit = sky.sun * 0.28 + sky.ambient * 0.75;
@@ -159,7 +162,8 @@ fn fall(canvas: &mut Canvas, sky: &Sky, (middle, lip, pool): (f32, f32, f32), di
         let sway = (fbm(v * 1.8, 0.3, 2, seed) - 0.5) * 0.05;
         let half = lerp(0.055, 0.105, down.powf(0.8));
         let across = (u - middle - sway) / half;
-        let strands = fbm(across * 7.0 + sway * 20.0, v * 1.9 - across * across * 0.35, 4, seed ^ 1);
+        let strands =
+            fbm(across * 7.0 + sway * 20.0, v * 1.9 - across * across * 0.35, 4, seed ^ 1);
         let veil = fbm(across * 2.4, v * 3.4, 3, seed ^ 2);
         let body = smooth(1.05, 0.45, across.abs() + (veil - 0.5) * 0.9);
         let colour = (white * hex(0x9fbccb)).mix(white, smooth(0.35, 0.62, strands));

@@ -50,7 +50,7 @@ const FOCAL: f32 = 1.35;
 impl<H: Fn(f32, f32, u32) -> Slope, C: Fn(&Spot) -> Colour> Ground<H, C> {
     /// Paints the country below and across `sky`'s horizon.
     pub(super) fn paint(&self, canvas: &mut Canvas, sky: &Sky) {
-        let steps = (canvas.rows() as f32 * 0.5).clamp(120.0, 800.0) as usize;
+        let steps = (canvas.rows() as f32 * 0.95).clamp(120.0, 800.0) as usize;
         let ratio = (self.far / self.near).powf(1.0 / steps as f32);
         let mut water = Vec::new();
         let mut spans = Vec::with_capacity(steps);
@@ -114,11 +114,7 @@ impl<H: Fn(f32, f32, u32) -> Slope, C: Fn(&Spot) -> Colour> Ground<H, C> {
         let light = normal((side, sky.height, -0.22));
         let facing = (light.1 - ground.dx * light.0 - ground.dy * light.2) / steep;
         let spot = Spot { across, away, height: ground.value, level: 1.0 / steep };
-        let sun = if facing > 0.0 {
-            facing * self.sunlit(&spot, light)
-        } else {
-            0.0
-        };
+        let sun = if facing > 0.0 { facing * self.sunlit(&spot, light) } else { 0.0 };
         let open = 0.45 + 0.55 * spot.level;
         let lit = (self.colour)(&spot) * (sky.sun * sun + sky.ambient * open);
         let low = (1.3 - ground.value * 0.16).clamp(0.55, 1.3);
@@ -130,14 +126,15 @@ impl<H: Fn(f32, f32, u32) -> Slope, C: Fn(&Spot) -> Colour> Ground<H, C> {
     fn sunlit(&self, spot: &Spot, light: (f32, f32, f32)) -> f32 {
         let mut open = 1.0_f32;
         let mut reach = 0.03 + spot.away * 0.012;
-        for _ in 0..7 {
-            let there = (self.height)(spot.across + light.0 * reach, spot.away + light.2 * reach, 5);
+        for _ in 0..5 {
+            let there =
+                (self.height)(spot.across + light.0 * reach, spot.away + light.2 * reach, 4);
             let above = spot.height + light.1 * reach - there.value;
             open = open.min(0.5 + above * 5.0 / (reach + 0.2));
             if open <= 0.0 {
                 return 0.0;
             }
-            reach *= 1.75;
+            reach *= 2.1;
         }
         open.min(1.0)
     }
@@ -175,17 +172,17 @@ fn mirror(canvas: &mut Canvas, sky: &Sky, columns: &[(usize, f32)]) {
         for y in first..canvas.rows() {
             let v = (y as f32 + 0.5) * pixel;
             // the height of land that the march painted here is unknown: it paints lake as haze
-            if land.sample(u, v) != sky.haze {
+            if land.sample(u, v).distance(sky.haze) > 1e-5 {
                 continue;
             }
             let below = v - shore;
             let distance = 0.35 / (v - sky.line).max(0.01);
-            let wave = fbm(u * distance * 9.0, distance * 60.0, 3, 77) - 0.5;
+            let wave = fbm(u * distance * 5.0, distance * 26.0, 3, 77) - 0.5;
             let calm = smooth_breeze(u, distance);
-            let shift = wave * (0.01 + below * 0.09) * calm;
+            let shift = wave * (0.006 + below * 0.07) * calm;
             let seen = land.sample(u + shift * 0.35, shore - below * 0.96 + shift);
             let depth = lerp(0.12, 0.5, (below * 1.3).min(1.0));
-            let breeze = sky.horizon * (0.1 * calm * calm);
+            let breeze = sky.horizon * (0.028 * calm * calm);
             canvas.dot(*x, y, seen.mix(deep, depth) + breeze * (1.0 - depth), 1.0);
         }
     }
@@ -193,6 +190,6 @@ fn mirror(canvas: &mut Canvas, sky: &Sky, columns: &[(usize, f32)]) {
 
 /// Patches where a breeze touches the water.
 fn smooth_breeze(u: f32, distance: f32) -> f32 {
-    let patch = fbm(u * distance * 0.7 + 3.0, distance * 2.2, 3, 91);
+    let patch = fbm(u * distance * 0.5 + 3.0, distance * 1.6, 2, 91);
     0.25 + 1.6 * crate::paint::smooth(0.5, 0.72, patch)
 }
