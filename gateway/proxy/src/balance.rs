@@ -52,7 +52,8 @@ impl Upstreams {
     /// # Errors
     /// [`UpstreamError`], for the first that is wrong.
     pub fn resolve(upstreams: &[impl AsRef<str>]) -> Result<Self, UpstreamError> {
-        let peers = upstreams.iter().map(|text| peer(text.as_ref())).collect::<Result<Vec<_>, _>>()?;
+        let peers =
+            upstreams.iter().map(|text| peer(text.as_ref())).collect::<Result<Vec<_>, _>>()?;
         if peers.is_empty() {
             return Err(UpstreamError::None);
         }
@@ -124,7 +125,8 @@ mod tests {
 
     #[test]
     fn reads_the_three_forms() {
-        let good = ["http://127.0.0.1:8090", "http://[::1]:80/", "https://127.0.0.1", "unix:/run/x"];
+        let good =
+            ["http://127.0.0.1:8090", "http://[::1]:80/", "https://127.0.0.1", "unix:/run/x"];
         let upstreams = Upstreams::resolve(&good).unwrap();
         assert_eq!(upstreams.len(), 4);
         let shown: Vec<String> =
@@ -135,10 +137,12 @@ mod tests {
 
     #[test]
     fn anything_else_is_an_error() {
-        for text in ["", "127.0.0.1:80", "ftp://a", "http://", "http://a b", "http://u@127.0.0.1", "unix:x"] {
+        for text in
+            ["", "127.0.0.1:80", "ftp://a", "http://", "http://a b", "http://u@127.0.0.1", "unix:x"]
+        {
             assert!(matches!(Upstreams::resolve(&[text]), Err(UpstreamError::Form(_))), "{text}");
         }
-        assert!(matches!(Upstreams::resolve::<&str>(&[]), Err(UpstreamError::None)));
+        assert!(matches!(Upstreams::resolve(&[""; 0]), Err(UpstreamError::None)));
         let unknown = Upstreams::resolve(&["http://no-such-host.invalid"]);
         assert!(matches!(unknown, Err(UpstreamError::Unresolved { .. })));
     }

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::header::InvalidHeaderValue;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use pingora::http::RequestHeader;
 use vestibule_adapters::{Ask, ForwardTarget, HandOver, Kind};
@@ -51,7 +52,7 @@ pub enum ForwardError {
     Request(#[source] Box<pingora::Error>),
     /// A header's value can't be made.
     #[error("a header's value can't be made")]
-    Value(#[from] http::header::InvalidHeaderValue),
+    Value(#[from] InvalidHeaderValue),
 }
 
 impl Forwarding {
@@ -105,47 +106,92 @@ impl Forwarding {
         head: &Head,
         id: RequestId,
     ) -> Result<RequestHeader, ForwardError> {
-        let target = self.target.as_str().as_bytes();
-        let mut request = RequestHeader::build_no_case(head.method.as_str(), target, Some(24))
-            .map_err(ForwardError::Request)?;
-        request.set_version(Version::HTTP_11);
-        let mut add = |name: HeaderName, value: HeaderValue| {
-            request.append_header(name, value).map(|_| ()).map_err(ForwardError::Request)
+        let outgoing = Outgoing {
+            target: self.target.as_str(),
+            hand_over: self.site.adapter.hand_over(),
+            base: self.site.mount.base(),
+            grant: self.grant.as_ref(),
+            id,
         };
-        let host = HeaderValue::from_str(&head.origin.authority)?;
-        add(header::HOST, host.clone())?;
-        let for_backend = self.site.adapter.hand_over() == HandOver::Grant;
-        for (name, value) in incoming {
-            let passes =
-                if for_backend { passes_to_backend(name) } else { passes_to_any(name.as_str()) };
-            if passes {
-                add(name.clone(), value.clone())?;
-            }
-        }
-        if !for_backend && let Some(cookies) = cookies::without_ours(incoming) {
-            add(header::COOKIE, cookies)?;
-        }
-        match head.framing {
-            Framing::None => {}
-            Framing::Length(length) => add(header::CONTENT_LENGTH, HeaderValue::from(length))?,
-            Framing::Chunked => add(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?,
-        }
-        add(FORWARDED_FOR, address_value(head.origin.client)?)?;
-        add(FORWARDED_HOST, host)?;
-        let proto = if head.origin.secure { "https" } else { "http" };
-        add(FORWARDED_PROTO, HeaderValue::from_static(proto))?;
-        if !self.site.mount.base().is_empty() {
-            add(FORWARDED_PREFIX, HeaderValue::from_str(self.site.mount.base())?)?;
-        }
-        add(REQUEST_ID, id.header_value())?;
-        if let Some(grant) = &self.grant {
-            add(GRANT, grant.clone())?;
-        }
-        Ok(request)
+        outgoing.request(incoming, head)
     }
 }
 
-fn address_value(address: IpAddr) -> Result<HeaderValue, http::header::InvalidHeaderValue> {
+/// What an upstream request is made of, beside what came.
+#[derive(Debug, Clone, Copy)]
+struct Outgoing<'a> {
+    target: &'a str,
+    hand_over: HandOver,
+    base: &'a str,
+    grant: Option<&'a HeaderValue>,
+    id: RequestId,
+}
+
+impl Outgoing<'_> {
+    fn request(self, incoming: &HeaderMap, head: &Head) -> Result<RequestHeader, ForwardError> {
+        let method = head.method.as_str();
+        let mut request = RequestHeader::build_no_case(method, self.target.as_bytes(), Some(24))
+            .map_err(ForwardError::Request)?;
+        request.set_version(Version::HTTP_11);
+        let host = HeaderValue::from_str(&head.origin.authority)?;
+        add(&mut request, header::HOST, host.clone())?;
+        self.add_passing(&mut request, incoming)?;
+        match head.framing {
+            Framing::None => {}
+            Framing::Length(length) => {
+                add(&mut request, header::CONTENT_LENGTH, HeaderValue::from(length))?;
+            }
+            Framing::Chunked => {
+                let chunked = HeaderValue::from_static("chunked");
+                add(&mut request, header::TRANSFER_ENCODING, chunked)?;
+            }
+        }
+        add(&mut request, FORWARDED_FOR, address_value(head.origin.client)?)?;
+        add(&mut request, FORWARDED_HOST, host)?;
+        let proto = if head.origin.secure { "https" } else { "http" };
+        add(&mut request, FORWARDED_PROTO, HeaderValue::from_static(proto))?;
+        if !self.base.is_empty() {
+            add(&mut request, FORWARDED_PREFIX, HeaderValue::from_str(self.base)?)?;
+        }
+        add(&mut request, REQUEST_ID, self.id.header_value())?;
+        if let Some(grant) = self.grant {
+            add(&mut request, GRANT, grant.clone())?;
+        }
+        Ok(request)
+    }
+
+    /// The headers from outside that pass by name.
+    fn add_passing(
+        self,
+        request: &mut RequestHeader,
+        incoming: &HeaderMap,
+    ) -> Result<(), ForwardError> {
+        let passes: fn(&HeaderName) -> bool = match self.hand_over {
+            HandOver::Grant => passes_to_backend,
+            HandOver::Nothing => |name| passes_to_any(name.as_str()),
+        };
+        for (name, value) in incoming.iter().filter(|(name, _)| passes(name)) {
+            add(request, name.clone(), value.clone())?;
+        }
+        match self.hand_over {
+            HandOver::Grant => Ok(()),
+            HandOver::Nothing => match cookies::without_ours(incoming) {
+                Some(cookies) => add(request, header::COOKIE, cookies),
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+fn add(
+    request: &mut RequestHeader,
+    name: HeaderName,
+    value: HeaderValue,
+) -> Result<(), ForwardError> {
+    request.append_header(name, value).map(|_| ()).map_err(ForwardError::Request)
+}
+
+fn address_value(address: IpAddr) -> Result<HeaderValue, InvalidHeaderValue> {
     HeaderValue::from_str(&address.to_canonical().to_string())
 }
 

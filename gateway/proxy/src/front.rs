@@ -3,8 +3,8 @@
 //! What passes here is a [`Head`]; nothing of the raw request is believed afterwards but the
 //! headers that `forward` names.
 
-pub mod raw;
 mod client;
+pub mod raw;
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -203,7 +203,8 @@ fn target(request: &RequestHeader) -> Result<http::uri::PathAndQuery, FrontError
     let is_absolute = |scheme: &[u8]| {
         raw.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
-    let has_form = raw.first() == Some(&b'/') || is_absolute(b"http://") || is_absolute(b"https://");
+    let has_form =
+        raw.first() == Some(&b'/') || is_absolute(b"http://") || is_absolute(b"https://");
     if !has_form || !request.raw_path_is_utf8() {
         return Err(FrontError::TargetForm);
     }

@@ -99,6 +99,12 @@ impl Gateway {
     }
 }
 
+impl fmt::Debug for GatewayParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatewayParts").field("world", &self.world).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway").field("world", &self.world).finish_non_exhaustive()

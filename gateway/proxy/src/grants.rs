@@ -123,7 +123,8 @@ impl GrantCache {
 
     fn slot(&self, key: &Key<'_>) -> Option<&Mutex<Option<Remembered>>> {
         // the target tells most requests apart, and hashing a principal would cost more
-        let hash = self.hasher.hash_one((key.target, key.principal.user_name().map(|n| n.as_str())));
+        let hash =
+            self.hasher.hash_one((key.target, key.principal.user_name().map(|n| n.as_str())));
         let slots = u64::try_from(SLOTS).unwrap_or(1);
         self.slots.get(usize::try_from(hash % slots).unwrap_or_default())
     }

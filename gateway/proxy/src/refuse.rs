@@ -120,9 +120,7 @@ impl Refusal {
         match error {
             FrontError::HeadTooLarge | FrontError::TooManyFields => Self::HeadTooLarge,
             FrontError::TargetTooLong => Self::TargetTooLong,
-            FrontError::Method => {
-                Self::MethodNotAllowed { allow: Arc::from("GET, HEAD, POST") }
-            }
+            FrontError::Method => Self::MethodNotAllowed { allow: Arc::from("GET, HEAD, POST") },
             FrontError::Upgrade => Self::NoUpgrade,
             _ => Self::BadRequest,
         }

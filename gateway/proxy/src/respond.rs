@@ -55,7 +55,8 @@ fn is_private_already(value: &HeaderValue) -> bool {
     value.to_str().is_ok_and(|text| {
         let mut directives = text.split(',').map(str::trim);
         let is_shared = |d: &str| d.eq_ignore_ascii_case("public") || is_for_shared(d);
-        let keeps = |d: &str| d.eq_ignore_ascii_case("private") || d.eq_ignore_ascii_case("no-store");
+        let keeps =
+            |d: &str| d.eq_ignore_ascii_case("private") || d.eq_ignore_ascii_case("no-store");
         directives.clone().any(keeps) && !directives.any(is_shared)
     })
 }

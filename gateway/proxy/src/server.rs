@@ -111,11 +111,8 @@ pub fn server(
         ..ServerConf::default()
     };
     let mut server = Server::new_with_opt_and_conf(None, configuration);
-    let mut service = http_proxy_service_with_name(
-        &server.configuration,
-        Enforcement::new(gateway),
-        "vestibule",
-    );
+    let mut service =
+        http_proxy_service_with_name(&server.configuration, Enforcement::new(gateway), "vestibule");
     for address in &listeners.plain {
         try_binding(*address)?;
         service.add_tcp(&address.to_string());
@@ -143,8 +140,8 @@ fn tls_settings(listener: &TlsListener) -> Result<TlsSettings, ListenError> {
     let address = listener.address;
     let certificate = tls::load(&listener.certificate, &listener.key)
         .map_err(|source| ListenError::Certificate { address, source })?;
-    let mut settings = TlsSettings::intermediate("", "")
-        .map_err(|source| ListenError::Tls { address, source })?;
+    let mut settings =
+        TlsSettings::intermediate("", "").map_err(|source| ListenError::Tls { address, source })?;
     settings.set_cert_resolver(Arc::new(certificate));
     settings.set_alpn(pingora::protocols::ALPN::H1);
     Ok(settings)

@@ -77,7 +77,11 @@ impl Enforcement {
     }
 
     /// The journey of a request up to the point where it goes on or is answered.
-    async fn journey(&self, session: &mut Session, exchange: &mut Exchange) -> Result<Step, Refusal> {
+    async fn journey(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> Result<Step, Refusal> {
         let head = self.read_head(session)?;
         let head = exchange.head.insert(head);
         let world = self.gateway.world();
@@ -102,13 +106,17 @@ impl Enforcement {
         };
         let site = Arc::clone(world.at(index).ok_or(Refusal::Internal)?);
         exchange.site = Some(site.id.clone());
-        let asked = judge::classify(&site, head, path)?;
+        let asked = judge::classify(&site, head, path);
+        if asked == Err(Refusal::BadRequest) {
+            return Err(Refusal::BadRequest);
+        }
+        // a wrong credential is 401 whatever else the request is
         let headers = &session.req_header().headers;
         let who = exchange.who.insert(judge::authenticate(&self.gateway, head, headers).await?);
         let principal = who.principal().ok_or(Refusal::Internal)?;
         let world: Arc<World> = world;
         let question = Question { gateway: &self.gateway, world, site, head, principal };
-        match question.decide(asked) {
+        match question.decide(asked?) {
             Verdict::Forward(forwarding) => Ok(Step::Forward(forwarding)),
             Verdict::Refuse(refusal, denial) => {
                 exchange.denial = denial;
@@ -139,7 +147,11 @@ impl Enforcement {
     }
 
     /// Sends an answer of the gateway's own.
-    async fn send(session: &mut Session, exchange: &Exchange, answer: Answer) -> pingora::Result<()> {
+    async fn send(
+        session: &mut Session,
+        exchange: &Exchange,
+        answer: Answer,
+    ) -> pingora::Result<()> {
         let is_head = session.req_header().method == Method::HEAD;
         let has_body = !is_head && !answer.body.is_empty();
         let response = exchange.response(&answer)?;
@@ -174,7 +186,8 @@ impl Exchange {
         for (name, value) in &answer.headers {
             response.append_header(name.clone(), value.clone())?;
         }
-        let is_bodiless = matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let is_bodiless =
+            matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         if !is_bodiless {
             response.set_content_length(answer.body.len())?;
         }
@@ -201,7 +214,9 @@ impl Exchange {
     fn forwarding(&self) -> pingora::Result<(&Forwarding, &Head)> {
         match (&self.forwarding, &self.head) {
             (Some(forwarding), Some(head)) => Ok((forwarding, head)),
-            _ => Error::e_explain(ErrorType::InternalError, "nothing is forwarded without a permit"),
+            _ => {
+                Error::e_explain(ErrorType::InternalError, "nothing is forwarded without a permit")
+            }
         }
     }
 }
@@ -287,14 +302,17 @@ impl ProxyHttp for Enforcement {
         let reads_grants = forwarding.site().adapter.hand_over() == HandOver::Grant;
         match response.status {
             StatusCode::NOT_FOUND => {
-                let has_body = session.req_header().method == Method::HEAD
-                    || response.headers.get(header::CONTENT_LENGTH).is_some_and(|l| l != "0");
-                if !has_body {
+                let is_head = session.req_header().method == Method::HEAD;
+                let length = response.headers.get(header::CONTENT_LENGTH);
+                if !is_head && length.is_none_or(|length| length == "0") {
+                    // without a body there is none to put ours in the place of
                     return Err(Error::new(NOT_FOUND));
                 }
                 let answer = self.refuse(exchange, &Refusal::NotFound);
                 *response = exchange.response(&answer)?;
-                exchange.replacement = Some(Replacement::Pending(answer.body));
+                let page =
+                    if is_head { Replacement::Sent } else { Replacement::Pending(answer.body) };
+                exchange.replacement = Some(page);
                 Ok(())
             }
             StatusCode::UNAUTHORIZED if reads_grants => Err(Error::new(NO_BELIEF)),
@@ -375,7 +393,12 @@ impl ProxyHttp for Enforcement {
         format!("request {}", exchange.id)
     }
 
-    async fn logging(&self, session: &mut Session, _error: Option<&Error>, exchange: &mut Exchange) {
+    async fn logging(
+        &self,
+        session: &mut Session,
+        _error: Option<&Error>,
+        exchange: &mut Exchange,
+    ) {
         let decided = match (&exchange.forwarding, &exchange.denial) {
             (Some(forwarding), _) => Decided::Allow(forwarding.permit()),
             (None, Some(denial)) => Decided::Deny(denial),

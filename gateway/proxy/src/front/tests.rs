@@ -23,17 +23,18 @@ fn framing_is_read_in_one_way() {
     check(&with(both), Err(FrontError::TwoFramings));
     let reversed = "Transfer-Encoding: chunked\r\nContent-Length: 0";
     check(&with(reversed), Err(FrontError::TwoFramings));
-    for twice in ["Content-Length: 5\r\nContent-Length: 5", "Content-Length: 5\r\ncontent-length: 6"] {
+    for twice in
+        ["Content-Length: 5\r\nContent-Length: 5", "Content-Length: 5\r\ncontent-length: 6"]
+    {
         check(&with(twice), Err(FrontError::ContentLength));
     }
     for length in ["", "+5", "-1", "5, 5", "0x5", "5 5", "99999999999999999999", "5;"] {
         check(&with(&format!("Content-Length: {length}")), Err(FrontError::ContentLength));
     }
-    for encoding in ["", "gzip", "gzip, chunked", "chunked, gzip", "xchunked", "chunked;q=1", "identity"] {
-        check(
-            &with(&format!("Transfer-Encoding: {encoding}")),
-            Err(FrontError::TransferEncoding),
-        );
+    for encoding in
+        ["", "gzip", "gzip, chunked", "chunked, gzip", "xchunked", "chunked;q=1", "identity"]
+    {
+        check(&with(&format!("Transfer-Encoding: {encoding}")), Err(FrontError::TransferEncoding));
     }
     let twice = "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked";
     check(&with(twice), Err(FrontError::TransferEncoding));
@@ -109,12 +110,16 @@ fn a_request_has_one_host() {
 
 #[test]
 fn targets_are_paths() {
-    let target = |target: &str| read("GET", target, &[("host", "a")]).map(|head| head.target().to_owned());
+    let target =
+        |target: &str| read("GET", target, &[("host", "a")]).map(|head| head.target().to_owned());
     assert_eq!(target("/a%20b?c=d").as_deref(), Ok("/a%20b?c=d"));
     assert_eq!(target("http://a/b?c").as_deref(), Ok("/b?c"));
     for odd in ["*", "a", "?a", "ftp://a/b", "//a/b"] {
         let got = target(odd);
-        assert!(matches!(got.as_deref(), Err(FrontError::TargetForm) | Ok("//a/b")), "{odd}: {got:?}");
+        assert!(
+            matches!(got.as_deref(), Err(FrontError::TargetForm) | Ok("//a/b")),
+            "{odd}: {got:?}"
+        );
     }
 }
 
@@ -164,7 +169,10 @@ fn clients_are_told_apart() {
     assert_eq!(kind("GET", &[html]), ClientKind::Navigation);
     assert_eq!(kind("GET", &[html, ("sec-fetch-mode", "navigate")]), ClientKind::Navigation);
     assert_eq!(kind("GET", &[html, ("sec-fetch-mode", "cors")]), ClientKind::Fetch);
-    assert_eq!(kind("GET", &[("accept", "image/*"), ("sec-fetch-mode", "no-cors")]), ClientKind::Fetch);
+    assert_eq!(
+        kind("GET", &[("accept", "image/*"), ("sec-fetch-mode", "no-cors")]),
+        ClientKind::Fetch
+    );
     assert_eq!(kind("POST", &[html]), ClientKind::Program);
     assert_eq!(kind("GET", &[("accept", "*/*")]), ClientKind::Program);
     assert_eq!(kind("GET", &[]), ClientKind::Program);

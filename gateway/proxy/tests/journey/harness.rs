@@ -1,0 +1,263 @@
+//! A running gateway with a real engine, real sessions and an echoing gallery server.
+
+use std::convert::Infallible;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use pingora::server::{RunArgs, ShutdownSignal, ShutdownSignalWatch};
+use tower::util::BoxCloneSyncService;
+use vestibule_adapters::RouteMap;
+use vestibule_grant::GrantKey;
+use vestibule_identity::{
+    Attempt, Authentication, Identity, RequestOrigin, Secret, Settings, SystemClock,
+};
+use vestibule_policies::model::{Folders, Rights};
+use vestibule_policies::{Engine, SiteEngine, Vocabulary, check};
+use vestibule_proxy::{
+    FolderWatch, Freshness, Gateway, GatewayParts, HostName, Listeners, Mount, Refusal,
+    RefusalPages, SiteRuntime, SiteState, Unready, Upstreams, World, server,
+};
+use vestibule_schema::document::Cascade;
+use vestibule_schema::{AccountRole, GalleryPath, SiteId, Sizes, Source, UserName};
+use vestibule_store::{NewAccount, Store};
+
+use crate::upstream;
+
+pub(crate) const GRANT_SECRET: [u8; 32] = [7; 32];
+
+const PERMISSIONS: &str = "public_role = \"guestbook\"\n\
+    [roles.guestbook]\npermissions = { can_view = true, can_use_zoom = true }\n\
+    [[user_roles]]\nusername = \"jane\"\nroles = [\"viewer\"]\n\
+    [[user_roles]]\nusername = \"mia\"\nroles = [\"guestbook\"]\n";
+
+const CLOSED: &str = "[permissions.roles.family]\npermissions = { can_view = true }\n\
+    [[permissions.user_roles]]\nusername = \"jane\"\nroles = [\"family\"]";
+
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) jane: String,
+    pub(crate) mia: String,
+    _runtime: tokio::runtime::Runtime,
+}
+
+/// One gateway for all tests of this binary.
+pub(crate) static RUNNING: LazyLock<Running> = LazyLock::new(start);
+
+struct Pages;
+
+impl RefusalPages for Pages {
+    fn page(&self, refusal: &Refusal) -> String {
+        format!("<!doctype html><title>{}</title>", refusal.code())
+    }
+}
+
+struct Known;
+
+impl FolderWatch for Known {
+    fn ensure(&self, _site: &SiteId, path: &GalleryPath) -> Result<Freshness, Unready> {
+        if path.as_str().starts_with("/unready/") { Err(Unready) } else { Ok(Freshness::Known) }
+    }
+}
+
+struct Never;
+
+#[async_trait::async_trait]
+impl ShutdownSignalWatch for Never {
+    async fn recv(&self) -> ShutdownSignal {
+        std::future::pending().await
+    }
+}
+
+async fn portal(request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Infallible> {
+    let who = match request.extensions().get::<Authentication>() {
+        Some(Authentication::SignedIn(signed_in)) => signed_in.name.to_string(),
+        Some(_) => "nobody".to_owned(),
+        None => "unknown".to_owned(),
+    };
+    let origin = request.extensions().get::<RequestOrigin>().unwrap().ascii_origin();
+    let text = format!(
+        "{} {} {who} {origin} {} bytes",
+        request.method(),
+        request.uri(),
+        request.body().len()
+    );
+    assert!(!request.uri().path().ends_with("panic"), "this page panics");
+    Ok(http::Response::new(Bytes::from(text)))
+}
+
+fn engine_of(id: &str) -> SiteEngine {
+    let vocabulary = Arc::new(Vocabulary::load().unwrap());
+    let site = SiteId::parse(id).unwrap();
+    let permissions = Source::new("permissions.toml", PERMISSIONS);
+    let (model, _) =
+        check::site(&site, Cascade::Nearest, &permissions, None, vocabulary.builtin()).unwrap();
+    let path = GalleryPath::from_decoded("/closed/").unwrap();
+    let front = Source::new("gallery:closed/_folder.md", &format!("+++\n{CLOSED}\n+++\n"));
+    let (rules, problems) = check::folder(&path, &front, vocabulary.builtin());
+    assert_eq!(problems, []);
+    let folders = Folders::from([(path, Arc::new(rules))]);
+    SiteEngine::new(1, &vocabulary, Arc::new(model), Arc::new(folders), Arc::new(Rights::default()))
+}
+
+fn site(id: &str, mount: Mount, upstream: SocketAddr) -> SiteRuntime {
+    SiteRuntime {
+        id: SiteId::parse(id).unwrap(),
+        mount,
+        upstreams: Upstreams::resolve(&[format!("http://{upstream}")]).unwrap(),
+        adapter: Arc::new(RouteMap::built_in("vestibule").unwrap()),
+        sizes: Sizes::default(),
+        grant_key: Arc::new(GrantKey::from_secret("test", GRANT_SECRET)),
+        raw_keeps_metadata: false,
+        state: if id == "shut" { SiteState::Closed } else { SiteState::Open },
+    }
+}
+
+fn world() -> World {
+    let upstream = upstream::start();
+    let host = |name: &str| HostName::parse(name).unwrap();
+    let dead: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let sites = vec![
+        site("photos", Mount::at_hosts(vec![host("localhost")]), upstream),
+        site("shut", Mount::at_hosts(vec![host("shut.localhost")]), upstream),
+        site("dead", Mount::at_hosts(vec![host("dead.localhost")]), dead),
+        site("family", Mount::at_path("/i/family/").unwrap(), upstream),
+    ];
+    let engines = ["photos", "shut", "dead", "family"].map(|id| Arc::new(engine_of(id)));
+    World::new(Arc::new(Engine::new(1, engines)), sites, &[host("portal.localhost")]).unwrap()
+}
+
+async fn sign_in(identity: &Identity, authority: &str, name: &str) -> String {
+    let password = Secret::new("a long enough password".to_owned());
+    let user = UserName::parse(name).unwrap();
+    let account = NewAccount::new(user, AccountRole::parse("").unwrap());
+    identity.add_user(account, Some(&password)).await.unwrap();
+    let origin = RequestOrigin::new(false, authority, [127, 0, 0, 1].into());
+    let attempt = Attempt { name, password: &password, user_agent: "test" };
+    let session = identity.sign_in(&origin, &attempt).await.unwrap();
+    session.cookie.as_str().split(';').next().unwrap().to_owned()
+}
+
+fn start() -> Running {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let authority = format!("localhost:{}", address.port());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (identity, jane, mia) = runtime.block_on(async {
+        let store = Store::open_in_memory().await.unwrap();
+        let settings = Settings::for_tests(Arc::new(SystemClock));
+        let identity = Identity::open(store, settings).await.unwrap();
+        let jane = sign_in(&identity, &authority, "jane").await;
+        let mia = sign_in(&identity, &authority, "mia").await;
+        (identity, jane, mia)
+    });
+    let gateway = Arc::new(Gateway::new(GatewayParts {
+        world: Arc::new(world()),
+        identity: Arc::new(identity),
+        portal: BoxCloneSyncService::new(tower::service_fn(portal)),
+        pages: Arc::new(Pages),
+        folders: Arc::new(Known),
+        trusted_proxies: Vec::new(),
+    }));
+    let listeners = Listeners { plain: vec![address], tls: Vec::new() };
+    let settings = vestibule_proxy::Settings { threads: 2, ..Default::default() };
+    let running = server(Arc::clone(&gateway), &listeners, settings).unwrap();
+    std::thread::spawn(move || running.run(RunArgs { shutdown_signal: Box::new(Never) }));
+    while TcpStream::connect(address).is_err() {
+        std::thread::yield_now();
+    }
+    Running { address, gateway, jane, mia, _runtime: runtime }
+}
+
+/// A connection to the gateway.
+pub(crate) struct Client(TcpStream);
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    /// The values of a header.
+    pub(crate) fn header(&self, name: &str) -> Vec<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
+        lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim()).collect()
+    }
+
+    /// Everything but what differs between any two answers.
+    pub(crate) fn without_names(&self) -> (u16, Vec<&str>, &str) {
+        let differs = |line: &str| {
+            let line = line.to_ascii_lowercase();
+            line.starts_with("x-request-id") || line.starts_with("date")
+        };
+        let lines = self.head.lines().filter(|line| !differs(line)).collect();
+        (self.status, lines, &self.body)
+    }
+}
+
+impl Client {
+    pub(crate) fn new() -> Self {
+        let stream = TcpStream::connect(RUNNING.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        Self(stream)
+    }
+
+    /// Sends bytes as they are and reads one answer.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> Reply {
+        self.0.write_all(bytes).unwrap();
+        let is_head = bytes.starts_with(b"HEAD ");
+        let mut head = Vec::new();
+        let mut byte = [0u8; 1];
+        while !head.ends_with(b"\r\n\r\n") {
+            assert_eq!(self.0.read(&mut byte).unwrap(), 1, "closed after {head:?}");
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut reply = Reply { status, head, body: String::new() };
+        let length = reply.header("content-length").first().map_or(0, |l| l.parse().unwrap());
+        if !is_head {
+            let mut body = vec![0; length];
+            self.0.read_exact(&mut body).unwrap();
+            reply.body = String::from_utf8(body).unwrap();
+        }
+        reply
+    }
+
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        host: &str,
+        target: &str,
+        fields: &[&str],
+    ) -> Reply {
+        let port = RUNNING.address.port();
+        let mut text = format!("{method} {target} HTTP/1.1\r\nHost: {host}:{port}\r\n");
+        for field in fields {
+            text.push_str(field);
+            text.push_str("\r\n");
+        }
+        text.push_str("\r\n");
+        self.raw(text.as_bytes())
+    }
+
+    /// Whether the gateway has closed the connection.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        matches!(self.0.read(&mut [0u8; 1]), Ok(0) | Err(_))
+    }
+}
+
+/// One request on a connection of its own, to the site `photos`.
+pub(crate) fn get(target: &str, fields: &[&str]) -> Reply {
+    Client::new().send("GET", "localhost", target, fields)
+}
+
+/// The header that shows a session.
+pub(crate) fn cookie(session: &str) -> String {
+    format!("Cookie: {session}")
+}

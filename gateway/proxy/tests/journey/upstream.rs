@@ -1,0 +1,53 @@
+//! A gallery server that says what it was asked.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+/// Starts it; it ends with the process.
+pub(crate) fn start() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.unwrap();
+            std::thread::spawn(move || serve(stream));
+        }
+    });
+    address
+}
+
+fn serve(mut stream: TcpStream) {
+    while let Some(head) = read_head(&mut stream) {
+        let is_head = head.starts_with("HEAD ");
+        let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
+        let (status, body) = match &target {
+            t if t.contains("missing") => ("404 Not Found", "upstream: no such picture".to_owned()),
+            t if t.contains("void") => ("404 Not Found", String::new()),
+            t if t.contains("unbelieved") => ("401 Unauthorized", "no".to_owned()),
+            t if t.contains("cut") => return,
+            _ => ("200 OK", head.clone()),
+        };
+        let reply = format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Type: text/plain\r\n\
+             Server: secret/1.0\r\nX-Powered-By: secret\r\nX-Vestibule-Grant: echo\r\n\
+             Cache-Control: public, max-age=60\r\nSet-Cookie: vestibule=evil\r\n\r\n{}",
+            body.len(),
+            if is_head { "" } else { &body }
+        );
+        if stream.write_all(reply.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn read_head(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    let mut byte = [0u8; 1];
+    while !head.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte).ok()? == 0 {
+            return None;
+        }
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).ok()
+}
