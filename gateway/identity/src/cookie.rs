@@ -70,6 +70,13 @@ pub fn session_name(origin: &RequestOrigin) -> Option<&'static str> {
     }
 }
 
+/// Whether a cookie of this name is the gateway's own, and so never reaches an upstream.
+#[must_use]
+pub fn is_ours(name: &str) -> bool {
+    let base = name.strip_prefix("__Host-").unwrap_or(name);
+    base == LOOPBACK_NAME || base.starts_with("vestibule-")
+}
+
 /// The values of the cookies of a name, in the order in which the browser sent them. Several of
 /// one name are possible; all are tried, at most eight (requirement S9).
 pub fn values<'r>(cookies: &'r [&'r str], name: &'r str) -> impl Iterator<Item = &'r str> {
@@ -110,6 +117,16 @@ mod tests {
             format!("vestibule={token}; Max-Age=86400; Path=/; HttpOnly; SameSite=Lax")
         );
         assert_eq!(SetCookie::session(&origin(false, "photos.example.com"), &token, day), None);
+    }
+
+    #[test]
+    fn our_cookies_are_known() {
+        for name in ["vestibule", "__Host-vestibule", "vestibule-form", "__Host-vestibule-form"] {
+            assert!(is_ours(name), "{name}");
+        }
+        for name in ["", "vestibules", "__Host-", "__Host-other", "my-vestibule"] {
+            assert!(!is_ours(name), "{name}");
+        }
     }
 
     #[test]

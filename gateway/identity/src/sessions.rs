@@ -179,14 +179,19 @@ impl Identity {
             Known::Worthless => return Ok(None),
             Known::No => {}
         }
-        let Some(row) = self.store.sessions().find(token).await? else { return Ok(None) };
+        let Some(mut row) = self.store.sessions().find(token).await? else { return Ok(None) };
+        let written = row.last_seen;
+        // a use that is not written down yet counts too
+        let remembered = self.cache.find(token).map(|cached| cached.last_seen());
+        row.last_seen = remembered.map_or(written, |seen| seen.max(written));
         if !self.is_current(&row, now) {
             return Ok(None);
         }
         let signed_in = SignedIn::new(row.account, row.user, row.role, row.id, row.expires)
             .with_display_name(row.display_name);
-        let times = SeenAndRead { last_seen: row.last_seen, read: now };
+        let times = SeenAndRead { last_seen: written, read: now };
         let cached = Arc::new(Cached::new(Arc::new(signed_in), row.audience, times));
+        cached.touch(row.last_seen);
         self.cache.fill(*token, Arc::clone(&cached), before);
         Ok(self.accept(&cached, origin, now))
     }

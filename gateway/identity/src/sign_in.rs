@@ -120,6 +120,8 @@ impl Identity {
                 return Err(error);
             }
         };
+        // only a name that exists is logged: people type passwords into the wrong field
+        let known = taken.account.as_ref().map(|account| account.name.clone());
         let outcome = local::verify(self, taken.account, attempt.password).await;
         if !matches!(outcome, Ok(Outcome::Refused(_))) {
             self.limits.give_back_client(client);
@@ -130,7 +132,7 @@ impl Identity {
         match outcome? {
             Outcome::Accepted(account) => Ok(*account),
             Outcome::Refused(reason) => {
-                tracing::info!(?reason, %client, user = ?name, "sign-in refused");
+                tracing::info!(?reason, %client, user = ?known, "sign-in refused");
                 Err(SignInError::Refused)
             }
         }

@@ -144,3 +144,38 @@ pub fn refusal_page(kind: RefusalPage) -> String {
     // a template that only writes into memory does not fail; should it, less is said
     page.render().unwrap_or_else(|_| format!("<!doctype html><title>{title}</title>{title}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_permission_is_named_and_nothing_else() {
+        let page = refusal_page(RefusalPage::Forbidden { action: Action::DownloadOriginal });
+        assert!(page.contains("<code>download_original</code>"));
+        let page = refusal_page(RefusalPage::NotFound);
+        assert!(page.contains("Not found") && !page.contains("Missing permission"));
+        assert_eq!(page, refusal_page(RefusalPage::NotFound), "the same bytes for everybody");
+    }
+
+    #[test]
+    fn every_page_is_whole() {
+        for kind in [
+            RefusalPage::BadRequest,
+            RefusalPage::Unauthorized,
+            RefusalPage::OldForm,
+            RefusalPage::NotFound,
+            RefusalPage::MethodNotAllowed,
+            RefusalPage::SiteUnknown,
+            RefusalPage::Internal,
+            RefusalPage::BadGateway,
+            RefusalPage::Unavailable,
+            RefusalPage::GatewayTimeout,
+        ] {
+            let page = refusal_page(kind);
+            assert!(page.trim_end().ends_with("</html>"), "{kind:?}");
+            assert!(page.contains(&format!(">{}</p>", kind.status().as_u16())), "{kind:?}");
+            assert!(page.contains(kind.words().0), "{kind:?}");
+        }
+    }
+}

@@ -1,4 +1,5 @@
 //! The store as a file: its mode, its reopening, and places where it can't be.
+#![expect(clippy::unwrap_used, reason = "a test binary: its helpers may fail the test")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
