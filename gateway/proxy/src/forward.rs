@@ -47,6 +47,9 @@ pub enum ForwardError {
     /// The permit is for another site.
     #[error("the permit is for another site")]
     AnotherSite,
+    /// There is no grant for it.
+    #[error("the grant can't be made")]
+    Grant(#[from] vestibule_grant::GrantError),
     /// The upstream request can't be made.
     #[error("the upstream request can't be made")]
     Request(#[source] Box<pingora::Error>),

@@ -10,7 +10,7 @@ use vestibule_policies::decision::Missing;
 use vestibule_policies::{Decision, Denial, Need, Permit, Principal, SiteEngine};
 use vestibule_schema::Action;
 
-use crate::forward::Forwarding;
+use crate::forward::{ForwardError, Forwarding};
 use crate::front::{ClientKind, Head};
 use crate::gateway::{Freshness, Gateway};
 use crate::grants::GrantRequest;
@@ -173,31 +173,39 @@ impl Question<'_> {
             // a server that reads no grant would show what lies beneath to anybody
             return self.missing_view(Some(ask.kind)).into();
         }
-        let mut forwarding = match Forwarding::new(permit, ask, Arc::clone(&self.site)) {
-            Ok(forwarding) => forwarding,
+        match self.forward(engine, permit, ask) {
+            Ok(forwarding) => Verdict::Forward(Box::new(forwarding)),
             Err(error) => {
-                tracing::error!(site = %self.site.id, error = %error, "a permit does not fit");
-                return Refusal::Internal.into();
-            }
-        };
-        if hand_over == HandOver::Grant {
-            let request = GrantRequest {
-                permit: forwarding.permit(),
-                site: &self.site,
-                engine,
-                world: self.world.serial(),
-                method: self.head.method.as_str(),
-                target: forwarding.target(),
-            };
-            match self.gateway.grants.token(request, SystemTime::now()) {
-                Ok(token) => forwarding.set_grant(token),
-                Err(error) => {
-                    tracing::error!(site = %self.site.id, error = %error, "a grant can't be made");
-                    return Refusal::Internal.into();
-                }
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(site = %self.site.id, error = %error, cause, "a permit is not used");
+                Refusal::Internal.into()
             }
         }
-        Verdict::Forward(Box::new(forwarding))
+    }
+
+    fn forward(
+        &self,
+        engine: &SiteEngine,
+        permit: Permit,
+        ask: Ask,
+    ) -> Result<Forwarding, ForwardError> {
+        let mut forwarding = Forwarding::new(permit, ask, Arc::clone(&self.site))?;
+        match self.site.adapter.hand_over() {
+            HandOver::Nothing => {}
+            HandOver::Grant => {
+                let request = GrantRequest {
+                    permit: forwarding.permit(),
+                    site: &self.site,
+                    engine,
+                    world: self.world.serial(),
+                    method: self.head.method.as_str(),
+                    target: forwarding.target(),
+                };
+                let token = self.gateway.grants.token(request, SystemTime::now())?;
+                forwarding.set_grant(token);
+            }
+        }
+        Ok(forwarding)
     }
 
     /// Whether the permitted action is allowed in every folder beneath, and nothing there is

@@ -10,6 +10,16 @@
 //! (`vestibule-identity`). It is no general proxy: what no route of an adapter names is refused.
 //!
 //! Start at [`Gateway`] and [`World`], then [`service`].
+//!
+//! ```
+//! use vestibule_proxy::{HostName, Mount, Refusal};
+//!
+//! let own_host = Mount::at_hosts(vec![HostName::parse("Photos.Example.")?]);
+//! assert_eq!(own_host.hosts()[0].as_str(), "photos.example");
+//! assert_eq!(Mount::at_path("/i/family/")?.base(), "/i/family");
+//! assert_eq!(Refusal::sign_in_address("/a b"), "/_vestibule/sign-in?return=%2Fa%20b");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod audit;
 mod balance;

@@ -42,7 +42,7 @@ impl RequestId {
     }
 }
 
-/// A permutation of 64 bits (SplitMix64's last step), so that neighbours look unlike.
+/// A permutation of 64 bits (the last step of `SplitMix64`), so that neighbours look unlike.
 const fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

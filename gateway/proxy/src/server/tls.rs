@@ -79,4 +79,22 @@ mod tests {
         std::fs::write(&path, "nothing").unwrap();
         assert!(message(&path).ends_with("cert.pem` holds no certificate"));
     }
+
+    #[test]
+    fn a_key_belongs_to_its_certificate() {
+        let dir = tempfile::tempdir().unwrap();
+        let made = || rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+        let write = |name: &str, text: String| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let one = made();
+        let certificate = write("cert.pem", one.cert.pem());
+        let key = write("key.pem", one.signing_key.serialize_pem());
+        let other = write("other.pem", made().signing_key.serialize_pem());
+        assert!(load(&certificate, &key).is_ok());
+        let error = load(&certificate, &other).unwrap_err();
+        assert!(matches!(error, CertificateError::Key { .. }), "{error}");
+    }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pingora::server::{RunArgs, ShutdownSignal, ShutdownSignalWatch};
+use rustls::pki_types::CertificateDer;
 use tower::util::BoxCloneSyncService;
 use vestibule_adapters::RouteMap;
 use vestibule_grant::GrantKey;
@@ -18,7 +19,7 @@ use vestibule_policies::model::{Folders, Rights};
 use vestibule_policies::{Engine, SiteEngine, Vocabulary, check};
 use vestibule_proxy::{
     FolderWatch, Freshness, Gateway, GatewayParts, HostName, Listeners, Mount, Refusal,
-    RefusalPages, SiteRuntime, SiteState, Unready, Upstreams, World, server,
+    RefusalPages, SiteRuntime, SiteState, TlsListener, Unready, Upstreams, World, server,
 };
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{AccountRole, GalleryPath, SiteId, Sizes, Source, UserName};
@@ -36,8 +37,16 @@ const PERMISSIONS: &str = "public_role = \"guestbook\"\n\
 const CLOSED: &str = "[permissions.roles.family]\npermissions = { can_view = true }\n\
     [[permissions.user_roles]]\nusername = \"jane\"\nroles = [\"family\"]";
 
+/// The map of a server that reads no grants.
+const PLAIN: &str = "name = \"plain\"\n\
+    [[route]]\npath = \"/files/{image}\"\nkind = \"media\"\nneeds = { action = \"view\" }\n\
+    [[route]]\npath = \"/all/{folder}\"\nkind = \"zip\"\nspan = \"tree\"\nneeds = { action = \"view\" }\n";
+
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    pub(crate) tls: SocketAddr,
+    pub(crate) certificate: CertificateDer<'static>,
+    pub(crate) jane_at_clients: String,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) jane: String,
     pub(crate) mia: String,
@@ -59,7 +68,11 @@ struct Known;
 
 impl FolderWatch for Known {
     fn ensure(&self, _site: &SiteId, path: &GalleryPath) -> Result<Freshness, Unready> {
-        if path.as_str().starts_with("/unready/") { Err(Unready) } else { Ok(Freshness::Known) }
+        match path.as_str() {
+            "/unready/" => Err(Unready),
+            "/fresh/" => Ok(Freshness::Reloaded),
+            _ => Ok(Freshness::Known),
+        }
     }
 }
 
@@ -90,9 +103,10 @@ async fn portal(request: http::Request<Bytes>) -> Result<http::Response<Bytes>, 
 }
 
 fn engine_of(id: &str) -> SiteEngine {
+    let text = if id == "clients" { "" } else { PERMISSIONS };
     let vocabulary = Arc::new(Vocabulary::load().unwrap());
     let site = SiteId::parse(id).unwrap();
-    let permissions = Source::new("permissions.toml", PERMISSIONS);
+    let permissions = Source::new("permissions.toml", text);
     let (model, _) =
         check::site(&site, Cascade::Nearest, &permissions, None, vocabulary.builtin()).unwrap();
     let path = GalleryPath::from_decoded("/closed/").unwrap();
@@ -104,11 +118,15 @@ fn engine_of(id: &str) -> SiteEngine {
 }
 
 fn site(id: &str, mount: Mount, upstream: SocketAddr) -> SiteRuntime {
+    let adapter = match id {
+        "plain" | "plain-below" => RouteMap::parse(&Source::new("plain.toml", PLAIN)).unwrap(),
+        _ => RouteMap::built_in("vestibule").unwrap(),
+    };
     SiteRuntime {
         id: SiteId::parse(id).unwrap(),
         mount,
         upstreams: Upstreams::resolve(&[format!("http://{upstream}")]).unwrap(),
-        adapter: Arc::new(RouteMap::built_in("vestibule").unwrap()),
+        adapter: Arc::new(adapter),
         sizes: Sizes::default(),
         grant_key: Arc::new(GrantKey::from_secret("test", GRANT_SECRET)),
         raw_keeps_metadata: false,
@@ -124,17 +142,22 @@ fn world() -> World {
         site("photos", Mount::at_hosts(vec![host("localhost")]), upstream),
         site("shut", Mount::at_hosts(vec![host("shut.localhost")]), upstream),
         site("dead", Mount::at_hosts(vec![host("dead.localhost")]), dead),
+        site("clients", Mount::at_hosts(vec![host("clients.localhost")]), upstream),
+        site("plain", Mount::at_hosts(vec![host("plain.localhost")]), upstream),
+        site("plain-below", Mount::at_path("/i/plain/").unwrap(), upstream),
         site("family", Mount::at_path("/i/family/").unwrap(), upstream),
     ];
-    let engines = ["photos", "shut", "dead", "family"].map(|id| Arc::new(engine_of(id)));
+    let engines: Vec<_> = sites.iter().map(|site| Arc::new(engine_of(site.id.as_str()))).collect();
     World::new(Arc::new(Engine::new(1, engines)), sites, &[host("portal.localhost")]).unwrap()
 }
 
 async fn sign_in(identity: &Identity, authority: &str, name: &str) -> String {
     let password = Secret::new("a long enough password".to_owned());
     let user = UserName::parse(name).unwrap();
-    let account = NewAccount::new(user, AccountRole::parse("").unwrap());
-    identity.add_user(account, Some(&password)).await.unwrap();
+    if identity.user(&user).await.is_err() {
+        let account = NewAccount::new(user, AccountRole::parse("").unwrap());
+        identity.add_user(account, Some(&password)).await.unwrap();
+    }
     let origin = RequestOrigin::new(false, authority, [127, 0, 0, 1].into());
     let attempt = Attempt { name, password: &password, user_agent: "test" };
     let session = identity.sign_in(&origin, &attempt).await.unwrap();
@@ -145,13 +168,14 @@ fn start() -> Running {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let authority = format!("localhost:{}", address.port());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let (identity, jane, mia) = runtime.block_on(async {
+    let (identity, jane, mia, jane_at_clients) = runtime.block_on(async {
         let store = Store::open_in_memory().await.unwrap();
         let settings = Settings::for_tests(Arc::new(SystemClock));
         let identity = Identity::open(store, settings).await.unwrap();
         let jane = sign_in(&identity, &authority, "jane").await;
         let mia = sign_in(&identity, &authority, "mia").await;
-        (identity, jane, mia)
+        let clients = sign_in(&identity, &format!("clients.{authority}"), "jane").await;
+        (identity, jane, mia, clients)
     });
     let gateway = Arc::new(Gateway::new(GatewayParts {
         world: Arc::new(world()),
@@ -161,14 +185,47 @@ fn start() -> Running {
         folders: Arc::new(Known),
         trusted_proxies: Vec::new(),
     }));
-    let listeners = Listeners { plain: vec![address], tls: Vec::new() };
+    let (listener, certificate) = tls_listener();
+    let tls = listener.address;
+    let listeners = Listeners { plain: vec![address], tls: vec![listener] };
     let settings = vestibule_proxy::Settings { threads: 2, ..Default::default() };
     let running = server(Arc::clone(&gateway), &listeners, settings).unwrap();
     std::thread::spawn(move || running.run(RunArgs { shutdown_signal: Box::new(Never) }));
-    while TcpStream::connect(address).is_err() {
+    while TcpStream::connect(address).is_err() || TcpStream::connect(tls).is_err() {
         std::thread::yield_now();
     }
-    Running { address, gateway, jane, mia, _runtime: runtime }
+    Running { address, tls, certificate, jane_at_clients, gateway, jane, mia, _runtime: runtime }
+}
+
+fn tls_listener() -> (TlsListener, CertificateDer<'static>) {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let dir = tempfile::tempdir().unwrap().keep();
+    let (certificate, key) = (dir.join("cert.pem"), dir.join("key.pem"));
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    (TlsListener { address, certificate, key }, made.cert.der().clone())
+}
+
+/// One request over TLS, to the end of the connection.
+pub(crate) fn over_tls(bytes: &[u8]) -> String {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(RUNNING.certificate.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "localhost".try_into().unwrap();
+    let connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let stream = TcpStream::connect(RUNNING.tls).unwrap();
+    let mut stream = rustls::StreamOwned::new(connection, stream);
+    stream.write_all(bytes).unwrap();
+    let mut reply = Vec::new();
+    // the end may come without a close notification
+    let _ = stream.read_to_end(&mut reply);
+    String::from_utf8(reply).unwrap()
 }
 
 /// A connection to the gateway.

@@ -1,11 +1,13 @@
 //! A request's journey through a running gateway: raw bytes in, raw bytes out.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: clippy excuses test functions only")]
+
 mod harness;
 mod upstream;
 
 use std::time::SystemTime;
 
-use harness::{Client, GRANT_SECRET, RUNNING, Reply, cookie, get};
+use harness::{Client, GRANT_SECRET, RUNNING, Reply, cookie, get, over_tls};
 use vestibule_grant::{Binding, GrantKey, KeyRing, Subject};
 use vestibule_schema::Action;
 
@@ -64,10 +66,7 @@ fn answers_tell_nothing_of_the_inside() {
 }
 
 #[test]
-fn refusals_look_as_they_should() {
-    let jane = cookie(&RUNNING.jane);
-    let mia = cookie(&RUNNING.mia);
-    // nobody yet, who goes to a page, or fetches something
+fn nobody_is_asked_to_sign_in() {
     let page = get("/browse/closed/?sort=name", &[HTML]);
     assert_eq!(page.status, 303);
     assert_eq!(
@@ -78,6 +77,12 @@ fn refusals_look_as_they_should() {
     assert_eq!(get("/api/folders/closed/", &[]).status, 401);
     assert_eq!(get("/nothing/of/the/kind", &[]).status, 401);
     assert_eq!(get("/image/a.jpg?size=original", &[]).status, 401);
+}
+
+#[test]
+fn a_missing_action_is_named_and_a_missing_view_is_not() {
+    let jane = cookie(&RUNNING.jane);
+    let mia = cookie(&RUNNING.mia);
     // with view but not the action
     let lacks = get("/image/a.jpg?size=large", &[&mia]);
     assert_eq!(
@@ -85,18 +90,22 @@ fn refusals_look_as_they_should() {
         (403, "{\"error\":\"forbidden\",\"missing\":\"download_large\"}\n")
     );
     assert_eq!(get("/image/a.jpg?size=medium", &[&mia]).status, 200);
+    assert_eq!(get("/api/folders/unready/", &[&jane]).status, 503);
+    assert_eq!(get("/image/a.jpg.xmp?size=original", &[&jane]).status, 404);
     // without view
     assert_eq!(get("/image/closed/a.jpg?size=thumbnail", &[&mia]).status, 404);
     assert_eq!(get("/image/closed/a.jpg?size=thumbnail", &[&jane]).status, 200);
-    // a wrong credential is never an absent one
+}
+
+#[test]
+fn a_wrong_credential_is_never_an_absent_one() {
     let basic = "Authorization: Basic amFuZTp3cm9uZw==";
     let wrong = get("/image/a.jpg?size=thumbnail", &[basic]);
     assert_eq!(wrong.status, 401);
     assert!(wrong.header("www-authenticate")[0].starts_with("Basic"));
     let browser = get("/image/a.jpg?size=thumbnail", &[basic, "Sec-Fetch-Mode: no-cors"]);
     assert!(!browser.header("www-authenticate")[0].starts_with("Basic"));
-    assert_eq!(get("/image/a.jpg.xmp?size=original", &[&jane]).status, 404);
-    assert_eq!(get("/api/folders/unready/", &[&jane]).status, 503);
+    assert_eq!(get("/image/a.jpg.xmp?size=original", &[basic]).status, 401);
 }
 
 /// S78: what is not there and what may not be seen are one.
@@ -238,5 +247,59 @@ fn worlds_are_replaced_whole() {
     let before = RUNNING.gateway.world();
     RUNNING.gateway.replace_world(std::sync::Arc::clone(&before));
     assert_eq!(RUNNING.gateway.world().generation(), before.generation());
-    assert_eq!(before.sites().count(), 4);
+    assert_eq!(before.sites().count(), 7);
+}
+
+/// Who may see some folder but not the root is led there, and gets what its page is made of.
+#[test]
+fn the_only_folder_is_where_one_is_led() {
+    let jane = cookie(&RUNNING.jane_at_clients);
+    let mut client = Client::new();
+    let mut ask =
+        |target: &str, fields: &[&str]| client.send("GET", "clients.localhost", target, fields);
+    let led = ask("/", &[HTML, &jane]);
+    assert_eq!((led.status, led.header("location")), (303, vec!["/browse/closed/"]));
+    assert_eq!(ask("/browse/closed/", &[HTML, &jane]).status, 200);
+    assert_eq!(ask("/assets/gallery.css", &[&jane]).status, 200);
+    assert_eq!(ask("/browse/other/", &[HTML, &jane]).status, 404);
+    // nobody is told that there is such a folder
+    assert_eq!(ask("/", &[HTML]).header("location"), ["/_vestibule/sign-in?return=%2F"]);
+    assert_eq!(ask("/assets/gallery.css", &[]).status, 401);
+}
+
+/// A folder whose rules were read a moment ago is judged by the new world.
+#[test]
+fn a_fresh_folder_is_judged_anew() {
+    assert_eq!(get("/api/folders/fresh/", &[]).status, 200);
+}
+
+#[test]
+fn a_server_that_reads_no_grants_gets_none() {
+    let mut client = Client::new();
+    let cookies = "Cookie: own=2; vestibule=x";
+    let reply = client.send("GET", "plain.localhost", "/files/a.jpg", &[cookies]);
+    assert_eq!(forwarded(&reply, "x-vestibule-grant"), [] as [&str; 0]);
+    assert_eq!(forwarded(&reply, "cookie"), ["own=2"]);
+    let set: Vec<_> = reply.header("set-cookie");
+    assert!(!set.iter().any(|cookie| cookie.contains("evil")), "{set:?}");
+    let below = client.send("GET", "portal.localhost", "/i/plain/files/a.jpg", &[]);
+    assert_eq!(below.header("set-cookie"), ["own=1; Path=/i/plain/"]);
+    assert_eq!(below.header("location"), ["/i/plain/elsewhere"]);
+    // what lies beneath is closed to the public, and nobody would leave it out
+    let tree = client.send("GET", "plain.localhost", "/all/", &[]);
+    assert_eq!(tree.status, 401);
+}
+
+#[test]
+fn tls_is_the_same_gateway() {
+    let port = RUNNING.tls.port();
+    let reply = over_tls(
+        format!(
+            "GET /image/a.jpg?size=thumbnail HTTP/1.1\r\nHost: localhost:{port}\r\n\
+             Connection: close\r\n\r\n"
+        )
+        .as_bytes(),
+    );
+    assert!(reply.starts_with("HTTP/1.1 200 OK"), "{reply}");
+    assert!(reply.contains("x-forwarded-proto: https"), "{reply}");
 }

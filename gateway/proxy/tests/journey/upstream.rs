@@ -30,7 +30,8 @@ fn serve(mut stream: TcpStream) {
         let reply = format!(
             "HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Type: text/plain\r\n\
              Server: secret/1.0\r\nX-Powered-By: secret\r\nX-Vestibule-Grant: echo\r\n\
-             Cache-Control: public, max-age=60\r\nSet-Cookie: vestibule=evil\r\n\r\n{}",
+             Cache-Control: public, max-age=60\r\nSet-Cookie: vestibule=evil\r\n\
+             Set-Cookie: own=1; Path=/\r\nLocation: /elsewhere\r\n\r\n{}",
             body.len(),
             if is_head { "" } else { &body }
         );
