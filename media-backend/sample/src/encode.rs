@@ -214,7 +214,7 @@ mod tests {
         "\"007\"",
         "1/250",
         "2.8",
-        "rotated 180°",
+        "row 0 at bottom and column 0 at right",
         "33 deg 30 min 0 sec",
         "S",
         "70 deg 15 min 0 sec",

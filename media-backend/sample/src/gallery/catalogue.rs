@@ -222,7 +222,7 @@ const LANDSCAPES: &[Shot] = &[
     shot("morning-mist.jpg", Forest, Mist, at(2024, 11, 3, 7, 48), &VANCOUVER),
     shot("rolling-hills.jpg", Hills, Golden, at(2025, 5, 3, 19, 12), &SIENA),
     shot("still-lake.jpg", Lake, Golden, at(2025, 9, 14, 18, 20), &BLED).edited(),
-    shot("tuscan-morning.jpg", Hills, Mist, at(2025, 5, 4, 6, 30), &SIENA).format(Format::WebP),
+    shot("tuscan-morning.webp", Hills, Mist, at(2025, 5, 4, 6, 30), &SIENA).format(Format::WebP),
     shot("unfinished.jpg", Hills, Day, at(2025, 5, 4, 11, 2), &SIENA),
 ];
 

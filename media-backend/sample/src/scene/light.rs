@@ -156,15 +156,15 @@ impl Sky {
 pub(super) fn sprinkle_stars(canvas: &mut Canvas, line: f32, density: f32, dice: &mut Dice) {
     let area = canvas.right() * line.max(0.0);
     let count = (area * 1_500.0 * density) as usize;
-    let size = canvas.pixel().max(0.0006);
+    let size = canvas.pixel().max(0.0006) * 0.75;
     for _ in 0..count {
         let (u, v) = (dice.unit() * canvas.right(), dice.unit() * line);
         // few bright ones, many faint ones
-        let bright = dice.unit().powi(7) * 2.2 + 0.12;
+        let bright = dice.unit().powi(10) * 2.2 + 0.12;
         let warmth = dice.unit();
         let colour =
             hex(0xa8c4ff).mix(hex(0xffdcb0), warmth) * bright * smooth(0.0, 0.3, line - v + 0.05);
-        let radius = size * (1.3 + bright * 1.4);
+        let radius = size * (1.0 + bright * 1.2);
         canvas.glow(Area::around(u, v, radius * 2.0), |x, y| {
             let distance = ((x - u).powi(2) + (y - v).powi(2)) / (radius * radius);
             colour * (1.0 / (1.0 + 3.0 * distance * distance) - 0.02).max(0.0)
