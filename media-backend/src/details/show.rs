@@ -1,0 +1,77 @@
+//! Details as one caller may see them.
+
+use jiff::civil::DateTime;
+use serde::Serialize;
+use vestibule_schema::{Action, PermissionSet};
+
+use super::Details;
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// Details freed of what the caller may not see. What is withheld is absent, not empty.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Shown {
+    /// Pixels as shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) width: Option<u32>,
+    /// Pixels as shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) height: Option<u32>,
+    /// `2026-01-03T10:11:12`, with offset if it is known, or `January 2026`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) taken: Option<String>,
+    /// Where it was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) location: Option<Location>,
+    /// Camera, lens, exposure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) technical: Option<std::collections::BTreeMap<&'static str, String>>,
+}
+
+/// Coordinates in degrees.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Location {
+    /// North is positive.
+    pub(crate) latitude: f64,
+    /// East is positive.
+    pub(crate) longitude: f64,
+}
+
+impl Shown {
+    /// What of the details a caller may see.
+    pub(crate) fn new(details: &Details, may: PermissionSet) -> Self {
+        let is_exact = may.allows(Action::SeeExactDates);
+        let location = details.location.filter(|_| may.allows(Action::SeeLocation));
+        let technical = may.allows(Action::SeeTechnicalDetails) && !details.technical.is_empty();
+        Self {
+            width: details.measures.map(|(width, _)| width),
+            height: details.measures.map(|(_, height)| height),
+            taken: details.taken.map(|taken| match is_exact {
+                true => format!("{taken}{}", details.offset.as_deref().unwrap_or_default()),
+                false => month_of(taken),
+            }),
+            location: location.map(|(latitude, longitude)| Location { latitude, longitude }),
+            technical: technical.then(|| details.technical.iter().cloned().collect()),
+        }
+    }
+}
+
+/// The month in words: `January 2026`.
+pub(crate) fn month_of(taken: DateTime) -> String {
+    let month = usize::try_from(taken.month()).ok().and_then(|m| m.checked_sub(1));
+    let name = month.and_then(|month| MONTHS.get(month)).copied().unwrap_or_default();
+    format!("{name} {}", taken.year())
+}

@@ -1,0 +1,249 @@
+//! A folder or an image as one caller sees it, for JSON and for pages alike.
+
+mod image;
+mod order;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use vestibule_grant::Claims;
+use vestibule_schema::{Action, GalleryPath};
+
+pub(crate) use image::{ImageDetails, details, may_have_original, may_have_raw};
+pub(crate) use order::ordered;
+
+use crate::details::{Details, DetailsCache, Shown};
+use crate::library::{Entry, Library, Shelf};
+use crate::refusal::Refusal;
+use crate::request::{Paging, Sort};
+use crate::sight::Sight;
+
+/// How many pictures stand for a folder.
+const PREVIEWS: usize = 4;
+/// How many folders are looked into for them.
+const PREVIEW_FOLDERS: usize = 24;
+
+/// What a listing is made from.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    /// The library.
+    pub(crate) library: Library,
+    /// The headers that have been read.
+    pub(crate) details: DetailsCache,
+}
+
+/// A folder.
+#[derive(Debug, Serialize)]
+pub(crate) struct Listing {
+    pub(crate) path: String,
+    pub(crate) title: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) description: String,
+    pub(crate) sort: &'static str,
+    /// How many images there are in all.
+    pub(crate) total: usize,
+    pub(crate) folders: Vec<Card>,
+    pub(crate) images: Vec<Thumb>,
+    /// Where the next images begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_cursor: Option<String>,
+    pub(crate) links: FolderLinks,
+}
+
+/// What may be asked of a folder.
+#[derive(Debug, Serialize)]
+pub(crate) struct FolderLinks {
+    pub(crate) page: String,
+    pub(crate) api: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) zip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
+}
+
+/// A sub-folder.
+#[derive(Debug, Serialize)]
+pub(crate) struct Card {
+    pub(crate) path: String,
+    pub(crate) name: String,
+    pub(crate) title: String,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) hidden: bool,
+    /// How many images are directly in it.
+    pub(crate) images: usize,
+    /// How many folders are directly in it.
+    pub(crate) folders: usize,
+    /// Thumbnails, of what is in it or below.
+    pub(crate) previews: Vec<String>,
+    pub(crate) links: FolderLinks,
+}
+
+/// An image in a listing.
+#[derive(Debug, Serialize)]
+pub(crate) struct Thumb {
+    pub(crate) path: String,
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) hidden: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) width: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) height: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) taken: Option<String>,
+    pub(crate) links: ThumbLinks,
+}
+
+/// What may be asked of an image in a listing.
+#[derive(Debug, Serialize)]
+pub(crate) struct ThumbLinks {
+    pub(crate) page: String,
+    pub(crate) api: String,
+    pub(crate) thumbnail: String,
+    pub(crate) thumbnail_2x: String,
+    pub(crate) gallery: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// A target below the base of the site.
+pub(crate) fn link(claims: &Claims, route: &str, path: &GalleryPath) -> String {
+    format!("{}{route}{}", claims.base, path.encoded())
+}
+
+impl Desk {
+    /// A folder, with one page of its images. Blocks.
+    ///
+    /// # Errors
+    /// If the caller does not see it, or it can't be read.
+    pub(crate) fn listing(
+        &self,
+        claims: &Claims,
+        path: &GalleryPath,
+        paging: Paging,
+        site: &str,
+    ) -> Result<Listing, Refusal> {
+        let shelf = self.library.open()?;
+        let sight = Sight::folder(&shelf, claims, path)?;
+        let folders = sight.folders(&shelf, claims);
+        let images = ordered(self, &shelf, &sight, paging.sort);
+        let shown = images.iter().skip(paging.skip).take(paging.limit);
+        let thumbs: Vec<Thumb> =
+            shown.map(|entry| self.thumb(claims, &shelf, &sight, (entry, paging.sort))).collect();
+        let next = paging.skip.saturating_add(paging.limit);
+        let next = (next < images.len()).then(|| next.to_string());
+        let mut links = folder_links(claims, &sight);
+        links.next = next
+            .as_ref()
+            .map(|next| format!("{}?cursor={next}&sort={}", links.page, paging.sort.name()));
+        Ok(Listing {
+            path: path.to_string(),
+            title: title(&sight, site),
+            description: sight.rules.description(),
+            sort: paging.sort.name(),
+            total: images.len(),
+            // the folders stand on the first page only
+            folders: match paging.skip {
+                0 => folders.iter().map(|folder| card(claims, &shelf, folder)).collect(),
+                _ => Vec::new(),
+            },
+            images: thumbs,
+            next_cursor: next,
+            links,
+        })
+    }
+
+    /// The details of an image of a folder; those of one that can't be opened are empty.
+    pub(crate) fn details_of(
+        &self,
+        shelf: &Shelf<'_>,
+        sight: &Sight,
+        entry: &Entry,
+    ) -> Arc<Details> {
+        let opened = shelf.image(&sight.path_of(entry));
+        opened.map_or_else(|_| Arc::default(), |opened| self.details.read(&opened, entry.kind))
+    }
+
+    fn thumb(
+        &self,
+        claims: &Claims,
+        shelf: &Shelf<'_>,
+        sight: &Sight,
+        (entry, sort): (&Entry, Sort),
+    ) -> Thumb {
+        let path = sight.path_of(entry);
+        let shown = Shown::new(&self.details_of(shelf, sight, entry), sight.may);
+        let image = link(claims, "/image", &path);
+        let page = link(claims, "/view", &path);
+        let page =
+            if sort == Sort::default() { page } else { format!("{page}?sort={}", sort.name()) };
+        Thumb {
+            path: path.to_string(),
+            name: entry.name.to_string(),
+            kind: entry.kind.name(),
+            hidden: sight.is_hidden(entry),
+            width: shown.width,
+            height: shown.height,
+            taken: shown.taken,
+            links: ThumbLinks {
+                page,
+                api: link(claims, "/api/images", &path),
+                thumbnail: format!("{image}?size=thumbnail"),
+                thumbnail_2x: format!("{image}?size=thumbnail@2x"),
+                gallery: format!("{image}?size=gallery"),
+            },
+        }
+    }
+}
+
+/// The title of a folder; the root's last resort is the site's name.
+pub(crate) fn title(sight: &Sight, site: &str) -> String {
+    sight.rules.title().or(sight.path.name()).unwrap_or(site).to_owned()
+}
+
+fn folder_links(claims: &Claims, sight: &Sight) -> FolderLinks {
+    let zip = sight.may.allows(Action::DownloadGallery);
+    FolderLinks {
+        page: link(claims, "/browse", &sight.path),
+        api: link(claims, "/api/folders", &sight.path),
+        zip: zip.then(|| link(claims, "/zip", &sight.path)),
+        next: None,
+    }
+}
+
+fn card(claims: &Claims, shelf: &Shelf<'_>, sight: &Sight) -> Card {
+    Card {
+        path: sight.path.to_string(),
+        name: sight.path.name().unwrap_or_default().to_owned(),
+        title: title(sight, ""),
+        hidden: sight.rules.is_hidden,
+        images: sight.images().count(),
+        folders: sight.folders(shelf, claims).len(),
+        previews: previews(claims, shelf, sight),
+        links: folder_links(claims, sight),
+    }
+}
+
+/// Thumbnails of the first pictures that the caller sees in a folder, else below it.
+fn previews(claims: &Claims, shelf: &Shelf<'_>, sight: &Sight) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut waiting = std::collections::VecDeque::from([sight.clone()]);
+    for _ in 0..PREVIEW_FOLDERS {
+        let Some(folder) = waiting.pop_front() else { break };
+        let decodable = |entry: &&Entry| entry.kind != crate::media::Kind::Undecodable;
+        let images = folder.images().filter(decodable).take(PREVIEWS - found.len());
+        found.extend(images.map(|entry| {
+            format!("{}?size=thumbnail", link(claims, "/image", &folder.path_of(entry)))
+        }));
+        if found.len() >= PREVIEWS {
+            break;
+        }
+        // nearer pictures first
+        waiting.extend(folder.folders(shelf, claims));
+    }
+    found
+}

@@ -1,0 +1,177 @@
+//! One image: its details, what of it may be fetched, and its neighbours.
+
+use serde::Serialize;
+use vestibule_grant::Claims;
+use vestibule_schema::{Action, GalleryPath, NamedSize, Permission, PermissionSet};
+
+use super::{Desk, link, ordered};
+use crate::details::Shown;
+use crate::library::Entry;
+use crate::media::{Kind, extension};
+use crate::redact::Privacy;
+use crate::refusal::Refusal;
+use crate::request::Sort;
+use crate::sight::Sight;
+
+/// An image.
+#[derive(Debug, Serialize)]
+pub(crate) struct ImageDetails {
+    pub(crate) path: String,
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+    pub(crate) bytes: u64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) hidden: bool,
+    pub(crate) details: Shown,
+    pub(crate) links: ImageLinks,
+    /// What may be saved.
+    pub(crate) downloads: Vec<Download>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) previous: Option<Neighbour>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<Neighbour>,
+}
+
+/// What may be shown of an image.
+#[derive(Debug, Serialize)]
+pub(crate) struct ImageLinks {
+    pub(crate) page: String,
+    pub(crate) api: String,
+    pub(crate) folder: String,
+    pub(crate) thumbnail: String,
+    pub(crate) gallery: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) medium: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) large: Option<String>,
+}
+
+/// Something of an image that may be saved.
+#[derive(Debug, Serialize)]
+pub(crate) struct Download {
+    /// `medium`, `large`, `original` or `raw`.
+    pub(crate) name: &'static str,
+    /// The same for people.
+    pub(crate) label: String,
+    pub(crate) href: String,
+}
+
+/// The image before or after.
+#[derive(Debug, Serialize)]
+pub(crate) struct Neighbour {
+    pub(crate) name: String,
+    pub(crate) page: String,
+    pub(crate) api: String,
+}
+
+/// An image as the caller sees it. Blocks.
+///
+/// # Errors
+/// If the caller does not see it, or it can't be read.
+pub(crate) fn details(
+    desk: &Desk,
+    claims: &Claims,
+    path: &GalleryPath,
+    sort: Sort,
+) -> Result<ImageDetails, Refusal> {
+    let shelf = desk.library.open()?;
+    let (sight, entry) = Sight::image(&shelf, claims, path)?;
+    let opened = shelf.image(path)?;
+    let details = desk.details.read(&opened, entry.kind);
+    let images = ordered(desk, &shelf, &sight, sort);
+    let at = images.iter().position(|image| image.name == entry.name);
+    let neighbour = |index: Option<usize>| {
+        let image = images.get(index?)?;
+        Some(beside(claims, &sight, image, sort))
+    };
+    Ok(ImageDetails {
+        path: path.to_string(),
+        name: entry.name.to_string(),
+        kind: entry.kind.name(),
+        bytes: opened.ident.size,
+        hidden: sight.is_hidden(&entry),
+        details: Shown::new(&details, sight.may),
+        links: links_of(claims, &sight, &entry),
+        downloads: downloads(claims, &sight, &entry),
+        previous: neighbour(at.and_then(|at| at.checked_sub(1))),
+        next: neighbour(at.map(|at| at + 1)),
+    })
+}
+
+fn beside(claims: &Claims, sight: &Sight, image: &Entry, sort: Sort) -> Neighbour {
+    let path = sight.path_of(image);
+    let page = link(claims, "/view", &path);
+    Neighbour {
+        name: image.name.to_string(),
+        page: if sort == Sort::default() { page } else { format!("{page}?sort={}", sort.name()) },
+        api: link(claims, "/api/images", &path),
+    }
+}
+
+/// The renditions that the caller may look at.
+pub(crate) fn links_of(claims: &Claims, sight: &Sight, entry: &Entry) -> ImageLinks {
+    let path = sight.path_of(entry);
+    let image = link(claims, "/image", &path);
+    let size = |size: NamedSize| format!("{image}?size={}", size.name());
+    let may = sight.may;
+    let zoom = may.holds(Permission::DownloadMedium) || may.holds(Permission::UseZoom);
+    let medium = zoom.then(|| size(NamedSize::Medium));
+    let large = may.holds(Permission::DownloadLarge).then(|| size(NamedSize::Large));
+    ImageLinks {
+        page: link(claims, "/view", &path),
+        api: link(claims, "/api/images", &path),
+        folder: link(claims, "/browse", &sight.path),
+        thumbnail: size(NamedSize::Thumbnail),
+        gallery: size(NamedSize::Gallery),
+        medium,
+        large,
+    }
+}
+
+/// Everything that the caller could save, and nothing that would be refused.
+fn downloads(claims: &Claims, sight: &Sight, entry: &Entry) -> Vec<Download> {
+    let path = sight.path_of(entry);
+    let image = link(claims, "/image", &path);
+    let mut found = Vec::new();
+    let mut offer = |name, label: String, href: String| found.push(Download { name, label, href });
+    if entry.kind != Kind::Undecodable {
+        for (size, action, label) in [
+            (NamedSize::Medium, Action::DownloadMedium, "Medium"),
+            (NamedSize::Large, Action::DownloadLarge, "Large"),
+        ] {
+            if sight.may.allows(action) {
+                let href = format!("{image}?size={}&download=1", size.name());
+                offer(size.name(), label.to_owned(), href);
+            }
+        }
+    }
+    // a RAW file is offered as one, below
+    if entry.kind != Kind::Raw && may_have_original(claims, sight.may, entry.kind) {
+        offer("original", "Original".to_owned(), format!("{image}?size=original&download=1"));
+    }
+    let raw = link(claims, "/raw", &path);
+    for file in sight.raws_of(entry) {
+        let ext = extension(&file.name).unwrap_or_default();
+        if may_have_raw(claims, sight.may) {
+            let href = format!("{raw}?ext={}", ext.to_ascii_lowercase());
+            offer("raw", format!("RAW ({})", ext.to_uppercase()), href);
+        }
+    }
+    found
+}
+
+/// Whether a RAW file would be handed out.
+pub(crate) fn may_have_raw(claims: &Claims, may: PermissionSet) -> bool {
+    let is_open = Privacy::of(may).is_open() || claims.raw_keeps_metadata;
+    may.allows(Action::DownloadRaw) && is_open
+}
+
+/// Whether the file itself would be handed out: what can't be redacted only to who sees all.
+pub(crate) fn may_have_original(claims: &Claims, may: PermissionSet, kind: Kind) -> bool {
+    let is_redactable = matches!(kind, Kind::Jpeg | Kind::Png | Kind::WebP);
+    may.allows(Action::DownloadOriginal)
+        && match kind {
+            Kind::Raw => may_have_raw(claims, may),
+            _ => is_redactable || Privacy::of(may).is_open(),
+        }
+}

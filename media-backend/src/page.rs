@@ -1,0 +1,224 @@
+//! The pages: plain HTML that needs no script.
+
+use askama::Template;
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Response, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use vestibule_grant::{Claims, Subject};
+use vestibule_schema::GalleryPath;
+
+use crate::listing::{ImageDetails, Listing, link};
+use crate::refusal::Refusal;
+use crate::reply::{self, Body};
+use crate::request::{Direction, Paging, Sort, SortBy};
+
+const STYLE: &str = include_str!("../assets/gallery.css");
+
+/// What all pages have around their content.
+struct Frame {
+    base: String,
+    /// Who has signed in.
+    user: Option<String>,
+    /// The page to come back to, encoded for a query.
+    back: String,
+    crumbs: Vec<Crumb>,
+}
+
+/// A folder above, and where it is. The last has no link: it is the page itself.
+struct Crumb {
+    name: String,
+    href: String,
+}
+
+/// A way to sort.
+struct Choice {
+    label: &'static str,
+    href: String,
+    is_chosen: bool,
+}
+
+#[derive(Template)]
+#[template(path = "browse.html")]
+struct Browse<'a> {
+    frame: Frame,
+    listing: &'a Listing,
+    paragraphs: Vec<&'a str>,
+    choices: Vec<Choice>,
+    first: usize,
+    last: usize,
+}
+
+#[derive(Template)]
+#[template(path = "view.html")]
+struct View<'a> {
+    frame: Frame,
+    image: &'a ImageDetails,
+    facts: Vec<(&'static str, String)>,
+    map: Option<String>,
+    srcset: String,
+}
+
+#[derive(Template)]
+#[template(path = "refused.html")]
+struct Refused<'a> {
+    frame: Frame,
+    title: &'a str,
+    message: String,
+}
+
+/// The page of a folder.
+pub(crate) fn browse(
+    listing: &Listing,
+    path: &GalleryPath,
+    paging: Paging,
+    claims: &Claims,
+) -> Result<Response<Body>, Refusal> {
+    let page = &listing.links.page;
+    let choice = |label, by, direction| {
+        let sort = Sort { by, direction };
+        Choice {
+            label,
+            href: format!("{page}?sort={}", sort.name()),
+            is_chosen: sort == paging.sort,
+        }
+    };
+    let view = Browse {
+        frame: Frame::new(claims, "/browse", path),
+        paragraphs: listing
+            .description
+            .split("\n\n")
+            .map(str::trim)
+            .filter(|p| !p.is_empty())
+            .collect(),
+        choices: vec![
+            choice("Name", SortBy::Name, Direction::Up),
+            choice("Oldest", SortBy::Date, Direction::Up),
+            choice("Newest", SortBy::Date, Direction::Down),
+        ],
+        first: paging.skip + 1,
+        last: paging.skip + listing.images.len(),
+        listing,
+    };
+    render(StatusCode::OK, &view)
+}
+
+/// The page of an image.
+pub(crate) fn view(
+    image: &ImageDetails,
+    path: &GalleryPath,
+    claims: &Claims,
+) -> Result<Response<Body>, Refusal> {
+    let links = &image.links;
+    let sizes =
+        [(Some(&links.gallery), 800), (links.medium.as_ref(), 1200), (links.large.as_ref(), 1600)];
+    let sources = sizes.iter().filter_map(|(href, width)| Some(format!("{} {width}w", (*href)?)));
+    let location = image.details.location;
+    let page = View {
+        frame: Frame::new(claims, "/view", path),
+        facts: facts(image),
+        map: location.map(|at| {
+            let (lat, lon) = (at.latitude, at.longitude);
+            format!("https://www.openstreetmap.org/?mlat={lat:.5}&mlon={lon:.5}#map=14/{lat:.5}/{lon:.5}")
+        }),
+        srcset: sources.collect::<Vec<_>>().join(", "),
+        image,
+    };
+    render(StatusCode::OK, &page)
+}
+
+/// The table of what a picture says of itself, as far as the caller may see it.
+fn facts(image: &ImageDetails) -> Vec<(&'static str, String)> {
+    let shown = &image.details;
+    let mut facts = Vec::new();
+    facts.extend(shown.taken.as_ref().map(|taken| ("Taken", taken.replace('T', " "))));
+    facts.extend(shown.width.zip(shown.height).map(|(w, h)| ("Size", format!("{w} × {h} pixels"))));
+    facts.push(("File", bytes_for_people(image.bytes)));
+    let labels = [
+        ("camera", "Camera"),
+        ("lens", "Lens"),
+        ("focal_length", "Focal length"),
+        ("aperture", "Aperture"),
+        ("exposure", "Exposure"),
+        ("iso", "ISO"),
+        ("software", "Software"),
+        ("serial_number", "Serial number"),
+    ];
+    for (name, label) in labels {
+        let value = shown.technical.as_ref().and_then(|technical| technical.get(name));
+        facts.extend(value.map(|value| (label, value.clone())));
+    }
+    facts.extend(
+        shown.location.map(|at| ("Location", format!("{:.5}, {:.5}", at.latitude, at.longitude))),
+    );
+    facts
+}
+
+fn bytes_for_people(bytes: u64) -> String {
+    let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{} kB", tenths(1_000)),
+        1_000_000..1_000_000_000 => format!("{} MB", tenths(1_000_000)),
+        _ => format!("{} GB", tenths(1_000_000_000)),
+    }
+}
+
+/// A refusal as a page. It names no folder: that there is one may be what is withheld.
+pub(crate) fn refused(refusal: Refusal, claims: &Claims) -> Response<Body> {
+    let title = match refusal {
+        Refusal::NotFound => "Nothing here",
+        Refusal::LibraryGone | Refusal::Unreadable | Refusal::Busy => "Not now",
+        _ => "Not possible",
+    };
+    let frame = Frame::new(claims, "/browse", &GalleryPath::root());
+    let page = Refused { frame, title, message: refusal.to_string() };
+    let mut response = render(refusal.status(), &page).unwrap_or_else(|_| reply::refusal(refusal));
+    reply::mark(&mut response, refusal);
+    response
+}
+
+/// A file of our own.
+pub(crate) fn asset(name: &str) -> Option<Response<Body>> {
+    let (kind, text) = match name {
+        "gallery.css" => ("text/css; charset=utf-8", STYLE),
+        _ => return None,
+    };
+    let mut response = reply::bytes(StatusCode::OK, kind, Bytes::from_static(text.as_bytes()));
+    let keep = HeaderValue::from_static("private, max-age=3600");
+    response.headers_mut().insert(header::CACHE_CONTROL, keep);
+    Some(response)
+}
+
+fn render(status: StatusCode, page: &impl Template) -> Result<Response<Body>, Refusal> {
+    let html = page.render().map_err(|error| {
+        tracing::error!(%error, "can't render a page");
+        Refusal::Internal
+    })?;
+    Ok(reply::page(status, html))
+}
+
+impl Frame {
+    fn new(claims: &Claims, route: &str, path: &GalleryPath) -> Self {
+        let here = link(claims, route, path);
+        let mut above: Vec<GalleryPath> = Vec::new();
+        let mut at = path.parent();
+        while let Some(folder) = at {
+            at = folder.parent();
+            above.push(folder);
+        }
+        let crumb = |folder: &GalleryPath| Crumb {
+            name: folder.name().unwrap_or("Gallery").to_owned(),
+            href: link(claims, "/browse", folder),
+        };
+        Self {
+            base: claims.base.clone(),
+            user: match &claims.subject {
+                Subject::User { name } => Some(name.clone()),
+                Subject::Visitor => None,
+            },
+            back: utf8_percent_encode(&here, NON_ALPHANUMERIC).to_string(),
+            crumbs: above.iter().rev().map(crumb).collect(),
+        }
+    }
+}

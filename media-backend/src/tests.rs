@@ -1,0 +1,10 @@
+//! The service as a whole, with signed grants, on real files.
+
+mod files;
+mod hostile;
+mod listing;
+mod pictures;
+mod redaction;
+mod server;
+mod support;
+mod zips;
