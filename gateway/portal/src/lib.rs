@@ -24,6 +24,7 @@
 
 mod answer;
 mod caller;
+mod folders;
 mod form;
 mod form_token;
 mod pages;
@@ -34,6 +35,7 @@ mod same_origin;
 mod sites;
 
 pub use answer::PAGE_HEADERS;
+pub use folders::{FolderEntry, folders_page};
 pub use pages::router;
 pub use portal::Portal;
 pub use refusal::{RefusalPage, refusal_page};

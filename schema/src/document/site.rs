@@ -35,8 +35,20 @@ pub enum UpstreamAddress {
         /// Port.
         port: u16,
     },
-    /// `unix:/path`, absolute or relative to the state directory.
+    /// `unix:/path`, absolute or relative to the configuration directory.
     Unix(String),
+    /// `built-in`: the gateway shows the site's `gallery` itself.
+    BuiltIn,
+}
+
+impl std::fmt::Display for UpstreamAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp { host, port } => write!(f, "http://{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{path}"),
+            Self::BuiltIn => f.write_str("built-in"),
+        }
+    }
 }
 
 /// A site as it was written.
@@ -169,6 +181,9 @@ fn read_upstream(root: &mut Table<'_, '_>) -> Option<Vec<UpstreamAddress>> {
 }
 
 fn read_address(reader: &Reader<'_>, address: Spanned<String>) -> Option<UpstreamAddress> {
+    if address.value == "built-in" {
+        return Some(UpstreamAddress::BuiltIn);
+    }
     if let Some(path) = address.value.strip_prefix("unix:").filter(|path| !path.is_empty()) {
         return Some(UpstreamAddress::Unix(path.to_owned()));
     }
@@ -182,7 +197,7 @@ fn read_address(reader: &Reader<'_>, address: Spanned<String>) -> Option<Upstrea
             format!("`{}` is no address of a gallery server", address.value),
         )
         .at(reader.source(), address.span, "can't be reached")
-        .help("write `http://host:port` or `unix:/path/to/socket`"),
+        .help("write `http://host:port`, `unix:/path/to/socket` or `built-in`"),
     );
     None
 }

@@ -1,0 +1,119 @@
+//! From configuration, folders and store to what requests are judged by.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use vestibule_adapters::RouteMap;
+use vestibule_grant::GrantKey;
+use vestibule_policies::model::{Folders, Grant, GroupMapping, Rights};
+use vestibule_proxy::{HostName, Mount, SiteRuntime, SiteState, Upstreams};
+use vestibule_schema::SiteId;
+use vestibule_schema::document::{self, SiteDocument, UpstreamAddress};
+use vestibule_store::{GrantFilter, Store, StoreError};
+
+use crate::config::SiteConfig;
+use crate::gallery::{self, Scan};
+use crate::state::StateDir;
+
+/// What sites need beside their own configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) config_dir: std::path::PathBuf,
+    pub(crate) state: StateDir,
+    pub(crate) grant_key: Arc<GrantKey>,
+}
+
+/// The folders of a site: what `_folder.md` files and `folders.toml` say, together. Both for one
+/// folder is an error, which closes it.
+pub(crate) fn folders(config: &SiteConfig, scan: &Scan, vanished: bool) -> Folders {
+    let mut folders: Folders = scan.rules.clone();
+    for (path, rules) in &config.folders {
+        let rules = match folders.get(path) {
+            Some(_) => Arc::new(gallery::broken(path)),
+            None => Arc::new(rules.clone()),
+        };
+        folders.insert(path.clone(), rules);
+    }
+    if vanished {
+        // nobody can tell what the folders say now
+        let root = vestibule_schema::GalleryPath::root();
+        folders.insert(root.clone(), Arc::new(gallery::broken(&root)));
+    }
+    folders
+}
+
+/// The grants and group mappings of the store, by site.
+///
+/// # Errors
+/// If the store can't be reached.
+pub(crate) async fn stored_rights(
+    store: &Store,
+) -> Result<BTreeMap<SiteId, Arc<Rights>>, StoreError> {
+    let mut rights: BTreeMap<SiteId, Rights> = BTreeMap::new();
+    for stored in store.grants().list(&GrantFilter::default()).await? {
+        rights.entry(stored.site).or_default().grants.push(Grant {
+            user: stored.user,
+            role: stored.access.role,
+            base_path: stored.access.base_path,
+            upload_path: stored.access.upload_path,
+        });
+    }
+    for stored in store.group_mappings().list(None).await? {
+        let Some(role) = stored.access.role else { continue };
+        rights.entry(stored.site).or_default().groups.push(GroupMapping {
+            group: stored.group.id().clone(),
+            role,
+            base_path: stored.access.base_path,
+            upload_path: stored.access.upload_path,
+        });
+    }
+    Ok(rights.into_iter().map(|(site, rights)| (site, Arc::new(rights))).collect())
+}
+
+/// A site as the proxy needs it.
+///
+/// # Errors
+/// If an upstream can't be found.
+pub(crate) fn runtime(
+    id: &SiteId,
+    document: &SiteDocument,
+    state: SiteState,
+    around: &Surroundings,
+) -> anyhow::Result<SiteRuntime> {
+    let texts: Vec<String> =
+        document.upstream.iter().map(|address| upstream_text(id, address, around)).collect();
+    let adapter = RouteMap::built_in(&document.adapter.value)
+        .ok_or_else(|| anyhow!("unknown adapter `{}`", document.adapter.value))?;
+    let mount = match &document.mount {
+        document::Mount::Hosts(hosts) => {
+            let hosts = hosts.iter().map(|host| HostName::parse(&host.value));
+            Mount::at_hosts(hosts.collect::<Result<_, _>>().context("a host of the site is none")?)
+        }
+        document::Mount::Path(path) => {
+            Mount::at_path(&path.value).context("the path of the site can't be used")?
+        }
+    };
+    Ok(SiteRuntime {
+        id: id.clone(),
+        mount,
+        upstreams: Upstreams::resolve(&texts)
+            .with_context(|| format!("the upstream of the site `{id}` can't be used"))?,
+        adapter: Arc::new(adapter),
+        sizes: document.sizes,
+        grant_key: Arc::clone(&around.grant_key),
+        raw_keeps_metadata: document.raw_keeps_metadata,
+        state,
+    })
+}
+
+fn upstream_text(id: &SiteId, address: &UpstreamAddress, around: &Surroundings) -> String {
+    match address {
+        UpstreamAddress::BuiltIn => format!("unix:{}", around.state.media_socket(id).display()),
+        UpstreamAddress::Unix(path) => {
+            format!("unix:{}", around.config_dir.join(Path::new(path)).display())
+        }
+        UpstreamAddress::Tcp { .. } => address.to_string(),
+    }
+}

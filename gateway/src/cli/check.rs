@@ -1,0 +1,65 @@
+//! `vestibule check`
+
+use clap::Args;
+use serde_json::json;
+use vestibule_policies::Vocabulary;
+use vestibule_policies::audit::export;
+use vestibule_schema::problem::{self, Problem};
+
+use super::output::problem_json;
+use super::policy::site::OfflineSite;
+use super::{ConfigArg, Exit, Format, Output};
+use crate::config::Configuration;
+
+/// Find every mistake in the configuration and in the folders' own rules
+///
+/// Prints each with its place and a suggestion. Exit code 2 if any is an error.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// How problems are printed
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+impl Check {
+    pub(super) fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
+        let vocabulary = std::sync::Arc::new(Vocabulary::load()?);
+        let mut summary = Vec::new();
+        let problems = match Configuration::load(&self.config.config, &vocabulary) {
+            Err(problems) => problems,
+            Ok(configuration) => {
+                let mut problems = configuration.problems.clone();
+                for site in &configuration.sites {
+                    let Some(offline) = OfflineSite::open(site, &vocabulary) else { continue };
+                    problems.extend(offline.folder_problems.iter().cloned());
+                    match export::validate(&offline.engine, &vocabulary) {
+                        Ok(policies) => summary.push(format!(
+                            "{}: {} folders with rules, {policies} policies, all valid",
+                            site.id,
+                            offline.engine.folders().len()
+                        )),
+                        // a defect of the compiler, not of the configuration: still an error
+                        Err(findings) => problems.extend(findings.into_iter().map(|finding| {
+                            Problem::error("policy::invalid", finding)
+                                .in_file(&format!("config.d/sites/{}", site.id))
+                        })),
+                    }
+                }
+                problems
+            }
+        };
+        let mut problems = problems;
+        problem::sort(&mut problems);
+        if self.format == Format::Table {
+            output.problems(&problems);
+            summary.iter().for_each(|line| output.line(line));
+        } else {
+            output.json(
+                &json!({ "problems": problems.iter().map(problem_json).collect::<Vec<_>>() }),
+            );
+        }
+        Ok(if problem::has_errors(&problems) { Exit::BadInput } else { Exit::Done })
+    }
+}

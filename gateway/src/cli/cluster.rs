@@ -1,0 +1,58 @@
+//! `vestibule cluster …`: who may enter which site.
+
+mod access;
+mod nodes;
+pub(super) mod session;
+
+use clap::{Args, Subcommand};
+
+use super::{Exit, Output};
+
+const AFTER_HELP: &str = "\
+Examples:
+  vestibule cluster users access grant --user jane --node family --role viewer
+  vestibule cluster users access grant --user jane --node family      inherits the account's role
+  vestibule cluster users access ls --node family
+  vestibule cluster nodes allow-group family 'cn=photographers,dc=example,dc=org' --role user
+
+A change is in force when the command returns.";
+
+/// Grant and revoke access to sites
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Cluster {
+    #[command(subcommand)]
+    object: Object,
+}
+
+#[derive(Debug, Subcommand)]
+enum Object {
+    /// Access of single users
+    Users {
+        #[command(subcommand)]
+        object: UserObject,
+    },
+    /// Access of security groups
+    Nodes {
+        #[command(subcommand)]
+        verb: nodes::Verb,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum UserObject {
+    /// Grants: explicit access of one user to one site
+    Access {
+        #[command(subcommand)]
+        verb: access::Verb,
+    },
+}
+
+impl Cluster {
+    pub(super) fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
+        match self.object {
+            Object::Users { object: UserObject::Access { verb } } => verb.run(output),
+            Object::Nodes { verb } => verb.run(output),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! `vestibule cluster nodes allow-group|deny-group|groups`
+
+use anyhow::anyhow;
+use clap::{Args, Subcommand};
+use vestibule_identity::Identity;
+use vestibule_schema::SiteId;
+use vestibule_store::{MappedGroup, RoleChoice};
+
+use super::access::store_error;
+use super::session::{AccessArgs, AdminSession, confirm};
+use crate::cli::{BadInput, ConfigArg, Exit, Format, Output};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Admit a security group to a site
+    AllowGroup(AllowGroup),
+    /// No longer admit a security group
+    DenyGroup(DenyGroup),
+    /// List the admitted groups
+    Groups(Groups),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AllowGroup {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The site
+    node: SiteId,
+    /// The group's identifier: a name, an id, or a distinguished name
+    group: String,
+    #[command(flatten)]
+    access: AccessArgs,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DenyGroup {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The site
+    node: SiteId,
+    /// The group's identifier
+    group: String,
+    /// Don't ask
+    #[arg(long)]
+    yes: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Groups {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The site; without it, all
+    node: Option<SiteId>,
+    /// How the list is printed
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+impl Verb {
+    pub(super) fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
+        match self {
+            Self::AllowGroup(verb) => verb.run(output),
+            Self::DenyGroup(verb) => verb.run(output),
+            Self::Groups(verb) => verb.run(output),
+        }
+    }
+}
+
+impl AllowGroup {
+    fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
+        let group = read_group(&self.group)?;
+        let session = AdminSession::open(&self.config.config, output)?;
+        let access = session.access(&self.node, &self.access)?;
+        let Some(role) = &access.role else {
+            let message = "a group needs a role: `--role viewer`";
+            return Err(anyhow!(BadInput(message.into())));
+        };
+        let what = format!("`{}` to `{}` as {role}", group.typed(), self.node);
+        if self.dry_run {
+            output.line(format!("would admit {what}"));
+            return Ok(Exit::Done);
+        }
+        session.run(output, async |identity: &Identity| {
+            let mappings = identity.store().group_mappings();
+            let is_new = mappings.allow(&self.node, &group, &access, identity.now()).await;
+            let is_new = is_new.map_err(store_error)?;
+            Ok(if is_new {
+                format!("admitted {what}")
+            } else {
+                format!("{what} was admitted already")
+            })
+        })
+    }
+}
+
+impl DenyGroup {
+    fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
+        let group = read_group(&self.group)?;
+        let what = format!("`{}` to `{}`", group.typed(), self.node);
+        if self.dry_run {
+            output.line(format!("would no longer admit {what}"));
+            return Ok(Exit::Done);
+        }
+        confirm(self.yes, &format!("no longer admit {what}?"))?;
+        let session = AdminSession::open(&self.config.config, output)?;
+        session.run(output, async |identity: &Identity| {
+            let mappings = identity.store().group_mappings();
+            let count = mappings.deny(&self.node, group.id(), RoleChoice::Any).await;
+            Ok(format!("no longer admits {what} ({})", count.map_err(store_error)?))
+        })
+    }
+}
+
+impl Groups {
+    fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
+        let session = AdminSession::open(&self.config.config, output)?;
+        let node = self.node.as_ref();
+        let mappings = session
+            .block_on(async |identity| identity.store().group_mappings().list(node).await)?;
+        let rows: Vec<_> = mappings
+            .iter()
+            .map(|mapping| {
+                vec![
+                    mapping.site.to_string(),
+                    mapping.group.typed().to_owned(),
+                    mapping.access.role.as_ref().map(ToString::to_string).unwrap_or_default(),
+                ]
+            })
+            .collect();
+        output.rows(self.format, &["node", "group", "role"], &rows);
+        Ok(Exit::Done)
+    }
+}
+
+fn read_group(text: &str) -> anyhow::Result<MappedGroup> {
+    MappedGroup::parse(text).map_err(|error| anyhow!(BadInput(format!("`{text}`: {error}"))))
+}

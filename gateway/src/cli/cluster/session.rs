@@ -1,0 +1,175 @@
+//! What administrative verbs share: the store, and telling the running gateway.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use vestibule_identity::{Identity, Settings};
+use vestibule_policies::Vocabulary;
+use vestibule_schema::{GalleryPath, RoleName, SiteId};
+use vestibule_store::{Access, Store};
+
+use crate::cli::{BadInput, Exit, NotFound, Output};
+use crate::config::{Configuration, SiteConfig};
+use crate::control::{self, InForce};
+use crate::state::StateDir;
+
+/// The store of a configuration, open for one verb.
+pub(crate) struct AdminSession {
+    runtime: tokio::runtime::Runtime,
+    identity: Identity,
+    state: StateDir,
+    configuration: Configuration,
+}
+
+impl AdminSession {
+    /// Opens the store that the configuration names.
+    ///
+    /// # Errors
+    /// If the configuration has an error, or the store can't be opened.
+    pub(crate) fn open(config: &Path, output: &mut Output) -> anyhow::Result<Self> {
+        let vocabulary = Vocabulary::load()?;
+        let configuration = Configuration::load(config, &vocabulary).map_err(|problems| {
+            output.problems(&problems);
+            anyhow!(BadInput("the configuration has an error".into()))
+        })?;
+        let state = StateDir::open(&configuration.gateway.state_dir)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let identity = runtime.block_on(async {
+            let store =
+                Store::open(&state.database()).await.context("the store can't be opened")?;
+            anyhow::Ok(Identity::open(store, Settings::default()).await?)
+        })?;
+        Ok(Self { runtime, identity, state, configuration })
+    }
+
+    /// Does something that changes nothing.
+    pub(crate) fn block_on<T, E>(
+        &self,
+        work: impl AsyncFnOnce(&Identity) -> Result<T, E>,
+    ) -> anyhow::Result<T>
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        Ok(self.runtime.block_on(work(&self.identity))?)
+    }
+
+    /// Makes a change, and returns when it is in force.
+    pub(crate) fn run(
+        &self,
+        output: &mut Output,
+        change: impl AsyncFnOnce(&Identity) -> anyhow::Result<String>,
+    ) -> anyhow::Result<Exit> {
+        let said = self.runtime.block_on(change(&self.identity))?;
+        let in_force = self.runtime.block_on(control::announce(&self.state.control_socket()))?;
+        let when = match in_force {
+            InForce::Now => "in force",
+            InForce::AtStart => "in force when the gateway starts",
+        };
+        output.line(format!("{said} ({when})"));
+        Ok(Exit::Done)
+    }
+
+    /// A site of the configuration.
+    ///
+    /// # Errors
+    /// If there is none of this name.
+    pub(crate) fn site(&self, id: &SiteId) -> anyhow::Result<&SiteConfig> {
+        self.configuration.site(id).ok_or_else(|| {
+            let names = self.configuration.sites.iter().map(|site| site.id.as_str());
+            let near = vestibule_schema::problem::nearest(id.as_str(), names);
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            anyhow!(NotFound(format!("there is no site `{id}`{near}")))
+        })
+    }
+
+    /// What a grant or mapping gives, checked against the site: a role that it has, and a base
+    /// path for a scoped one.
+    ///
+    /// # Errors
+    /// What is wrong with it, with the mend.
+    pub(crate) fn access(&self, site: &SiteId, wanted: &AccessArgs) -> anyhow::Result<Access> {
+        let config = self.site(site)?;
+        let role = match wanted.role.as_deref() {
+            None | Some("") => None,
+            Some(text) => Some(RoleName::parse(text).map_err(|error| {
+                anyhow!(BadInput(format!("`{text}` can't be granted: {error}")))
+            })?),
+        };
+        let folder = |text: &Option<String>| match text {
+            None => Ok(None),
+            Some(text) => GalleryPath::from_decoded(text)
+                .map(|path| Some(path.as_folder()))
+                .map_err(|error| anyhow!(BadInput(format!("`{text}`: {error}")))),
+        };
+        let access = Access {
+            role,
+            base_path: folder(&wanted.base_path)?,
+            upload_path: folder(&wanted.upload_path)?,
+        };
+        if let (Some(name), Some(model)) = (&access.role, &config.model) {
+            let known = model.block.roles.get(name).ok_or_else(|| {
+                let names = model.block.roles.keys().map(RoleName::as_str);
+                anyhow!(BadInput(format!(
+                    "the site `{site}` has no role `{name}`; it has {}",
+                    names.collect::<Vec<_>>().join(", ")
+                )))
+            })?;
+            if known.scoped && access.base_path.is_none() {
+                let message = format!("`{name}` is scoped: say where it counts with `--base-path`");
+                return Err(anyhow!(BadInput(message)));
+            }
+        }
+        let outside = access.upload_path.as_ref().is_some_and(|upload| {
+            access.base_path.as_ref().is_none_or(|base| !upload.is_within(base))
+        });
+        if outside {
+            let message = "`--upload-path` must lie inside `--base-path`";
+            return Err(anyhow!(BadInput(message.into())));
+        }
+        Ok(access)
+    }
+}
+
+/// What a grant or mapping gives, as typed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AccessArgs {
+    /// The role; without one the account's own is inherited
+    #[arg(long)]
+    role: Option<String>,
+    /// The folder in which a scoped role counts
+    #[arg(long, value_name = "FOLDER")]
+    base_path: Option<String>,
+    /// The folder into which a contributor uploads
+    #[arg(long, value_name = "FOLDER")]
+    upload_path: Option<String>,
+}
+
+impl AccessArgs {
+    pub(crate) fn role(&self) -> Option<&str> {
+        self.role.as_deref()
+    }
+}
+
+/// Asks on the terminal; without one, `--yes` is needed.
+///
+/// # Errors
+/// If the answer is no, or there is nobody to ask.
+pub(crate) fn confirm(yes: bool, question: &str) -> anyhow::Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(anyhow!(BadInput("there is no terminal to ask; say `--yes`".into())));
+    }
+    let mut out = std::io::stderr();
+    write!(out, "{question} [y/N] ")?;
+    out.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        Ok(())
+    } else {
+        Err(anyhow!("nothing was changed"))
+    }
+}

@@ -1,0 +1,110 @@
+//! `vestibule policy export`
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use serde_json::{Value, json};
+use vestibule_policies::audit::export;
+use vestibule_policies::{Principal, UserFacts};
+use vestibule_schema::{AccountRole, SiteId, UserName};
+
+use super::site::OfflineSite;
+use crate::cli::{BadInput, ConfigArg, Exit, Output};
+
+const AFTER_HELP: &str = "\
+Writes schema.cedarschema, policies.cedar, entities.json and requests/*.json, which the official
+`cedar` command reads:
+  vestibule policy export --site family --out audit
+  cedar validate --schema audit/schema.cedarschema --policies audit/policies.cedar
+  cedar authorize --schema audit/schema.cedarschema --policies audit/policies.cedar \\
+    --entities audit/entities.json --request-json audit/requests/0001.json";
+
+/// Write schema, policies and entities for the official `cedar` command
+///
+/// The users are those that the documents name, and one that they don't: `somebody-else`. Their
+/// roles are those they hold; scoped roles, which depend on the folder, are left out.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Export {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The site
+    #[arg(long)]
+    site: SiteId,
+    /// The folder to write; made if it does not exist, else it must be empty
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// How many requests to sample, with the gateway's own answers
+    #[arg(long, value_name = "N", default_value = "0")]
+    samples: usize,
+}
+
+impl Export {
+    pub(super) fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
+        let (site, _) = OfflineSite::load(&self.config.config, &self.site, output)?;
+        let engine = &site.engine;
+        let mut users: BTreeSet<UserName> = engine.named_users();
+        users.extend(UserName::parse("somebody-else").ok());
+        let mut principals = vec![Principal::Visitor];
+        principals.extend(users.into_iter().map(|name| {
+            Principal::user(UserFacts {
+                name,
+                account_role: AccountRole::default(),
+                groups: BTreeSet::new(),
+            })
+        }));
+        let partial = prepare(&self.out)?;
+        write(&partial, "schema.cedarschema", vestibule_schema::CEDAR_SCHEMA)?;
+        write(&partial, "policies.cedar", &export::policies(engine)?)?;
+        let entities = export::entities(engine, &principals);
+        write(&partial, "entities.json", &format!("{entities:#}\n"))?;
+        let samples = export::samples(engine, &principals, self.samples);
+        let mut expected = Vec::new();
+        std::fs::create_dir_all(partial.join("requests"))?;
+        for (number, sample) in samples.iter().enumerate() {
+            let name = format!("requests/{:04}.json", number + 1);
+            write(&partial, &name, &format!("{:#}\n", sample.request))?;
+            expected.push(json!({
+                "request": name,
+                "decision": if sample.allowed { "allow" } else { "deny" },
+            }));
+        }
+        write(&partial, "expected.json", &format!("{:#}\n", Value::Array(expected)))?;
+        if self.out.exists() {
+            std::fs::remove_dir(&self.out)?;
+        }
+        std::fs::rename(&partial, &self.out)
+            .with_context(|| format!("`{}` can't be written", self.out.display()))?;
+        output.line(format!(
+            "{}: schema, policies, entities, {} sampled requests",
+            self.out.display(),
+            samples.len()
+        ));
+        Ok(Exit::Done)
+    }
+}
+
+/// The folder that becomes the export when all of it is written.
+fn prepare(out: &Path) -> anyhow::Result<PathBuf> {
+    let is_empty =
+        |path: &Path| std::fs::read_dir(path).map(|mut entries| entries.next().is_none());
+    if out.exists() && !is_empty(out).unwrap_or(false) {
+        let message = format!("`{}` is not an empty folder", out.display());
+        return Err(anyhow!(BadInput(message)));
+    }
+    let mut name = out.file_name().context("`--out` names no folder")?.to_owned();
+    name.push(".partial");
+    let partial = out.with_file_name(name);
+    if partial.exists() {
+        std::fs::remove_dir_all(&partial)?;
+    }
+    std::fs::create_dir_all(&partial)
+        .with_context(|| format!("`{}` can't be made", partial.display()))?;
+    Ok(partial)
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
+    std::fs::write(folder.join(name), text).with_context(|| format!("`{name}` can't be written"))
+}

@@ -1,0 +1,164 @@
+//! `vestibule.toml`: the gateway itself. Everything has a default.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use vestibule_schema::document::{Reader, Spanned, Table};
+use vestibule_schema::problem::{self, Problem};
+
+/// The gateway's own configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct GatewayConfig {
+    /// Plain HTTP.
+    pub(crate) listen: Vec<SocketAddr>,
+    /// HTTPS.
+    pub(crate) tls: Vec<TlsConfig>,
+    /// The portal's address, as browsers see it.
+    pub(crate) public_url: PublicUrl,
+    /// Database, keys, sockets, renditions.
+    pub(crate) state_dir: PathBuf,
+    /// Whose `X-Forwarded-*` is believed.
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// How many threads serve requests; by default one a processor.
+    pub(crate) threads: Option<usize>,
+}
+
+/// One `[[tls]]` table.
+#[derive(Debug, Clone)]
+pub(crate) struct TlsConfig {
+    pub(crate) listen: SocketAddr,
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// Scheme, host and port of the portal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PublicUrl {
+    pub(crate) text: String,
+    pub(crate) host: String,
+}
+
+const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+
+impl GatewayConfig {
+    /// Reads `vestibule.toml`, if there is one.
+    ///
+    /// # Errors
+    /// All its problems.
+    pub(crate) fn load(dir: &Path) -> Result<Self, Vec<Problem>> {
+        let source = super::read_document(dir, "vestibule.toml").map_err(|p| vec![*p])?;
+        let source = source.unwrap_or_else(|| problem::Source::new("vestibule.toml", ""));
+        let reader = Reader::new(&source);
+        let mut root = reader.root(source.text());
+        let config = Self::read(&mut root, dir);
+        root.finish();
+        let problems = reader.into_problems();
+        if problem::has_errors(&problems) { Err(problems) } else { Ok(config) }
+    }
+
+    fn read(root: &mut Table<'_, '_>, dir: &Path) -> Self {
+        let reader = root.reader();
+        let listen = root.strings("listen");
+        let tls: Vec<_> = root.tables("tls").into_iter().filter_map(|t| read_tls(t, dir)).collect();
+        let listen: Vec<SocketAddr> = match listen {
+            Some(addresses) => {
+                addresses.iter().filter_map(|text| read_address(reader, text)).collect()
+            }
+            None if tls.is_empty() => vec![DEFAULT_LISTEN],
+            None => Vec::new(),
+        };
+        let public_url = root.string("public_url").and_then(|url| read_url(reader, &url));
+        let public_url = public_url.unwrap_or_else(|| PublicUrl::local(&listen, &tls));
+        if let Some(store) = root.string("store").filter(|store| store.value != "sqlite") {
+            reader.report(
+                Problem::error("config::bad_store", "the store must be `sqlite`")
+                    .at(reader.source(), store.span, "not known")
+                    .help("leave the key out: SQLite in the state directory is the default"),
+            );
+        }
+        Self {
+            listen,
+            tls,
+            public_url,
+            state_dir: dir.join(root.string("state_dir").map_or("state".into(), |dir| dir.value)),
+            trusted_proxies: root
+                .strings("trusted_proxies")
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|network| read_network(reader, network))
+                .collect(),
+            threads: root.integer("threads").and_then(|threads| read_threads(reader, &threads)),
+        }
+    }
+}
+
+impl PublicUrl {
+    fn local(listen: &[SocketAddr], tls: &[TlsConfig]) -> Self {
+        let scheme = if listen.is_empty() && !tls.is_empty() { "https" } else { "http" };
+        let port = listen.iter().chain(tls.iter().map(|tls| &tls.listen)).next();
+        let port = port.map_or(DEFAULT_LISTEN.port(), SocketAddr::port);
+        Self { text: format!("{scheme}://localhost:{port}"), host: "localhost".to_owned() }
+    }
+}
+
+fn read_address(reader: &Reader<'_>, text: &Spanned<String>) -> Option<SocketAddr> {
+    let address = text.value.parse().ok();
+    if address.is_none() {
+        reader.report(
+            Problem::error("config::bad_address", format!("`{}` is no address", text.value))
+                .at(reader.source(), text.span.clone(), "expected address and port")
+                .help("write it like `127.0.0.1:8080` or `[::]:8080`"),
+        );
+    }
+    address
+}
+
+fn read_network(reader: &Reader<'_>, text: &Spanned<String>) -> Option<IpNet> {
+    let address = text.value.parse::<std::net::IpAddr>().map(IpNet::from);
+    let network = text.value.parse().or(address).ok();
+    if network.is_none() {
+        let message = format!("`{}` is no network", text.value);
+        reader.error("config::bad_network", message, &text.span, "expected like 10.0.0.0/8");
+    }
+    network
+}
+
+fn read_threads(reader: &Reader<'_>, threads: &Spanned<i64>) -> Option<usize> {
+    let number = usize::try_from(threads.value).ok().filter(|n| (1..=1024).contains(n));
+    if number.is_none() {
+        let message = "`threads` must be between 1 and 1024".to_owned();
+        reader.error("config::bad_threads", message, &threads.span, "out of range");
+    }
+    number
+}
+
+fn read_tls(mut table: Table<'_, '_>, dir: &Path) -> Option<TlsConfig> {
+    let reader = table.reader();
+    let listen = table.required_string("listen").and_then(|text| read_address(reader, &text));
+    let certificate = table.required_string("certificate").map(|path| dir.join(path.value));
+    let key = table.required_string("key").map(|path| dir.join(path.value));
+    table.finish();
+    Some(TlsConfig { listen: listen?, certificate: certificate?, key: key? })
+}
+
+fn read_url(reader: &Reader<'_>, url: &Spanned<String>) -> Option<PublicUrl> {
+    let parsed = url.value.parse::<http::Uri>().ok().filter(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.path() == "/"
+            && uri.query().is_none()
+    });
+    let host = parsed.as_ref().and_then(http::Uri::host).map(str::to_ascii_lowercase);
+    match host {
+        Some(host) => Some(PublicUrl { text: url.value.trim_end_matches('/').to_owned(), host }),
+        None => {
+            reader.report(
+                Problem::error("config::bad_url", format!("`{}` is no public address", url.value))
+                    .at(reader.source(), url.span.clone(), "scheme, host and port alone")
+                    .help("write it like `https://photos.example.com`"),
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! One folder of `config.d/sites`: the documents of a site.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use vestibule_adapters::RouteMap;
+use vestibule_policies::model::{FolderRules, SiteModel};
+use vestibule_policies::{Vocabulary, check};
+use vestibule_schema::document::{FoldersDocument, Mount, SiteDocument, UpstreamAddress};
+use vestibule_schema::problem::{self, Problem, Source};
+use vestibule_schema::{GalleryPath, SiteId};
+
+/// The documents that a site's folder may have.
+const DOCUMENTS: [&str; 4] = ["site.toml", "permissions.toml", "grants.toml", "folders.toml"];
+
+/// A site as its folder says it.
+#[derive(Debug, Clone)]
+pub(crate) struct SiteConfig {
+    pub(crate) id: SiteId,
+    /// `site.toml`, if enough of it can be read to know where the site is.
+    pub(crate) document: Option<SiteDocument>,
+    /// The checked model; absent if anything has an error: the site is closed.
+    pub(crate) model: Option<Arc<SiteModel>>,
+    /// What `folders.toml` says.
+    pub(crate) folders: Vec<(GalleryPath, FolderRules)>,
+    /// The folders of `folders.toml` with their place, for the clash with a `_folder.md`.
+    pub(crate) folder_places: HashMap<GalleryPath, (Source, std::ops::Range<usize>)>,
+    /// Where the pictures are, if the gateway can read them.
+    pub(crate) gallery: Option<PathBuf>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl SiteConfig {
+    /// Reads a site's folder. What is wrong stands in the problems, and closes the site.
+    pub(crate) fn load(dir: &Path, folder: &Path, id: SiteId, vocabulary: &Vocabulary) -> Self {
+        let mut site = Self {
+            document: None,
+            model: None,
+            folders: Vec::new(),
+            folder_places: HashMap::new(),
+            gallery: None,
+            problems: Vec::new(),
+            id,
+        };
+        let shown = |name: &str| format!("config.d/sites/{}/{name}", site.id);
+        let names = DOCUMENTS.map(shown);
+        let [document, permissions, grants, folders] = names.map(|name| site.read(dir, &name));
+        site.check_files(folder);
+        if let Some(source) = document {
+            site.read_site(dir, &source);
+        }
+        if let Some(source) = folders {
+            site.read_folders(&source, vocabulary);
+        }
+        if let (Some(permissions), Some(document)) = (permissions, site.document.as_ref()) {
+            let cascade = document.cascade;
+            match check::site(
+                &site.id,
+                cascade,
+                &permissions,
+                grants.as_ref(),
+                vocabulary.builtin(),
+            ) {
+                Ok((model, warnings)) => {
+                    site.model = Some(Arc::new(model));
+                    site.problems.extend(warnings);
+                }
+                Err(problems) => site.problems.extend(problems),
+            }
+        }
+        site.close_on_error();
+        site
+    }
+
+    /// A site with an error has no model: nothing of it opens.
+    fn close_on_error(&mut self) {
+        problem::sort(&mut self.problems);
+        if problem::has_errors(&self.problems) {
+            self.model = None;
+        }
+    }
+
+    fn read(&mut self, dir: &Path, name: &str) -> Option<Source> {
+        match super::read_document(dir, name) {
+            Ok(Some(source)) => Some(source),
+            Ok(None) => {
+                let file = name.rsplit('/').next().unwrap_or_default();
+                if ["site.toml", "permissions.toml"].contains(&file) {
+                    let problem =
+                        Problem::error("config::missing_file", format!("`{file}` is missing"));
+                    self.problems.push(
+                        problem
+                            .in_file(name)
+                            .help("write it, even if it is empty: nothing opens by itself"),
+                    );
+                }
+                None
+            }
+            Err(problem) => {
+                self.problems.push(*problem);
+                None
+            }
+        }
+    }
+
+    /// A file that nobody reads protects nothing: it is an error.
+    fn check_files(&mut self, folder: &Path) {
+        let Ok(entries) = std::fs::read_dir(folder) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let place = format!("config.d/sites/{}/{name}", self.id);
+            let lower = name.to_lowercase();
+            if name == "policies" {
+                let has_policies = std::fs::read_dir(entry.path()).is_ok_and(|e| e.count() > 0);
+                if has_policies {
+                    let message = "hand-written policies are not supported by this version";
+                    self.problems.push(
+                        Problem::error("config::custom_policies", message)
+                            .in_file(&place)
+                            .help("remove the folder `policies`; until then the site stays closed"),
+                    );
+                }
+            } else if lower.ends_with(".toml") && !DOCUMENTS.contains(&name.as_str()) {
+                let message = format!("`{name}` is no document of a site");
+                self.problems.push(
+                    Problem::error("config::unknown_file", message)
+                        .in_file(&place)
+                        .suggest(&lower, DOCUMENTS),
+                );
+            }
+        }
+    }
+
+    fn read_site(&mut self, dir: &Path, source: &Source) {
+        let (document, problems) = SiteDocument::parse(source);
+        self.problems.extend(problems);
+        let Some(document) = document else { return };
+        if RouteMap::built_in(&document.adapter.value).is_none() {
+            let known = RouteMap::built_in_names();
+            self.problems.push(
+                Problem::error(
+                    "config::unknown_adapter",
+                    format!("unknown adapter `{}`", document.adapter.value),
+                )
+                .at(source, document.adapter.span.clone(), "no route map has this name")
+                .help(format!("the route maps are: {}", known.collect::<Vec<_>>().join(", "))),
+            );
+        }
+        if let Some(gallery) = &document.gallery {
+            let folder = dir.join(&gallery.value);
+            if !folder.is_dir() {
+                self.problems.push(
+                    Problem::error(
+                        "config::no_gallery",
+                        format!("the gallery `{}` is no folder", gallery.value),
+                    )
+                    .at(source, gallery.span.clone(), "not found")
+                    .help("write a path from the configuration directory, or a whole one"),
+                );
+            }
+            self.gallery = Some(folder);
+        } else if document.adapter.value == "vestibule"
+            || document.upstream.contains(&UpstreamAddress::BuiltIn)
+        {
+            self.problems.push(
+                Problem::error("config::no_gallery", "the site says no `gallery`")
+                    .at(source, document.adapter.span.clone(), "needs the folders' own rules")
+                    .help(r#"write `gallery = "/srv/photos"`"#),
+            );
+        }
+        self.document = Some(document);
+    }
+
+    fn read_folders(&mut self, source: &Source, vocabulary: &Vocabulary) {
+        let (document, problems) = FoldersDocument::parse(source);
+        self.problems.extend(problems);
+        for (path, folder) in document.folders {
+            let (rules, problems) = check::folder_document(
+                &path,
+                &folder.value,
+                source,
+                Vec::new(),
+                vocabulary.builtin(),
+            );
+            self.problems.extend(problems);
+            self.folder_places.insert(path.clone(), (source.clone(), folder.span));
+            self.folders.push((path, rules));
+        }
+    }
+}
+
+/// What only all sites together show: two at one place. The second is closed.
+pub(super) fn check_together(sites: &mut [SiteConfig], problems: &mut Vec<Problem>) {
+    let mut taken: HashMap<String, SiteId> = HashMap::new();
+    for site in sites {
+        let Some(document) = &site.document else { continue };
+        let places: Vec<_> = match &document.mount {
+            Mount::Hosts(hosts) => hosts.iter().map(|host| (host, "host")).collect(),
+            Mount::Path(path) => vec![(path, "path")],
+        };
+        let mut clash = None;
+        for (place, what) in places {
+            match taken.get(&place.value) {
+                Some(other) => clash = Some((place.clone(), what, other.clone())),
+                None => {
+                    taken.insert(place.value.clone(), site.id.clone());
+                }
+            }
+        }
+        if let Some((place, what, other)) = clash {
+            let name = format!("config.d/sites/{}/site.toml", site.id);
+            let message = format!("the {what} `{}` is the site `{other}`'s already", place.value);
+            let problem = Problem::error("config::same_place", message).in_file(&name);
+            site.problems.push(problem.clone());
+            problems.push(problem);
+            site.document = None;
+            site.model = None;
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The folders' own rules on disk: every `_folder.md` of a gallery.
+//!
+//! What can't be read is a rule too: it closes the folder. A gallery is walked without following
+//! symbolic links, as the media backend serves it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use vestibule_policies::model::FolderRules;
+use vestibule_policies::{Vocabulary, check};
+use vestibule_schema::document::FOLDER_FILE;
+use vestibule_schema::path::is_reserved_name;
+use vestibule_schema::problem::{Problem, Source};
+use vestibule_schema::{GalleryPath, PathKind, SourceRef};
+
+use crate::config::folder_source_name;
+
+/// A `_folder.md` above this is no description of a folder.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// The rules of a gallery's folders, and which folders are known at all.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scan {
+    pub(crate) known: HashSet<GalleryPath>,
+    pub(crate) rules: BTreeMap<GalleryPath, Arc<FolderRules>>,
+    pub(crate) problems: BTreeMap<GalleryPath, Vec<Problem>>,
+}
+
+/// Where a folder of a gallery is on disk.
+pub(crate) fn on_disk(root: &Path, folder: &GalleryPath) -> PathBuf {
+    root.join(folder.as_str().trim_start_matches('/'))
+}
+
+/// Whether a folder is there, as itself and not as a link.
+pub(crate) fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
+}
+
+impl Scan {
+    /// Reads a folder and everything below it, and forgets what was known there before.
+    pub(crate) fn walk(&mut self, root: &Path, from: &GalleryPath, vocabulary: &Vocabulary) {
+        self.forget(from);
+        let mut open = vec![from.clone()];
+        while let Some(folder) = open.pop() {
+            open.extend(self.read(root, &folder, vocabulary));
+        }
+    }
+
+    /// Reads one folder; returns the folders in it.
+    pub(crate) fn read(
+        &mut self,
+        root: &Path,
+        folder: &GalleryPath,
+        vocabulary: &Vocabulary,
+    ) -> Vec<GalleryPath> {
+        self.rules.remove(folder);
+        self.problems.remove(folder);
+        let (rules, problems, below) = match list(&on_disk(root, folder)) {
+            Ok(listing) => {
+                let (rules, problems) = read_rules(root, folder, &listing, vocabulary);
+                let below = listing.folders.iter();
+                let below = below.filter_map(|name| folder.join(name, PathKind::Folder).ok());
+                (rules, problems, below.collect())
+            }
+            Err(error) => {
+                let problem = unreadable(folder, &error);
+                (Some(broken(folder)), vec![problem], Vec::new())
+            }
+        };
+        self.known.insert(folder.clone());
+        if let Some(rules) = rules {
+            self.rules.insert(folder.clone(), Arc::new(rules));
+        }
+        if !problems.is_empty() {
+            self.problems.insert(folder.clone(), problems);
+        }
+        below
+    }
+
+    /// Forgets a folder and everything below it.
+    pub(crate) fn forget(&mut self, folder: &GalleryPath) {
+        self.known.retain(|known| !known.is_within(folder));
+        self.rules.retain(|known, _| !known.is_within(folder));
+        self.problems.retain(|known, _| !known.is_within(folder));
+    }
+}
+
+struct Listing {
+    folders: Vec<String>,
+    /// `_folder.md` and whatever differs from it in case only.
+    descriptions: Vec<String>,
+}
+
+fn list(folder: &Path) -> io::Result<Listing> {
+    let mut listing = Listing { folders: Vec::new(), descriptions: Vec::new() };
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        // a name that is not UTF-8 can't be asked for
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if name.to_lowercase() == FOLDER_FILE {
+            listing.descriptions.push(name);
+        } else if !is_reserved_name(&name) && entry.file_type()?.is_dir() {
+            listing.folders.push(name);
+        }
+    }
+    Ok(listing)
+}
+
+fn read_rules(
+    root: &Path,
+    folder: &GalleryPath,
+    listing: &Listing,
+    vocabulary: &Vocabulary,
+) -> (Option<FolderRules>, Vec<Problem>) {
+    let shown = folder_source_name(folder);
+    if let Some(other) = listing.descriptions.iter().find(|name| *name != FOLDER_FILE) {
+        let problem = Problem::error(
+            "folder::case",
+            format!("`{other}` differs from `{FOLDER_FILE}` in case only"),
+        );
+        let problem = problem.in_file(&shown).help(format!("rename it to `{FOLDER_FILE}`"));
+        return (Some(broken(folder)), vec![problem]);
+    }
+    if listing.descriptions.is_empty() {
+        return (None, Vec::new());
+    }
+    let bytes = match read_bounded(&on_disk(root, folder).join(FOLDER_FILE)) {
+        Ok(bytes) => bytes,
+        Err(error) => return (Some(broken(folder)), vec![unreadable(folder, &error)]),
+    };
+    match Source::from_bytes(&shown, &bytes) {
+        Ok(source) => {
+            let (rules, problems) = check::folder(folder, &source, vocabulary.builtin());
+            let says_something = !rules.is_plain();
+            (says_something.then_some(rules), problems)
+        }
+        Err(problem) => (Some(broken(folder)), vec![*problem]),
+    }
+}
+
+/// Reads a regular file, not a link, of bounded size.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let file = fs::File::open(path)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(io::Error::other("it is larger than 1 MiB"));
+    }
+    Ok(bytes)
+}
+
+/// The rules of a folder that can't be read: closed to everybody but the site's owners.
+pub(crate) fn broken(folder: &GalleryPath) -> FolderRules {
+    FolderRules::broken(SourceRef { file: Arc::from(folder_source_name(folder)), line: 1 })
+}
+
+fn unreadable(folder: &GalleryPath, error: &io::Error) -> Problem {
+    let shown = folder_source_name(folder);
+    Problem::error("folder::unreadable", format!("`{shown}` can't be read: {error}"))
+        .in_file(&shown)
+        .help("give the gateway's user the right to read it; until then the folder is closed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(files: &[(&str, &str)]) -> Scan {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let mut scan = Scan::default();
+        let vocabulary = Vocabulary::load().unwrap();
+        scan.walk(root.path(), &GalleryPath::root(), &vocabulary);
+        scan
+    }
+
+    fn is_broken(scan: &Scan, folder: &str) -> bool {
+        scan.rules.get(folder).is_some_and(|rules| rules.broken.is_some())
+    }
+
+    #[test]
+    fn every_folder_is_known_and_those_that_say_something_have_rules() {
+        let scan = scan(&[
+            ("a/_folder.md", "+++\nhidden = true\n+++\n"),
+            ("a/b/x.jpg", ""),
+            ("c/_folder.md", "# Title\n"),
+            (".git/x", ""),
+            ("__versions/x", ""),
+        ]);
+        let mut known: Vec<_> = scan.known.iter().map(GalleryPath::as_str).collect();
+        known.sort_unstable();
+        assert_eq!(known, ["/", "/a/", "/a/b/", "/c/"]);
+        assert_eq!(scan.rules.keys().map(GalleryPath::as_str).collect::<Vec<_>>(), ["/a/"]);
+        assert!(scan.problems.is_empty());
+    }
+
+    /// `permissions.md` 4, rule 0, and 5: never as if there were no block.
+    #[test]
+    fn what_can_not_be_read_is_closed() {
+        let scan = scan(&[
+            ("case/_Folder.md", "+++\n+++\n"),
+            ("bom/_folder.md", "\u{feff}+++\n+++\n"),
+            ("dir/_folder.md/x", ""),
+            ("open/_folder.md", "+++\n[permissions]\n"),
+            ("big/_folder.md", &"x".repeat(1_100_000)),
+        ]);
+        for folder in ["/case/", "/bom/", "/dir/", "/open/", "/big/"] {
+            assert!(is_broken(&scan, folder), "{folder}");
+            assert_eq!(scan.problems.get(folder).map(Vec::len), Some(1), "{folder}");
+        }
+    }
+
+    #[test]
+    fn a_link_is_neither_followed_nor_read() {
+        let root = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("open.md"), "+++\nhidden = true\n+++\n").unwrap();
+        fs::create_dir(root.path().join("a")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), root.path().join("link")).unwrap();
+        let target = outside.path().join("open.md");
+        std::os::unix::fs::symlink(target, root.path().join("a/_folder.md")).unwrap();
+        let mut scan = Scan::default();
+        scan.walk(root.path(), &GalleryPath::root(), &Vocabulary::load().unwrap());
+        assert!(!scan.known.contains("/link/"));
+        assert!(is_broken(&scan, "/a/"));
+    }
+}

@@ -1,0 +1,207 @@
+//! One site in force: its last good configuration, its folders, its engine.
+
+use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use vestibule_policies::model::Rights;
+use vestibule_policies::{SiteEngine, Vocabulary};
+use vestibule_proxy::{SiteRuntime, SiteState};
+use vestibule_schema::{GalleryPath, SiteId};
+
+use crate::build::{self, Surroundings};
+use crate::config::SiteConfig;
+use crate::gallery::{self, Scan};
+
+/// Which directory a path leads to: a device and an inode.
+type Identity = (u64, u64);
+
+/// One site in force.
+#[derive(Debug)]
+pub(super) struct LiveSite {
+    config: SiteConfig,
+    scan: Scan,
+    engine: Option<Arc<SiteEngine>>,
+    /// The gallery's root when it was scanned; `None`: it is not there.
+    root: Option<Identity>,
+}
+
+impl LiveSite {
+    pub(super) fn start(config: SiteConfig, vocabulary: &Vocabulary) -> Self {
+        let mut site = Self { config, scan: Scan::default(), engine: None, root: None };
+        if site.config.model.is_none() {
+            tracing::error!(site = %site.config.id, "the site is closed: its configuration has an error");
+        }
+        site.rescan(vocabulary);
+        site
+    }
+
+    pub(super) fn gallery(&self) -> Option<&PathBuf> {
+        self.config.gallery.as_ref()
+    }
+
+    pub(super) fn known_folders(&self) -> HashSet<GalleryPath> {
+        self.scan.known.clone()
+    }
+
+    pub(super) fn engine(&self) -> Option<Arc<SiteEngine>> {
+        self.engine.clone()
+    }
+
+    pub(super) fn is_built(&self) -> bool {
+        self.engine.is_some() || self.config.model.is_none()
+    }
+
+    /// Takes over a new configuration, or keeps the last good one. Says whether anything changed.
+    pub(super) fn update(&mut self, config: SiteConfig, vocabulary: &Vocabulary) -> bool {
+        let id = &self.config.id;
+        if config.model.is_none() && self.config.model.is_some() {
+            tracing::warn!(site = %id, "the new configuration has an error; the last good one stays");
+            return false;
+        }
+        let same = config.model == self.config.model
+            && config.document == self.config.document
+            && config.folders == self.config.folders;
+        if same {
+            return false;
+        }
+        let moved = config.gallery != self.config.gallery;
+        self.config = config;
+        if moved {
+            self.rescan(vocabulary);
+        }
+        true
+    }
+
+    /// Walks the gallery from its root.
+    pub(super) fn rescan(&mut self, vocabulary: &Vocabulary) {
+        let Some(gallery) = &self.config.gallery else { return };
+        self.root = identity(gallery);
+        if self.root.is_some() {
+            self.scan.walk(gallery, &GalleryPath::root(), vocabulary);
+            self.log_folders(None);
+        }
+    }
+
+    /// Whether the gallery came, went or was replaced since it was last looked at.
+    pub(super) fn check_gallery(&mut self, vocabulary: &Vocabulary) -> bool {
+        let Some(gallery) = &self.config.gallery else { return false };
+        let now = identity(gallery);
+        if now == self.root {
+            return false;
+        }
+        match now {
+            // what was last known of the folders stays, below a root that is closed
+            None => {
+                tracing::error!(site = %self.config.id, "the gallery is gone: closed until it is back");
+                self.root = None;
+            }
+            Some(_) => {
+                tracing::info!(site = %self.config.id, "the gallery is another one: read anew");
+                self.rescan(vocabulary);
+            }
+        }
+        true
+    }
+
+    /// Reads folders that something happened to, with all below them. Says whether rules changed.
+    pub(super) fn refresh(
+        &mut self,
+        folders: &HashSet<GalleryPath>,
+        vocabulary: &Vocabulary,
+    ) -> bool {
+        let Some(gallery) = self.config.gallery.clone() else { return false };
+        if identity(&gallery).is_none() {
+            return false;
+        }
+        let before = self.scan.rules.clone();
+        let mut sorted: Vec<_> = folders.iter().collect();
+        sorted.sort();
+        for folder in sorted {
+            if gallery::is_folder(&gallery::on_disk(&gallery, folder)) {
+                self.read_changed(&gallery, folder, vocabulary);
+            } else {
+                self.scan.forget(folder);
+            }
+        }
+        self.log_folders(Some(folders));
+        before != self.scan.rules
+    }
+
+    /// Reads a folder again, and those in it that are new; forgets those that are gone.
+    fn read_changed(&mut self, gallery: &Path, folder: &GalleryPath, vocabulary: &Vocabulary) {
+        let below = self.scan.read(gallery, folder, vocabulary);
+        let there: HashSet<&GalleryPath> = below.iter().collect();
+        let gone: Vec<GalleryPath> = self
+            .scan
+            .known
+            .iter()
+            .filter(|known| known.parent().as_ref() == Some(folder) && !there.contains(known))
+            .cloned()
+            .collect();
+        for folder in gone {
+            self.scan.forget(&folder);
+        }
+        for folder in below {
+            if !self.scan.known.contains(&folder) {
+                self.scan.walk(gallery, &folder, vocabulary);
+            }
+        }
+    }
+
+    /// Reads exactly these folders, outermost first. Says whether rules changed.
+    pub(super) fn read_each(&mut self, folders: &[GalleryPath], vocabulary: &Vocabulary) -> bool {
+        let Some(gallery) = self.config.gallery.clone() else { return false };
+        let mut changed = false;
+        for folder in folders {
+            let before = self.scan.rules.get(folder).cloned();
+            self.scan.read(&gallery, folder, vocabulary);
+            changed |= before.as_ref() != self.scan.rules.get(folder);
+        }
+        changed
+    }
+
+    /// Compiles the site for a generation.
+    pub(super) fn build(
+        &mut self,
+        generation: u64,
+        vocabulary: &Arc<Vocabulary>,
+        stored: Arc<Rights>,
+    ) {
+        let Some(model) = &self.config.model else {
+            self.engine = None;
+            return;
+        };
+        let vanished = self.config.gallery.is_some() && self.root.is_none();
+        let folders = Arc::new(build::folders(&self.config, &self.scan, vanished));
+        let model = Arc::clone(model);
+        self.engine =
+            Some(Arc::new(SiteEngine::new(generation, vocabulary, model, folders, stored)));
+    }
+
+    /// The site for the proxy; `None` if nobody can tell where it is.
+    pub(super) fn runtime(&self, around: &Surroundings) -> anyhow::Result<Option<SiteRuntime>> {
+        let Some(document) = &self.config.document else { return Ok(None) };
+        let state = if self.engine.is_some() { SiteState::Open } else { SiteState::Closed };
+        build::runtime(&self.config.id, document, state, around).map(Some)
+    }
+
+    /// Says what is wrong with folders: all, or those just read.
+    fn log_folders(&self, only: Option<&HashSet<GalleryPath>>) {
+        let site: &SiteId = &self.config.id;
+        for (folder, problems) in &self.scan.problems {
+            if only.is_none_or(|only| only.contains(folder)) {
+                super::log_problems(problems);
+                if self.scan.rules.get(folder).is_some_and(|rules| rules.broken.is_some()) {
+                    tracing::error!(%site, %folder, "the folder is closed to all but the site's owners");
+                }
+            }
+        }
+    }
+}
+
+fn identity(gallery: &Path) -> Option<Identity> {
+    let meta = std::fs::metadata(gallery).ok()?;
+    meta.is_dir().then(|| (meta.dev(), meta.ino()))
+}

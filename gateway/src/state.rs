@@ -1,0 +1,136 @@
+//! The state directory: database, grant key, sockets, renditions.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use vestibule_grant::GrantKey;
+use vestibule_schema::SiteId;
+
+/// The state directory of a gateway.
+#[derive(Debug, Clone)]
+pub(crate) struct StateDir {
+    path: PathBuf,
+}
+
+impl StateDir {
+    /// Makes sure that the directory is there and can be written, for its owner alone.
+    ///
+    /// # Errors
+    /// If it can't be made or written; the message names it and the mend.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        let mend = || {
+            format!(
+                "the state directory `{}` can't be written; give the gateway's user the right \
+                 to write it, or set `state_dir` in vestibule.toml",
+                path.display()
+            )
+        };
+        if !path.exists() {
+            fs::create_dir_all(path).with_context(mend)?;
+            restrict(path, 0o700).with_context(mend)?;
+        }
+        let path = path.canonicalize().with_context(mend)?;
+        let state = Self { path };
+        // an earlier run's directory may have become read-only since
+        let probe = state.path.join(".writable");
+        fs::write(&probe, b"").with_context(mend)?;
+        fs::remove_file(&probe).with_context(mend)?;
+        Ok(state)
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path.join("vestibule.db")
+    }
+
+    /// Where command-line verbs speak to the running gateway.
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        self.path.join("control.sock")
+    }
+
+    /// Where the built-in media backend of a site listens.
+    pub(crate) fn media_socket(&self, site: &SiteId) -> PathBuf {
+        self.path.join(format!("media-{site}.sock"))
+    }
+
+    /// Where the renditions of a site are kept.
+    pub(crate) fn renditions(&self, site: &SiteId) -> PathBuf {
+        self.path.join("renditions").join(site.as_str())
+    }
+
+    /// The key that gateway and media backends share; made at first use.
+    ///
+    /// # Errors
+    /// If the file can't be read, or is no key.
+    pub(crate) fn grant_key(&self) -> anyhow::Result<Arc<GrantKey>> {
+        let path = self.path.join("grant.key");
+        let shown = path.display().to_string();
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                let key = GrantKey::from_text(&text);
+                let key = key.with_context(|| {
+                    format!(
+                        "`{shown}` is no key; remove it and a new one is made at the next start"
+                    )
+                })?;
+                Ok(Arc::new(key))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut secret = [0u8; 32];
+                if getrandom::fill(&mut secret).is_err() {
+                    bail!("the system gives no random numbers");
+                }
+                let key = GrantKey::from_secret("k1", secret);
+                write_private(&path, key.to_text().as_bytes())
+                    .with_context(|| format!("`{shown}` can't be written"))?;
+                Ok(Arc::new(key))
+            }
+            Err(error) => Err(error).with_context(|| format!("`{shown}` can't be read")),
+        }
+    }
+}
+
+/// Writes a file that only its owner may read, all of it or nothing.
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    let partial = path.with_extension("partial");
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(partial, path)
+}
+
+fn restrict(path: &Path, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_is_private() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(&dir.path().join("state")).unwrap();
+        let first = state.grant_key().unwrap().to_text().to_string();
+        assert_eq!(state.grant_key().unwrap().to_text().to_string(), first);
+        let mode = fs::metadata(dir.path().join("state/grant.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_state_directory_that_can_not_be_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = StateDir::open(&file.join("state")).unwrap_err();
+        assert!(error.to_string().contains("file/state"), "{error}");
+    }
+}
