@@ -45,7 +45,7 @@ enum Known {
 }
 
 /// What the cookies of a request come to without the store.
-enum FromCache {
+enum WithoutStore {
     Decided(Authentication),
     /// These tokens are not known here; the store may know them.
     Ask(Vec<TokenHash>),
@@ -61,9 +61,9 @@ impl Identity {
         origin: &RequestOrigin,
         credentials: &Credentials<'_>,
     ) -> Result<Authentication, Unavailable> {
-        let tokens = match self.from_cache(origin, credentials) {
-            FromCache::Decided(authentication) => return Ok(authentication),
-            FromCache::Ask(tokens) => tokens,
+        let tokens = match self.without_store(origin, credentials) {
+            WithoutStore::Decided(authentication) => return Ok(authentication),
+            WithoutStore::Ask(tokens) => tokens,
         };
         for token in tokens {
             if let Some(signed_in) = self.find(origin, &token).await? {
@@ -81,9 +81,9 @@ impl Identity {
         origin: &RequestOrigin,
         credentials: &Credentials<'_>,
     ) -> Option<Authentication> {
-        match self.from_cache(origin, credentials) {
-            FromCache::Decided(authentication) => Some(authentication),
-            FromCache::Ask(_) => None,
+        match self.without_store(origin, credentials) {
+            WithoutStore::Decided(authentication) => Some(authentication),
+            WithoutStore::Ask(_) => None,
         }
     }
 
@@ -135,13 +135,13 @@ impl Identity {
         Ok(ended)
     }
 
-    fn from_cache(&self, origin: &RequestOrigin, credentials: &Credentials<'_>) -> FromCache {
+    fn without_store(&self, origin: &RequestOrigin, credentials: &Credentials<'_>) -> WithoutStore {
         if let Some(header) = credentials.authorization {
             let failed = FailedCredential::of_header(header);
-            return FromCache::Decided(Authentication::Failed(failed));
+            return WithoutStore::Decided(Authentication::Failed(failed));
         }
         let Some(name) = cookie::session_name(origin) else {
-            return FromCache::Decided(Authentication::Anonymous { clear_cookie: false });
+            return WithoutStore::Decided(Authentication::Anonymous { clear_cookie: false });
         };
         let now = self.now();
         let mut clear_cookie = false;
@@ -153,16 +153,16 @@ impl Identity {
             // must be looked up, those after it wait for that
             match self.look_up_cached(origin, &token, now) {
                 Known::Good(signed_in) if unknown.is_empty() => {
-                    return FromCache::Decided(Authentication::SignedIn(signed_in));
+                    return WithoutStore::Decided(Authentication::SignedIn(signed_in));
                 }
                 Known::Worthless => {}
                 Known::Good(_) | Known::No => unknown.push(token),
             }
         }
         if unknown.is_empty() {
-            FromCache::Decided(Authentication::Anonymous { clear_cookie })
+            WithoutStore::Decided(Authentication::Anonymous { clear_cookie })
         } else {
-            FromCache::Ask(unknown)
+            WithoutStore::Ask(unknown)
         }
     }
 

@@ -284,6 +284,32 @@ async fn a_late_read_does_not_revive_a_session() {
     assert!(is_cleared(&f.who(&[&cookie(&session)]).await));
 }
 
+/// The first request that starts after a sign-out returned finds nobody, however many others are
+/// filling the cache at that moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_request_after_a_sign_out_is_let_in() {
+    let f = Arc::new(fixture().await);
+    f.add("jane").await;
+    for trial in 0..300 {
+        let session = f.sign_in("jane").await;
+        let cookie = cookie(&session);
+        let mut others = tokio::task::JoinSet::new();
+        for _ in 0..4 {
+            let (f, cookie) = (Arc::clone(&f), cookie.clone());
+            others.spawn(async move {
+                for _ in 0..4 {
+                    f.who(&[&cookie]).await;
+                }
+            });
+        }
+        f.identity.sign_out(&f.origin, &session.signed_in).await.unwrap();
+        assert!(f.cached(&[&cookie]).is_none_or(|who| user_of(&who).is_none()), "{trial}");
+        assert!(is_cleared(&f.who(&[&cookie]).await), "{trial}");
+        others.join_all().await;
+        assert!(is_cleared(&f.who(&[&cookie]).await), "{trial}");
+    }
+}
+
 /// A change that another process made is noticed by the next round of upkeep.
 #[tokio::test]
 async fn a_change_of_another_process_is_noticed() {

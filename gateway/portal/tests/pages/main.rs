@@ -1,0 +1,12 @@
+//! The pages as a browser meets them, by way of the router alone.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::string_slice,
+    reason = "a test binary: its helpers may fail the test"
+)]
+
+mod account;
+mod browser;
+mod everywhere;
+mod sign_in;
