@@ -107,7 +107,8 @@ fn peer(text: &str) -> Result<HttpPeer, UpstreamError> {
         let mut addresses = (host, port).to_socket_addrs().map_err(unresolved)?;
         let missing = || unresolved(std::io::Error::from(std::io::ErrorKind::NotFound));
         let address = addresses.next().ok_or_else(missing)?;
-        HttpPeer::new(address, is_tls, host.to_owned())
+        // the name is what the certificate is checked for
+        HttpPeer::new(address, is_tls, if is_tls { host.to_owned() } else { String::new() })
     };
     peer.options.connection_timeout = Some(CONNECT_TIMEOUT);
     peer.options.total_connection_timeout = Some(2 * CONNECT_TIMEOUT);

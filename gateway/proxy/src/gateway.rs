@@ -15,8 +15,9 @@ use crate::grants::GrantCache;
 use crate::refuse::RefusalPages;
 use crate::world::World;
 
-/// The portal: everything below `/_vestibule/`, and `/` on the portal's own host. Each request
-/// has a `RequestOrigin` and an `Authentication` among its extensions.
+/// The portal: everything below `/_vestibule/`, on every host. Each request has a `RequestOrigin`
+/// and an `Authentication` among its extensions. [`crate::local::portal_service`] makes one of
+/// any router.
 pub type PortalService =
     BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, Infallible>;
 

@@ -1,5 +1,7 @@
 //! Which headers pass, and which names are the gateway's own.
 
+use std::borrow::Cow;
+
 use http::HeaderName;
 
 /// Names that an upstream could take for the word of the gateway, or that the gateway relies on,
@@ -77,7 +79,10 @@ pub(crate) fn is_internal(name: &str) -> bool {
 }
 
 /// A name as a careless server reads it: in lower case, `_` as `-`.
-fn fold(name: &str) -> String {
+fn fold(name: &str) -> Cow<'_, str> {
+    if name.bytes().all(|b| b != b'_' && !b.is_ascii_uppercase()) {
+        return Cow::Borrowed(name);
+    }
     name.bytes().map(|b| if b == b'_' { '-' } else { char::from(b.to_ascii_lowercase()) }).collect()
 }
 

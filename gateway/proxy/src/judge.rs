@@ -251,7 +251,7 @@ impl Question<'_> {
             .collect();
         match links.as_slice() {
             [] => None,
-            [only] => Some(Refusal::OnlyFolder { location: only.href.clone() }),
+            [only] => Some(Refusal::Elsewhere { location: only.href.clone() }),
             _ => Some(Refusal::Folders(links)),
         }
     }

@@ -4,7 +4,7 @@
 //! gallery it is for, [`judge`] asks who sends it and whether they may, [`refuse`] answers what
 //! may not be, [`forward`] makes the upstream request *from the permit*, [`respond`] corrects the
 //! answer's headers. [`local`] hands `/_vestibule/` to the portal. [`service`] strings them into
-//! pingora's phases and [`server`] listens.
+//! pingora's phases and [`mod@server`] listens.
 //!
 //! This crate decides nothing (that is `vestibule-policies`) and does not know who anybody is
 //! (`vestibule-identity`). It is no general proxy: what no route of an adapter names is refused.
@@ -24,6 +24,7 @@
 mod audit;
 mod balance;
 mod cookies;
+mod exchange;
 pub mod forward;
 pub mod front;
 mod gateway;
@@ -41,7 +42,8 @@ mod world;
 
 pub use balance::{UpstreamError, Upstreams};
 pub use gateway::{FolderWatch, Freshness, Gateway, GatewayParts, PortalService, Unready};
-pub use refuse::{Refusal, RefusalPages};
+pub use local::portal_service;
+pub use refuse::{Challenge, FolderLink, Refusal, RefusalPages};
 pub use request_id::RequestId;
 pub use server::{ListenError, Listeners, Settings, TlsListener, server};
 pub use sites::{HostName, HostNameError, Mount};

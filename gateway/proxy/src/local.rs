@@ -1,22 +1,59 @@
 //! The bridge to the gateway's own pages: everything below `/_vestibule/`.
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, header};
+use http_body::Body;
+use http_body_util::{BodyExt as _, Full, Limited};
 use pingora::proxy::Session;
-use tower::ServiceExt as _;
+use tower::util::BoxCloneSyncService;
+use tower::{Service, ServiceExt as _, service_fn};
 use vestibule_identity::Authentication;
 use vestibule_schema::GalleryPath;
 
 use crate::front::{Framing, Head};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, PortalService};
 use crate::headers::passes_to_any;
 use crate::refuse::{Answer, Refusal};
 
 /// The largest body that the portal is given, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// The largest answer of the portal, in bytes.
+const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+
+/// Makes the portal of a router that speaks of bodies in its own way.
+pub fn portal_service<S, B>(router: S) -> PortalService
+where
+    S: Service<http::Request<Full<Bytes>>, Response = http::Response<B>, Error = Infallible>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    BoxCloneSyncService::new(service_fn(move |request: http::Request<Bytes>| {
+        let router = router.clone();
+        async move {
+            let response = match router.oneshot(request.map(Full::new)).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            let (parts, body) = response.into_parts();
+            Ok(match Limited::new(body, MAX_ANSWER_BYTES).collect().await {
+                Ok(body) => http::Response::from_parts(parts, body.to_bytes()),
+                Err(error) => {
+                    tracing::error!(error, "a page of the portal broke off");
+                    let mut failed = http::Response::new(Bytes::new());
+                    *failed.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+                    failed
+                }
+            })
+        }
+    }))
+}
 
 /// Hands a request to the portal.
 ///

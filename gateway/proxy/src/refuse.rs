@@ -57,9 +57,9 @@ pub enum Refusal {
         /// The action that is missing.
         missing: Action,
     },
-    /// The root may not be seen, but one folder below it.
-    OnlyFolder {
-        /// Its page.
+    /// What is meant is at another address, for this one at this time.
+    Elsewhere {
+        /// The address.
         location: String,
     },
     /// The root may not be seen, but these folders below it.
@@ -138,7 +138,7 @@ impl Refusal {
             Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::SignIn { .. } | Self::OnlyFolder { .. } => StatusCode::SEE_OTHER,
+            Self::SignIn { .. } | Self::Elsewhere { .. } => StatusCode::SEE_OTHER,
             Self::Moved { .. } => StatusCode::PERMANENT_REDIRECT,
             Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
@@ -164,7 +164,7 @@ impl Refusal {
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::SignIn { .. } | Self::Unauthorized { .. } => "unauthorized",
             Self::Forbidden { .. } => "forbidden",
-            Self::OnlyFolder { .. } | Self::Moved { .. } => "moved",
+            Self::Elsewhere { .. } | Self::Moved { .. } => "moved",
             Self::Folders(_) => "folders",
             Self::Closed => "site_closed",
             Self::Unavailable => "unavailable",
@@ -183,7 +183,7 @@ impl Refusal {
     fn location(&self) -> Option<String> {
         match self {
             Self::SignIn { back } => Some(Self::sign_in_address(back)),
-            Self::OnlyFolder { location } | Self::Moved { location } => Some(location.clone()),
+            Self::Elsewhere { location } | Self::Moved { location } => Some(location.clone()),
             _ => None,
         }
     }
@@ -241,14 +241,15 @@ impl Refusal {
 /// What an HTML page of the gateway is sent with (requirement S81).
 fn add_page_headers(headers: &mut Vec<(HeaderName, HeaderValue)>) {
     const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
-                          font-src 'self'; form-action 'self'; base-uri 'none'; \
-                          frame-ancestors 'none'";
+                          form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
     let mut add = |name, value| headers.push((name, HeaderValue::from_static(value)));
     add(header::CONTENT_TYPE, "text/html; charset=utf-8");
-    add(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     add(header::CONTENT_SECURITY_POLICY, POLICY);
-    add(header::REFERRER_POLICY, "no-referrer");
+    add(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    add(header::X_FRAME_OPTIONS, "DENY");
     add(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    add(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    add(header::REFERRER_POLICY, "no-referrer");
 }
 
 #[cfg(test)]

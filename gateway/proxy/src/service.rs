@@ -1,7 +1,6 @@
 //! pingora's phases, each a few lines: the work is in the modules they name.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,20 +11,18 @@ use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType};
 use vestibule_adapters::HandOver;
-use vestibule_identity::{Authentication, SetCookie};
-use vestibule_policies::Denial;
 use vestibule_schema::SiteId;
 
-use crate::audit::{Decided, Record};
-use crate::forward::{Forwarding, REQUEST_ID, is_repeatable};
+pub use crate::exchange::Exchange;
+use crate::exchange::Replacement;
+use crate::forward::{Forwarding, is_repeatable};
 use crate::front::{ClientKind, Connection, Head};
 use crate::gateway::Gateway;
 use crate::judge::{self, Question, Verdict};
 use crate::local;
 use crate::refuse::{Answer, Refusal};
-use crate::request_id::RequestId;
 use crate::respond;
-use crate::sites::Place;
+use crate::sites::{OWN_PREFIX, Place};
 use crate::world::World;
 
 /// A gallery server said that there is nothing: ours is what the client gets.
@@ -33,34 +30,13 @@ const NOT_FOUND: ErrorType = ErrorType::Custom("upstream has nothing there");
 /// A gallery server did not believe the grant.
 const NO_BELIEF: ErrorType = ErrorType::Custom("upstream did not believe the grant");
 
+/// How long a connection may be idle between two requests, and within the head of one.
+const IDLE_SECONDS: u64 = 75;
+
 /// The gateway as a pingora application.
 #[derive(Debug)]
 pub struct Enforcement {
     gateway: Arc<Gateway>,
-}
-
-/// What is known of one request, from its first byte to its line in the log.
-#[derive(Debug)]
-pub struct Exchange {
-    id: RequestId,
-    started: Instant,
-    head: Option<Head>,
-    site: Option<SiteId>,
-    who: Option<Authentication>,
-    denial: Option<Denial>,
-    refusal: Option<&'static str>,
-    forwarding: Option<Box<Forwarding>>,
-    /// How many gallery servers could not be reached.
-    failed: usize,
-    /// What is sent in the place of an upstream's body.
-    replacement: Option<Replacement>,
-}
-
-/// A body that takes the place of an upstream's.
-#[derive(Debug)]
-enum Replacement {
-    Pending(Bytes),
-    Sent,
 }
 
 /// What follows from the first steps.
@@ -93,6 +69,9 @@ impl Enforcement {
                 exchange.who = Some(who.clone());
                 let answer = local::serve(&self.gateway, session, head, who).await?;
                 return Ok(Step::Answer(answer));
+            }
+            Place::Home => {
+                return Err(Refusal::Elsewhere { location: OWN_PREFIX.to_owned() });
             }
             Place::AddSlash(mut location) => {
                 if let Some(query) = head.query() {
@@ -133,6 +112,10 @@ impl Enforcement {
             is_tls: session.digest().is_some_and(|digest| digest.ssl_digest.is_some()),
             trusted_proxies: &self.gateway.trusted_proxies,
         };
+        // an idle connection ends some day, and so does a head that never does
+        if session.get_keepalive() == Some(0) {
+            session.set_keepalive(Some(IDLE_SECONDS));
+        }
         Head::read(raw.as_deref(), session.req_header(), connection).map_err(|error| {
             tracing::debug!(error = %error, "a request is not read");
             session.set_keepalive(None);
@@ -160,64 +143,6 @@ impl Enforcement {
             session.write_response_body(Some(answer.body), true).await?;
         }
         Ok(())
-    }
-}
-
-impl Exchange {
-    fn new() -> Self {
-        Self {
-            id: RequestId::fresh(),
-            started: Instant::now(),
-            head: None,
-            site: None,
-            who: None,
-            denial: None,
-            refusal: None,
-            forwarding: None,
-            failed: 0,
-            replacement: None,
-        }
-    }
-
-    /// The head of an answer of the gateway's own.
-    fn response(&self, answer: &Answer) -> pingora::Result<ResponseHeader> {
-        let size = answer.headers.len() + 4;
-        let mut response = ResponseHeader::build_no_case(answer.status, Some(size))?;
-        for (name, value) in &answer.headers {
-            response.append_header(name.clone(), value.clone())?;
-        }
-        let is_bodiless =
-            matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        if !is_bodiless {
-            response.set_content_length(answer.body.len())?;
-        }
-        self.sign_off(&mut response)?;
-        Ok(response)
-    }
-
-    /// What every answer has: the request's name, and the end of a cookie that is worth nothing.
-    fn sign_off(&self, response: &mut ResponseHeader) -> pingora::Result<()> {
-        response.insert_header(REQUEST_ID, self.id.header_value())?;
-        let Some(Authentication::Anonymous { clear_cookie: true }) = self.who else {
-            return Ok(());
-        };
-        // not if the answer sets one: somebody has just signed in
-        if response.headers.contains_key(header::SET_COOKIE) {
-            return Ok(());
-        }
-        if let Some(cookie) = self.head.as_ref().and_then(|head| SetCookie::clear(&head.origin)) {
-            response.append_header(header::SET_COOKIE, cookie.as_str())?;
-        }
-        Ok(())
-    }
-
-    fn forwarding(&self) -> pingora::Result<(&Forwarding, &Head)> {
-        match (&self.forwarding, &self.head) {
-            (Some(forwarding), Some(head)) => Ok((forwarding, head)),
-            _ => {
-                Error::e_explain(ErrorType::InternalError, "nothing is forwarded without a permit")
-            }
-        }
     }
 }
 
@@ -399,23 +324,7 @@ impl ProxyHttp for Enforcement {
         _error: Option<&Error>,
         exchange: &mut Exchange,
     ) {
-        let decided = match (&exchange.forwarding, &exchange.denial) {
-            (Some(forwarding), _) => Decided::Allow(forwarding.permit()),
-            (None, Some(denial)) => Decided::Deny(denial),
-            (None, None) => Decided::Nothing,
-        };
-        let record = Record {
-            id: exchange.id,
-            method: session.req_header().method.as_str(),
-            client: exchange.head.as_ref().map(|head| head.origin.client),
-            site: exchange.site.as_ref(),
-            who: exchange.who.as_ref(),
-            decided,
-            refusal: exchange.refusal,
-            status: session.response_written().map_or(0, |written| written.status.as_u16()),
-            took: exchange.started.elapsed(),
-        };
-        record.write();
+        exchange.record(session);
     }
 }
 

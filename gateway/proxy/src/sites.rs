@@ -157,6 +157,8 @@ pub(crate) enum Place<'r> {
     Site(usize, &'r str),
     /// The gateway's own pages.
     Portal,
+    /// The portal's host, without more: the start page is below [`OWN_PREFIX`].
+    Home,
     /// The same path with a slash at the end.
     AddSlash(String),
     /// Nothing is there, nor was there ever.
@@ -219,7 +221,7 @@ impl SiteTable {
                 _ => {}
             }
         }
-        if path == "/" { Place::Portal } else { Place::Nothing }
+        if path == "/" { Place::Home } else { Place::Nothing }
     }
 }
 

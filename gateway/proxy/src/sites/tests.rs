@@ -77,7 +77,7 @@ fn finds_sites_by_host_and_by_path() {
     check("portal.example", "/i/Family/", Place::Nothing);
     check("portal.example", "/i/f%61mily/", Place::Nothing);
     check("portal.example", "/i/none/", Place::Nothing);
-    check("portal.example", "/", Place::Portal);
+    check("portal.example", "/", Place::Home);
     check("portal.example", "/_vestibule", Place::Nothing);
     check("portal.example", "/_vestibule/x", Place::Portal);
     check("other.example", "/_vestibule/x", Place::UnknownHost);

@@ -7,9 +7,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body_util::Full;
 use pingora::server::{RunArgs, ShutdownSignal, ShutdownSignalWatch};
 use rustls::pki_types::CertificateDer;
-use tower::util::BoxCloneSyncService;
 use vestibule_adapters::RouteMap;
 use vestibule_grant::GrantKey;
 use vestibule_identity::{
@@ -19,7 +19,8 @@ use vestibule_policies::model::{Folders, Rights};
 use vestibule_policies::{Engine, SiteEngine, Vocabulary, check};
 use vestibule_proxy::{
     FolderWatch, Freshness, Gateway, GatewayParts, HostName, Listeners, Mount, Refusal,
-    RefusalPages, SiteRuntime, SiteState, TlsListener, Unready, Upstreams, World, server,
+    RefusalPages, SiteRuntime, SiteState, TlsListener, Unready, Upstreams, World, portal_service,
+    server,
 };
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{AccountRole, GalleryPath, SiteId, Sizes, Source, UserName};
@@ -85,7 +86,10 @@ impl ShutdownSignalWatch for Never {
     }
 }
 
-async fn portal(request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Infallible> {
+async fn portal(
+    request: http::Request<Full<Bytes>>,
+) -> Result<http::Response<Full<Bytes>>, Infallible> {
+    let request = request.map(|body| body.into_inner().unwrap_or_default());
     let who = match request.extensions().get::<Authentication>() {
         Some(Authentication::SignedIn(signed_in)) => signed_in.name.to_string(),
         Some(_) => "nobody".to_owned(),
@@ -99,7 +103,7 @@ async fn portal(request: http::Request<Bytes>) -> Result<http::Response<Bytes>, 
         request.body().len()
     );
     assert!(!request.uri().path().ends_with("panic"), "this page panics");
-    Ok(http::Response::new(Bytes::from(text)))
+    Ok(http::Response::new(Full::new(Bytes::from(text))))
 }
 
 fn engine_of(id: &str) -> SiteEngine {
@@ -180,7 +184,7 @@ fn start() -> Running {
     let gateway = Arc::new(Gateway::new(GatewayParts {
         world: Arc::new(world()),
         identity: Arc::new(identity),
-        portal: BoxCloneSyncService::new(tower::service_fn(portal)),
+        portal: portal_service(tower::service_fn(portal)),
         pages: Arc::new(Pages),
         folders: Arc::new(Known),
         trusted_proxies: Vec::new(),

@@ -144,6 +144,7 @@ fn sites_are_found_by_host_and_path() {
     assert_eq!(status("other.example", "/_vestibule/sign-in"), 421);
     assert_eq!(status("shut.localhost", "/image/a.jpg?size=thumbnail"), 503);
     assert_eq!(status("portal.localhost", "/i/none/"), 404);
+    assert_eq!(status("portal.localhost", "/"), 303);
     assert_eq!(status("portal.localhost", "/i/family/image/a.jpg?size=thumbnail"), 200);
     let moved = client.send("GET", "portal.localhost", "/i/family?sort=name", &[]);
     assert_eq!((moved.status, moved.header("location")), (308, vec!["/i/family/?sort=name"]));
@@ -185,6 +186,9 @@ fn an_unknown_cookie_is_cleared() {
     let reply = get("/image/a.jpg?size=thumbnail", &["Cookie: vestibule=expired"]);
     assert_eq!(reply.status, 200);
     assert!(reply.header("set-cookie")[0].starts_with("vestibule=; Max-Age=0"));
+    // the portal sees to its own
+    let own = get("/_vestibule/account", &["Cookie: vestibule=expired"]);
+    assert_eq!((own.status, own.header("set-cookie").len()), (200, 0));
 }
 
 #[test]

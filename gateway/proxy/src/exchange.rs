@@ -1,0 +1,122 @@
+//! [`Exchange`]: what is known of one request, from its first byte to its line in the log.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{StatusCode, header};
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+use pingora::{Error, ErrorType};
+use vestibule_identity::{Authentication, SetCookie};
+use vestibule_policies::Denial;
+use vestibule_schema::SiteId;
+
+use crate::audit::{Decided, Record};
+use crate::forward::{Forwarding, REQUEST_ID};
+use crate::front::Head;
+use crate::refuse::Answer;
+use crate::request_id::RequestId;
+
+/// What is known of one request, from its first byte to its line in the log.
+#[derive(Debug)]
+pub struct Exchange {
+    pub(crate) id: RequestId,
+    pub(crate) started: Instant,
+    pub(crate) head: Option<Head>,
+    pub(crate) site: Option<SiteId>,
+    pub(crate) who: Option<Authentication>,
+    pub(crate) denial: Option<Denial>,
+    pub(crate) refusal: Option<&'static str>,
+    pub(crate) forwarding: Option<Box<Forwarding>>,
+    /// How many gallery servers could not be reached.
+    pub(crate) failed: usize,
+    /// What is sent in the place of an upstream's body.
+    pub(crate) replacement: Option<Replacement>,
+}
+
+/// A body that takes the place of an upstream's.
+#[derive(Debug)]
+pub(crate) enum Replacement {
+    Pending(Bytes),
+    Sent,
+}
+
+impl Exchange {
+    pub(crate) fn new() -> Self {
+        Self {
+            id: RequestId::fresh(),
+            started: Instant::now(),
+            head: None,
+            site: None,
+            who: None,
+            denial: None,
+            refusal: None,
+            forwarding: None,
+            failed: 0,
+            replacement: None,
+        }
+    }
+
+    /// The head of an answer of the gateway's own.
+    pub(crate) fn response(&self, answer: &Answer) -> pingora::Result<ResponseHeader> {
+        let size = answer.headers.len() + 4;
+        let mut response = ResponseHeader::build_no_case(answer.status, Some(size))?;
+        for (name, value) in &answer.headers {
+            response.append_header(name.clone(), value.clone())?;
+        }
+        let is_bodiless =
+            matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if !is_bodiless {
+            response.set_content_length(answer.body.len())?;
+        }
+        self.sign_off(&mut response)?;
+        Ok(response)
+    }
+
+    /// What every answer has: the request's name, and the end of a cookie that is worth nothing.
+    pub(crate) fn sign_off(&self, response: &mut ResponseHeader) -> pingora::Result<()> {
+        response.insert_header(REQUEST_ID, self.id.header_value())?;
+        // the portal sees to its cookies itself
+        let is_for_site = self.site.is_some();
+        let Some(Authentication::Anonymous { clear_cookie: true }) = self.who else {
+            return Ok(());
+        };
+        if !is_for_site {
+            return Ok(());
+        }
+        if let Some(cookie) = self.head.as_ref().and_then(|head| SetCookie::clear(&head.origin)) {
+            response.append_header(header::SET_COOKIE, cookie.as_str())?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn forwarding(&self) -> pingora::Result<(&Forwarding, &Head)> {
+        match (&self.forwarding, &self.head) {
+            (Some(forwarding), Some(head)) => Ok((forwarding, head)),
+            _ => {
+                Error::e_explain(ErrorType::InternalError, "nothing is forwarded without a permit")
+            }
+        }
+    }
+
+    /// Writes the request's line in the log.
+    pub(crate) fn record(&self, session: &Session) {
+        let decided = match (&self.forwarding, &self.denial) {
+            (Some(forwarding), _) => Decided::Allow(forwarding.permit()),
+            (None, Some(denial)) => Decided::Deny(denial),
+            (None, None) => Decided::Nothing,
+        };
+        let record = Record {
+            id: self.id,
+            method: session.req_header().method.as_str(),
+            client: self.head.as_ref().map(|head| head.origin.client),
+            site: self.site.as_ref(),
+            who: self.who.as_ref(),
+            decided,
+            refusal: self.refusal,
+            status: session.response_written().map_or(0, |written| written.status.as_u16()),
+            took: self.started.elapsed(),
+        };
+        record.write();
+    }
+}
