@@ -146,12 +146,16 @@ pub(crate) fn natural(a: &str, b: &str) -> Ordering {
         let order = match (p, q) {
             ("", "") => return a.cmp(b),
             _ if is_number(p) && is_number(q) => number(p).cmp(&number(q)),
-            _ => p.to_lowercase().cmp(&q.to_lowercase()),
+            _ => folded(p).cmp(folded(q)),
         };
         if order != Ordering::Equal {
             return order;
         }
     }
+}
+
+fn folded(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
 }
 
 /// Takes the longest run of digits, or of anything else, off the front.

@@ -5,6 +5,7 @@ mod hostile;
 mod listing;
 mod pictures;
 mod redaction;
+mod sample;
 mod server;
 mod support;
 mod zips;
