@@ -18,6 +18,10 @@ use crate::error::{Cause, unavailable};
 
 /// How long a statement waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long opening waits for another process that opens the same store.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often it looks.
+const LOCK_RETRY: Duration = Duration::from_millis(10);
 /// Readers run beside each other and beside the one writer.
 const CONNECTIONS: u32 = 4;
 
@@ -45,7 +49,8 @@ impl Store {
     /// [`StoreError::NotWritable`], [`StoreError::Open`] or [`StoreError::Migrate`], each with the
     /// path.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        prepare(path)?;
+        // held until the store is as this version wants it: two processes may start at once
+        let _lock = lock(prepare(path)?, path).await?;
         let options = common(SqliteConnectOptions::new().filename(path))
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
@@ -97,13 +102,10 @@ impl Store {
                 })
                 .collect(),
         );
-        // two processes may start at once: whoever comes second finds the work done
-        if migrator.run(&pool).await.is_err() {
-            migrator.run(&pool).await.map_err(|error| StoreError::Migrate {
-                path: PathBuf::from(path),
-                source: Cause(Box::new(error)),
-            })?;
-        }
+        migrator.run(&pool).await.map_err(|error| StoreError::Migrate {
+            path: PathBuf::from(path),
+            source: Cause(Box::new(error)),
+        })?;
         Ok(Self { pool, path: Arc::from(path) })
     }
 
@@ -128,8 +130,9 @@ fn common(options: SqliteConnectOptions) -> SqliteConnectOptions {
 }
 
 /// Makes the directory and the file, so that the database is never readable for others: SQLite
-/// gives its side files the mode of the database.
-fn prepare(path: &Path) -> Result<(), StoreError> {
+/// gives its side files the mode of the database. The answer is a file beside it, to be locked;
+/// that it can be made shows that the directory is writable, which SQLite needs too.
+fn prepare(path: &Path) -> Result<fs::File, StoreError> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -137,25 +140,45 @@ fn prepare(path: &Path) -> Result<(), StoreError> {
     let not_writable =
         |source: io::Error| StoreError::NotWritable { path: PathBuf::from(directory), source };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(not_writable)?;
-    let file = fs::OpenOptions::new()
+    let file = open_private(path).map_err(not_writable)?;
+    let mode = file.metadata().map_err(not_writable)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(not_writable)?;
+    }
+    let mut lock = path.as_os_str().to_owned();
+    lock.push(".lock");
+    open_private(Path::new(&lock)).map_err(not_writable)
+}
+
+fn open_private(path: &Path) -> io::Result<fs::File> {
+    fs::OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
         .open(path)
-        .map_err(not_writable)?;
-    let mode = file.metadata().map_err(not_writable)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(not_writable)?;
-    }
-    // a file that exists may be writable in a directory that isn't; SQLite needs both
-    probe_directory(directory).map_err(not_writable)
 }
 
-/// Whether a file can be made in a directory.
-fn probe_directory(directory: &Path) -> io::Result<()> {
-    let probe = directory.join(".vestibule-probe");
-    fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&probe)?;
-    fs::remove_file(probe)
+/// Waits until no other process opens the store. The system drops the lock of a process that
+/// ended, however it ended.
+async fn lock(file: fs::File, path: &Path) -> Result<fs::File, StoreError> {
+    let attempts = LOCK_TIMEOUT.as_millis() / LOCK_RETRY.as_millis();
+    for _ in 0..attempts {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(fs::TryLockError::WouldBlock) => tokio::time::sleep(LOCK_RETRY).await,
+            Err(fs::TryLockError::Error(source)) => {
+                return Err(StoreError::Open {
+                    path: PathBuf::from(path),
+                    source: Cause(Box::new(source)),
+                });
+            }
+        }
+    }
+    Err(StoreError::Open { path: PathBuf::from(path), source: Cause(Box::new(StillHeld)) })
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("another process has been opening it for {} s", LOCK_TIMEOUT.as_secs())]
+struct StillHeld;
