@@ -166,14 +166,10 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
         Ok(_) => std::fs::remove_file(path)?,
         Err(_) => {}
     }
-    // it appears under its name only when nobody else may use it
-    let mut hidden = path.as_os_str().to_owned();
-    hidden.push(format!(".{}", std::process::id()));
-    let hidden = PathBuf::from(hidden);
-    let _ = std::fs::remove_file(&hidden);
-    let listener = UnixListener::bind(&hidden)?;
-    std::fs::set_permissions(&hidden, std::fs::Permissions::from_mode(0o600))?;
-    std::fs::rename(&hidden, path)?;
+    // under its own name from the start: the proxy compares the name of its peer with the one it
+    // asked for, and keeps no connection to a socket that was renamed
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }
 

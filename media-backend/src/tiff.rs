@@ -5,8 +5,9 @@ use std::os::unix::fs::FileExt as _;
 
 /// The most entries that a directory may have.
 const MAX_ENTRIES: u16 = 512;
-/// The most bytes of a value that are read.
-const MAX_VALUE: u64 = 256 * 1024;
+/// The most bytes of a directory's values that are read: entries may all point to the same place,
+/// so that a small file could ask for much memory.
+const MAX_VALUES: u64 = 512 * 1024;
 
 /// Something with bytes at offsets.
 pub(crate) trait ReadAt {
@@ -133,7 +134,9 @@ impl<'a> Tiff<'a> {
         let count = u16::try_from(count).ok().filter(|count| *count <= MAX_ENTRIES)?;
         let length = usize::from(count) * 12;
         let bytes = self.source.bytes(at + 2, length)?;
-        let fields = bytes.chunks_exact(12).filter_map(|entry| self.field(entry)).collect();
+        let mut left = MAX_VALUES;
+        let fields =
+            bytes.chunks_exact(12).filter_map(|entry| self.field(entry, &mut left)).collect();
         let next = self.source.bytes(at + 2 + length as u64, 4);
         let next = next.map_or(0, |bytes| number(&bytes, self.is_little));
         Some(Directory { fields, next })
@@ -144,7 +147,7 @@ impl<'a> Tiff<'a> {
         self.source.bytes(self.base.checked_add(offset)?, length)
     }
 
-    fn field(&self, entry: &[u8]) -> Option<Field> {
+    fn field(&self, entry: &[u8], left: &mut u64) -> Option<Field> {
         let tag = u16::try_from(number(entry.get(..2)?, self.is_little)).ok()?;
         let kind = u16::try_from(number(entry.get(2..4)?, self.is_little)).ok()?;
         let count = u32::try_from(number(entry.get(4..8)?, self.is_little)).ok()?;
@@ -152,7 +155,8 @@ impl<'a> Tiff<'a> {
         let offset = number(entry.get(8..12)?, self.is_little);
         let value = if length <= 4 {
             entry.get(8..8 + usize::try_from(length).ok()?)?.to_vec()
-        } else if length <= MAX_VALUE {
+        } else if length <= *left {
+            *left -= length;
             self.bytes(offset, usize::try_from(length).ok()?).unwrap_or_default()
         } else {
             Vec::new()
@@ -261,5 +265,28 @@ pub(crate) struct Shifted<'a> {
 impl ReadAt for Shifted<'_> {
     fn bytes(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
         self.source.bytes(self.base.checked_add(offset)?, length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every entry of a small file asks for the same 200 kB.
+    #[test]
+    fn a_directory_takes_bounded_memory() {
+        let mut file = b"II*\0\x08\0\0\0".to_vec();
+        file.extend_from_slice(&500_u16.to_le_bytes());
+        for tag in 0..500_u16 {
+            file.extend_from_slice(&tag.to_le_bytes());
+            file.extend_from_slice(&7_u16.to_le_bytes());
+            file.extend_from_slice(&200_000_u32.to_le_bytes());
+            file.extend_from_slice(&8_u32.to_le_bytes());
+        }
+        file.resize(300_000, 0);
+        let directory = Tiff::open(&file, 0).unwrap().first();
+        assert_eq!(directory.fields.len(), 500);
+        let held: usize = directory.fields.iter().map(|field| field.value.len()).sum();
+        assert_eq!(held, 400_000);
     }
 }
