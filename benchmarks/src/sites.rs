@@ -1,0 +1,239 @@
+//! Sites of any size: documents as an operator would write them, and engines made of them.
+//!
+//! Every tenth block is that of a folder at the top, the nine after it lie in that folder. So a
+//! chain has the site's block and at most two more, however many blocks the site has, and what
+//! grows with their number is the engine's doing.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use vestibule_policies::model::{Folders, Rights, SiteModel};
+use vestibule_policies::{Principal, SiteEngine, UserFacts, Vocabulary, check};
+use vestibule_schema::document::Cascade;
+use vestibule_schema::problem::{self, Problem};
+use vestibule_schema::{AccountRole, GalleryPath, PathKind, SiteId, Source, UserName};
+
+/// The sizes that the benches go through, in folder blocks.
+pub const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
+
+/// Every block gives this user a role of its own; to anybody else the default role applies.
+pub const FRIEND: &str = "friend";
+
+/// How many blocks one folder at the top and the folders in it have.
+const BLOCKS_IN_A_SET: usize = 10;
+
+const PERMISSIONS: &str = r#"public_role = "none"
+default_authenticated_role = "member"
+
+[roles.member]
+name = "Member"
+permissions = { can_view = true, can_download_medium = true, can_see_exif = true }
+
+[roles.family]
+name = "Family"
+inherits = "member"
+permissions = { can_download_large = true, can_see_location = true }
+
+[roles.boss]
+name = "Boss"
+permissions = { owner_access = true }
+
+[[user_roles]]
+username = "friend"
+roles = ["family"]
+
+[[user_roles]]
+username = "boss"
+roles = ["boss"]
+"#;
+
+const FRONT_MATTER: &str = r#"[permissions]
+public_role = "none"
+default_authenticated_role = "guests"
+
+[permissions.roles.guests]
+name = "Guests"
+permissions = { can_view = true }
+
+[permissions.roles.family]
+name = "Family"
+permissions = { can_view = true, can_download_large = true }
+
+[[permissions.user_roles]]
+username = "friend"
+roles = ["family"]
+"#;
+
+/// The documents of a site.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// The text of `permissions.toml`.
+    pub permissions: String,
+    /// The folders that have a block.
+    pub folders: Vec<GalleryPath>,
+}
+
+/// A site's documents, checked.
+#[derive(Debug, Clone)]
+pub struct CheckedSite {
+    model: Arc<SiteModel>,
+    folders: Arc<Folders>,
+}
+
+impl Site {
+    /// A site with so many folder blocks.
+    ///
+    /// # Errors
+    /// If a generated path is none.
+    pub fn with_blocks(count: usize) -> anyhow::Result<Self> {
+        let folders = (0..count).map(|index| GalleryPath::from_decoded(&folder(index)));
+        let folders = folders.collect::<Result<_, _>>().context("a generated path is none")?;
+        Ok(Self { permissions: PERMISSIONS.to_owned(), folders })
+    }
+
+    /// An image in each folder that has a block.
+    ///
+    /// # Errors
+    /// If a generated path is none.
+    pub fn images(&self) -> anyhow::Result<Vec<GalleryPath>> {
+        let images = self.folders.iter().map(|folder| folder.join("a.jpg", PathKind::Image));
+        images.collect::<Result<_, _>>().context("a generated path is none")
+    }
+
+    /// The text of a folder's `_folder.md`.
+    #[must_use]
+    pub fn folder_document(&self, path: &GalleryPath) -> String {
+        let mut text = String::from("+++\n");
+        // writing to a text can't fail
+        let _ = writeln!(text, "title = {:?}", path.name().unwrap_or_default());
+        text.push('\n');
+        text.push_str(FRONT_MATTER);
+        text.push_str("+++\n\nA generated folder.\n");
+        text
+    }
+
+    /// Reads and checks all documents, as the gateway does at start.
+    ///
+    /// # Errors
+    /// The first problem; a generated site has none.
+    pub fn check(&self, vocabulary: &Vocabulary) -> anyhow::Result<CheckedSite> {
+        let builtin = vocabulary.builtin();
+        let permissions = Source::new("permissions.toml", &self.permissions);
+        let site = SiteId::parse("bench")?;
+        let (model, problems) = check::site(&site, Cascade::Restrict, &permissions, None, builtin)
+            .map_err(|problems| failure(&problems))?;
+        refuse(&problems)?;
+        let mut folders: Folders = BTreeMap::new();
+        for path in &self.folders {
+            let source =
+                Source::new(&format!("gallery:{path}_folder.md"), &self.folder_document(path));
+            let (rules, problems) = check::folder(path, &source, builtin);
+            refuse(&problems)?;
+            folders.insert(path.clone(), Arc::new(rules));
+        }
+        Ok(CheckedSite { model: Arc::new(model), folders: Arc::new(folders) })
+    }
+
+    /// Writes the folders with their `_folder.md` below a gallery's folder.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn write_gallery(&self, gallery: &Path) -> anyhow::Result<()> {
+        for path in &self.folders {
+            let folder = gallery.join(path.as_str().trim_start_matches('/'));
+            std::fs::create_dir_all(&folder)
+                .with_context(|| format!("can't make `{}`", folder.display()))?;
+            std::fs::write(folder.join("_folder.md"), self.folder_document(path))
+                .with_context(|| format!("can't write in `{}`", folder.display()))?;
+        }
+        Ok(())
+    }
+}
+
+impl CheckedSite {
+    /// A fresh engine, which has compiled and remembers nothing.
+    #[must_use]
+    pub fn engine(&self, vocabulary: &Arc<Vocabulary>) -> SiteEngine {
+        let model = Arc::clone(&self.model);
+        SiteEngine::new(
+            1,
+            vocabulary,
+            model,
+            Arc::clone(&self.folders),
+            Arc::new(Rights::default()),
+        )
+    }
+}
+
+/// A signed-in user without groups.
+///
+/// # Errors
+/// If the name is none.
+pub fn user(name: &str) -> anyhow::Result<Principal> {
+    Ok(Principal::user(UserFacts {
+        name: UserName::parse(name)?,
+        account_role: AccountRole::default(),
+        groups: std::collections::BTreeSet::new(),
+    }))
+}
+
+fn folder(index: usize) -> String {
+    let set = index / BLOCKS_IN_A_SET;
+    match index % BLOCKS_IN_A_SET {
+        0 => format!("/set-{set:05}/"),
+        album => format!("/set-{set:05}/album-{album}/"),
+    }
+}
+
+fn refuse(problems: &[Problem]) -> anyhow::Result<()> {
+    if problem::has_errors(problems) { Err(failure(problems)) } else { Ok(()) }
+}
+
+fn failure(problems: &[Problem]) -> anyhow::Error {
+    let first = problems.first().map(ToString::to_string).unwrap_or_default();
+    anyhow!("a generated site has problems, the first:\n{first}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use vestibule_policies::Need;
+    use vestibule_schema::Action;
+
+    /// A bench of a site that answers nothing but "no" would measure something else.
+    #[test]
+    fn generated_sites_have_no_problems_and_answer_both_ways() {
+        let vocabulary = Arc::new(Vocabulary::load().unwrap());
+        let site = Site::with_blocks(25).unwrap();
+        let engine = site.check(&vocabulary).unwrap().engine(&vocabulary);
+        assert_eq!(engine.folders().len(), 25);
+        let allowed = |name: &str, action| {
+            let (user, need) = (user(name).unwrap(), Need::one(action));
+            let images = site.images().unwrap();
+            images.iter().filter(|image| engine.decide(&user, need, image).is_allow()).count()
+        };
+        assert_eq!(allowed("reader", Action::View), 25);
+        assert_eq!(allowed("reader", Action::DownloadLarge), 0);
+        assert_eq!(allowed(FRIEND, Action::DownloadLarge), 25);
+        let visitor = engine.decide(
+            &Principal::Visitor,
+            Need::one(Action::View),
+            &GalleryPath::from_decoded("/set-00000/a.jpg").unwrap(),
+        );
+        assert!(!visitor.is_allow());
+    }
+
+    #[test]
+    fn chains_do_not_grow_with_the_site() {
+        let deepest = |count| {
+            let site = Site::with_blocks(count).unwrap();
+            site.folders.iter().map(|folder| folder.segments().count()).max()
+        };
+        assert_eq!(deepest(10), Some(2));
+        assert_eq!(deepest(2_000), Some(2));
+    }
+}
