@@ -189,7 +189,7 @@ impl Shared {
             }
             Route::View(path, sort) => {
                 let details = self.details(&ask, path.clone(), sort).await?;
-                page::view(&details, &path, &ask.claims)
+                page::view(&details, &path, &ask.claims, self.sizes)
             }
             Route::Details(path) => {
                 let details = self.details(&ask, path, Sort::default()).await?;

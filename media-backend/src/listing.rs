@@ -105,6 +105,31 @@ pub(crate) struct ThumbLinks {
     pub(crate) gallery: String,
 }
 
+impl Card {
+    /// What is in the folder, in words.
+    pub(crate) fn contents(&self) -> String {
+        let counted = |count, one: &str| match count {
+            1 => format!("1 {one}"),
+            _ => format!("{count} {one}s"),
+        };
+        match (self.images, self.folders) {
+            (0, 0) => "empty".to_owned(),
+            (images, 0) => counted(images, "picture"),
+            (0, folders) => counted(folders, "folder"),
+            (images, folders) => {
+                format!("{} · {}", counted(images, "picture"), counted(folders, "folder"))
+            }
+        }
+    }
+}
+
+impl Thumb {
+    /// Whether the picture is so wide that its thumbnail is too low for a row of the page.
+    pub(crate) fn is_wide(&self) -> bool {
+        self.width.zip(self.height).is_some_and(|(width, height)| width / 2 > height)
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(value: &bool) -> bool {
     !value

@@ -6,7 +6,7 @@ use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use vestibule_grant::{Claims, Subject};
-use vestibule_schema::GalleryPath;
+use vestibule_schema::{GalleryPath, NamedSize, Sizes};
 
 use crate::listing::{ImageDetails, Listing, link};
 use crate::refusal::Refusal;
@@ -20,6 +20,8 @@ struct Frame {
     base: String,
     /// Who has signed in.
     user: Option<String>,
+    /// The first letter of the name, as a mark beside it.
+    initial: String,
     /// The page to come back to, encoded for a query.
     back: String,
     crumbs: Vec<Crumb>,
@@ -56,7 +58,13 @@ struct View<'a> {
     image: &'a ImageDetails,
     facts: Vec<(&'static str, String)>,
     map: Option<String>,
+    sources: Option<Sources>,
+}
+
+/// The renditions that a browser may choose from, and how wide it will show them.
+struct Sources {
     srcset: String,
+    sizes: String,
 }
 
 #[derive(Template)]
@@ -108,11 +116,8 @@ pub(crate) fn view(
     image: &ImageDetails,
     path: &GalleryPath,
     claims: &Claims,
+    sizes: Sizes,
 ) -> Result<Response<Body>, Refusal> {
-    let links = &image.links;
-    let sizes =
-        [(Some(&links.gallery), 800), (links.medium.as_ref(), 1200), (links.large.as_ref(), 1600)];
-    let sources = sizes.iter().filter_map(|(href, width)| Some(format!("{} {width}w", (*href)?)));
     let location = image.details.location;
     let page = View {
         frame: Frame::new(claims, "/view", path),
@@ -121,17 +126,45 @@ pub(crate) fn view(
             let (lat, lon) = (at.latitude, at.longitude);
             format!("https://www.openstreetmap.org/?mlat={lat:.5}&mlon={lon:.5}#map=14/{lat:.5}/{lon:.5}")
         }),
-        srcset: sources.collect::<Vec<_>>().join(", "),
+        sources: sources(image, sizes),
         image,
     };
     render(StatusCode::OK, &page)
+}
+
+/// The sizes of a picture as the browser must know them to choose: sizes count on the long side
+/// and nothing is enlarged, so the widths follow from the picture's measures.
+fn sources(image: &ImageDetails, sizes: Sizes) -> Option<Sources> {
+    let (width, height) = image.details.width.zip(image.details.height)?;
+    let long = u64::from(width.max(height));
+    let links = &image.links;
+    let offered = [
+        (Some(&links.gallery), NamedSize::Gallery),
+        (links.medium.as_ref(), NamedSize::Medium),
+        (links.large.as_ref(), NamedSize::Large),
+    ];
+    let mut found: Vec<(u64, &String)> = Vec::new();
+    for (href, size) in offered {
+        let pixels = u64::from(sizes.pixels(size)).min(long);
+        let shown = (u64::from(width) * pixels).div_ceil(long).max(1);
+        // a picture that is small anyhow is the same in each size
+        if found.last().is_none_or(|(last, _)| *last < shown) {
+            found.extend(href.map(|href| (shown, href)));
+        }
+    }
+    let (widest, _) = *found.last()?;
+    let set = found.iter().map(|(width, href)| format!("{href} {width}w"));
+    Some(Sources {
+        srcset: set.collect::<Vec<_>>().join(", "),
+        sizes: format!("min(100vw - 2rem, 80vh * {width} / {height}, {widest}px)"),
+    })
 }
 
 /// The table of what a picture says of itself, as far as the caller may see it.
 fn facts(image: &ImageDetails) -> Vec<(&'static str, String)> {
     let shown = &image.details;
     let mut facts = Vec::new();
-    facts.extend(shown.taken.as_ref().map(|taken| ("Taken", taken.replace('T', " "))));
+    facts.extend(shown.taken_in_words.clone().map(|taken| ("Taken", taken)));
     facts.extend(shown.width.zip(shown.height).map(|(w, h)| ("Size", format!("{w} × {h} pixels"))));
     facts.push(("File", bytes_for_people(image.bytes)));
     let labels = [
@@ -211,14 +244,20 @@ impl Frame {
             name: folder.name().unwrap_or("Gallery").to_owned(),
             href: link(claims, "/browse", folder),
         };
+        let user = match &claims.subject {
+            Subject::User { name } => Some(name.clone()),
+            Subject::Visitor => None,
+        };
         Self {
             base: claims.base.clone(),
-            user: match &claims.subject {
-                Subject::User { name } => Some(name.clone()),
-                Subject::Visitor => None,
-            },
+            initial: initial(user.as_deref().unwrap_or_default()),
+            user,
             back: utf8_percent_encode(&here, NON_ALPHANUMERIC).to_string(),
             crumbs: above.iter().rev().map(crumb).collect(),
         }
     }
+}
+
+fn initial(name: &str) -> String {
+    name.chars().find(|c| c.is_alphanumeric()).into_iter().flat_map(char::to_uppercase).collect()
 }

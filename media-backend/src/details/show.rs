@@ -33,6 +33,9 @@ pub(crate) struct Shown {
     /// `2026-01-03T10:11:12`, with offset if it is known, or `January 2026`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) taken: Option<String>,
+    /// The same for pages: `3 January 2026, 10:11:12`, in the place's own time.
+    #[serde(skip)]
+    pub(crate) taken_in_words: Option<String>,
     /// Where it was taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) location: Option<Location>,
@@ -61,6 +64,10 @@ impl Shown {
             height: details.measures.map(|(_, height)| height),
             taken: details.taken.map(|taken| match is_exact {
                 true => format!("{taken}{}", details.offset.as_deref().unwrap_or_default()),
+                false => month_of(taken),
+            }),
+            taken_in_words: details.taken.map(|taken| match is_exact {
+                true => format!("{} {}, {}", taken.day(), month_of(taken), taken.time()),
                 false => month_of(taken),
             }),
             location: location.map(|(latitude, longitude)| Location { latitude, longitude }),
