@@ -30,6 +30,7 @@ lint: needs cargo-deny ## rustfmt, clippy, rustdoc with warnings as errors; lice
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	cargo fetch --locked --quiet
 	cargo deny --offline --locked check bans licenses sources
 
 .PHONY: ci
@@ -82,6 +83,7 @@ cargo-deny: ## Install cargo-deny into target/tools unless it is there
 
 .PHONY: camera-files
 camera-files: ## Fetch the real camera files that some tests read
+	@tests/setup.sh npm
 	@tests/camera-files.sh
 
 .PHONY: clean

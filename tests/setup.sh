@@ -4,6 +4,7 @@
 #   tests/setup.sh build                        C compiler, cmake, nasm, from the system's packages
 #   tests/setup.sh cedar VERSION DIR            the official Cedar command, into DIR/bin
 #   tests/setup.sh cargo-deny VERSION DIR       cargo-deny, into DIR/bin
+#   tests/setup.sh npm                          npm, which fetches the camera files
 #   tests/setup.sh chromium                     a browser for the screenshot
 set -euo pipefail
 
@@ -77,10 +78,21 @@ cargo_deny() {
     rm -rf "$dir/build"
 }
 
+chromium() {
+    local missing=()
+    type -P chromium >/dev/null || missing+=(chromium)
+    # the sample gallery has an emoji in a name
+    if [ -z "$(find /usr/share/fonts -iname '*emoji*' -print -quit 2>/dev/null)" ]; then
+        missing+=(fonts-noto-color-emoji)
+    fi
+    if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
+}
+
 case "${1-}" in
     build) build ;;
     cedar) cedar "$2" "$3" ;;
     cargo-deny) cargo_deny "$2" "$3" ;;
-    chromium) command -v chromium >/dev/null || install_packages chromium ;;
-    *) fail "what to install? build, cedar, cargo-deny or chromium" ;;
+    chromium) chromium ;;
+    npm) command -v npm >/dev/null || install_packages npm ;;
+    *) fail "what to install? build, cedar, cargo-deny, npm or chromium" ;;
 esac
