@@ -53,7 +53,8 @@ cedar() {
     local version=$1 dir=$2
     if has_version "$dir/bin/cedar" "$version"; then return; fi
     echo "building the official cedar command $version, once"
-    cargo install cedar-policy-cli --version "$version" --locked --debug --quiet \
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install cedar-policy-cli --version "$version" \
+        --locked --debug --quiet \
         --root "$dir" --target-dir "$dir/build" ||
         fail "cedar $version could not be built, and some tests run it: see above"
     rm -rf "$dir/build"
@@ -72,7 +73,8 @@ cargo_deny() {
         return
     fi
     echo "building cargo-deny $version, once"
-    cargo install cargo-deny --version "$version" --locked --debug --quiet \
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install cargo-deny --version "$version" \
+        --locked --debug --quiet \
         --root "$dir" --target-dir "$dir/build" ||
         fail "cargo-deny $version could not be built: see above"
     rm -rf "$dir/build"

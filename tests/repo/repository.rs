@@ -78,16 +78,14 @@ pub(crate) fn is_test_code(file: &str) -> bool {
 
 /// A source file without its comments, blank lines, and the tests at its end.
 pub(crate) fn code_lines(text: &str) -> Vec<&str> {
-    let end = test_module(text).unwrap_or(text.len());
     let is_code = |line: &&str| {
         let line = line.trim();
         !line.is_empty() && !line.starts_with("//")
     };
-    text[..end].lines().filter(is_code).collect()
+    split_tests(text).0.lines().filter(is_code).collect()
 }
 
-/// Where the tests at the end of a source file begin.
-pub(crate) fn test_module(text: &str) -> Option<usize> {
-    let start = text.find("\n#[cfg(test)]\nmod tests {")?;
-    Some(start + 1)
+/// A source file's code, and the tests at its end.
+pub(crate) fn split_tests(text: &str) -> (&str, &str) {
+    text.split_once("\n#[cfg(test)]\nmod tests {").unwrap_or((text, ""))
 }
