@@ -26,6 +26,9 @@ use crate::reply::{self, Body};
 use crate::request::{Paging, Route, Sort};
 use crate::serve::ServeError;
 
+/// How many pictures are looked up at once; each takes a thread for a moment.
+const FINDERS: usize = 64;
+
 /// Answers requests. Cheap to clone: all clones are one.
 #[derive(Debug, Clone)]
 pub struct Backend {
@@ -44,6 +47,9 @@ pub(crate) struct Shared {
     pub(crate) redactor: Redactor,
     /// Bounds the reading of folders and headers.
     pub(crate) readers: Arc<Semaphore>,
+    /// Bounds the looking up of single pictures: what is in the cache of renditions must not wait
+    /// behind the headers of a big folder.
+    pub(crate) finders: Arc<Semaphore>,
     /// Bounds the redaction of originals, which holds a whole file in memory.
     pub(crate) redactions: Arc<Semaphore>,
     /// Bounds the archives that are written at once.
@@ -72,6 +78,7 @@ impl Backend {
             renderer,
             redactor: Redactor::new(&limits),
             readers: Arc::new(Semaphore::new(decode_concurrency.max(1) * 4)),
+            finders: Arc::new(Semaphore::new(FINDERS)),
             redactions: Arc::new(Semaphore::new(decode_concurrency.max(1))),
             archives: Arc::new(Semaphore::new(archives.max(1))),
             sizes,

@@ -62,7 +62,7 @@ impl Default for Limits {
             max_pixels: 100_000_000,
             max_file_bytes: 512 * 1024 * 1024,
             decode_concurrency: cores,
-            queue: 64,
+            queue: 256,
             archives: 16,
             time: Duration::from_secs(30),
         }

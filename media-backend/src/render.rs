@@ -149,3 +149,29 @@ fn render(job: &Job, limits: &Limits) -> Result<Bytes, Refusal> {
     let scaled = decoded.scaled(job.pixels)?.upright();
     encode::encode(scaled, job.format)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::library::Library;
+
+    #[tokio::test]
+    async fn what_is_in_the_cache_passes_a_full_queue() {
+        let dir = tempfile::tempdir().unwrap();
+        let picture = image::RgbImage::from_pixel(40, 30, image::Rgb([9, 99, 199]));
+        picture.save(dir.path().join("a.png")).unwrap();
+        let library = Library::new(dir.path().to_owned());
+        let job = |pixels| {
+            let path = GalleryPath::from_decoded("/a.png").unwrap();
+            let opened = library.open().unwrap().image(&path).unwrap();
+            Job { opened, path, kind: Kind::Png, pixels, format: Format::Jpeg }
+        };
+        let limits = Limits { decode_concurrency: 1, queue: 0, ..Limits::default() };
+        let cache = tempfile::tempdir().unwrap();
+        let renderer = Renderer::new(limits, cache.path(), 1 << 20).unwrap();
+        let made = renderer.rendition(job(20)).await.unwrap();
+        let _all = renderer.gate.enter([7; 32]).await.unwrap();
+        assert_eq!(renderer.rendition(job(20)).await.unwrap(), made);
+        assert_eq!(renderer.rendition(job(10)).await.err(), Some(Refusal::Busy));
+    }
+}

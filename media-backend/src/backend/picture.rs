@@ -75,7 +75,7 @@ impl Shared {
     ) -> Result<Response<Body>, Refusal> {
         let (claims, at) = (Arc::clone(&ask.claims), path.clone());
         let found = self
-            .blocking(&self.readers, move |shared| {
+            .blocking(&self.finders, move |shared| {
                 let shelf = shared.desk.library.open()?;
                 let (sight, entry) = Sight::image(&shelf, &claims, &at)?;
                 check(shared.sizes, picture, disposition, sight.may)?;
@@ -163,7 +163,7 @@ impl Shared {
     ) -> Result<Response<Body>, Refusal> {
         let claims = Arc::clone(&ask.claims);
         let found = self
-            .blocking(&self.readers, move |shared| {
+            .blocking(&self.finders, move |shared| {
                 let shelf = shared.desk.library.open()?;
                 let (sight, entry) = Sight::image(&shelf, &claims, &path)?;
                 if !sight.may.allows(Action::DownloadRaw) {
