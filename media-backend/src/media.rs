@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use vestibule_schema::hidden::is_raw_name;
+
 /// What a file is by its name. The name alone is never believed where bytes are decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
@@ -21,9 +23,6 @@ pub(crate) enum Kind {
     Undecodable,
 }
 
-const RAW: [&str; 11] =
-    ["dng", "arw", "cr2", "cr3", "crw", "nef", "orf", "raf", "rw2", "pef", "srw"];
-
 impl Kind {
     /// The kind of a file's name; `None` if it is no picture and is not served at all.
     pub(crate) fn of_name(name: &str) -> Option<Self> {
@@ -35,7 +34,7 @@ impl Kind {
             "gif" => Some(Kind::Gif),
             "tif" | "tiff" => Some(Kind::Tiff),
             "heic" | "heif" | "avif" => Some(Kind::Undecodable),
-            other => RAW.contains(&other).then_some(Kind::Raw),
+            _ => is_raw_name(name).then_some(Kind::Raw),
         }
     }
 
@@ -196,6 +195,9 @@ mod tests {
         assert_eq!(Kind::of_name("a.JPG"), Some(Kind::Jpeg));
         assert_eq!(Kind::of_name("a.b.Nef"), Some(Kind::Raw));
         assert_eq!(Kind::of_name("a.heic"), Some(Kind::Undecodable));
+        for extension in vestibule_schema::hidden::RAW_EXTENSIONS {
+            assert_eq!(Kind::of_name(&format!("a.{extension}")), Some(Kind::Raw));
+        }
         for name in ["a", "a.txt", "a.svg", "a.html", "jpg", "a.jpg.html", "a."] {
             assert_eq!(Kind::of_name(name), None, "{name}");
         }

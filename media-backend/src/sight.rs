@@ -62,13 +62,9 @@ impl Sight {
         Ok((sight, entry.ok_or(Refusal::NotFound)?))
     }
 
-    /// Whether the caller may see a picture or RAW file of this folder. A RAW file is hidden
-    /// with any picture that it belongs to: its preview is that picture.
+    /// Whether the caller may see a picture or RAW file of this folder.
     fn shows(&self, entry: &Entry) -> bool {
-        !self.rules.hides_images()
-            || self.may.allows(Action::SeeHidden)
-            || !(self.rules.hides(&entry.name)
-                || self.snapshot.companions(entry).any(|image| self.rules.hides(&image.name)))
+        self.may.allows(Action::SeeHidden) || !self.rules.hides(&entry.name)
     }
 
     /// Whether the folder hides this picture from those who may not see what is hidden.

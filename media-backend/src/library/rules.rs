@@ -2,9 +2,8 @@
 
 use std::io::{self, Read as _};
 
-use unicode_normalization::UnicodeNormalization as _;
 use vestibule_schema::document::FolderDocument;
-use vestibule_schema::{GalleryPath, Source, problem};
+use vestibule_schema::{GalleryPath, HiddenNames, Source, problem};
 
 use super::Opened;
 
@@ -23,8 +22,7 @@ pub(crate) struct Rules {
     pub(crate) hides_technical_details: bool,
     /// It has permissions of its own or an error: closed, unless the gateway knows of it.
     pub(crate) needs_judgement: bool,
-    /// In NFC.
-    hidden_images: Vec<String>,
+    hidden_images: HiddenNames,
 }
 
 impl Rules {
@@ -52,25 +50,21 @@ impl Rules {
         if problem::has_errors(&problems) {
             return Self::broken();
         }
-        let hidden = said.hidden_images.iter();
+        let hidden_images = said.hidden_names();
         Self {
             title: said.title.filter(|title| !title.trim().is_empty()),
             body: said.body,
             is_hidden: said.hidden,
             hides_technical_details: said.hide_technical_details.is_some(),
             needs_judgement: said.permissions.is_some(),
-            hidden_images: hidden.map(|name| name.value.nfc().collect()).collect(),
+            hidden_images,
         }
     }
 
-    /// Whether the folder hides any image.
-    pub(crate) fn hides_images(&self) -> bool {
-        !self.hidden_images.is_empty()
-    }
-
-    /// Whether the folder hides the image of this name.
+    /// Whether the folder hides the image of this name, or the picture that a RAW file of this
+    /// name shows too.
     pub(crate) fn hides(&self, name: &str) -> bool {
-        self.hidden_images.iter().any(|hidden| name.nfc().eq(hidden.chars()))
+        self.hidden_images.contains(name)
     }
 
     /// The folder's title: as the front matter says, else the first heading of the text.

@@ -155,8 +155,13 @@ async fn what_is_hidden_is_not_listed() {
     gallery.write("open/e\u{301}.jpg", jpeg(40, 30));
     gallery.write("open/raw.jpg", jpeg(40, 30));
     gallery.write("open/raw.dng", dng(&jpeg(60, 40), 1));
+    // of a hidden picture that was deleted since
+    gallery.write("open/gone.dng", dng(&jpeg(60, 40), 1));
     gallery.write("open/seen.jpg", jpeg(40, 30));
-    gallery.write("open/_folder.md", "+++\nhidden_images = [\"\u{e9}.jpg\", \"raw.jpg\"]\n+++\n");
+    gallery.write(
+        "open/_folder.md",
+        "+++\nhidden_images = [\"\u{e9}.jpg\", \"raw.jpg\", \"gone.jpg\"]\n+++\n",
+    );
     let who = claims(set(&[Permission::DownloadRaw, Permission::DownloadOriginal]));
     let answer = gallery.get("/api/folders/", &who).await.expect(200);
     let json = answer.json();
@@ -167,7 +172,7 @@ async fn what_is_hidden_is_not_listed() {
     let answer = gallery.get("/api/folders/hidden/", &who).await.expect(200);
     assert_eq!(listed(&answer), (vec!["deep".into()], vec!["a.jpg".into()]));
     // a hidden image is not there at all, nor is its RAW file, which would show it
-    for image in ["e%CC%81.jpg", "raw.jpg", "raw.dng"] {
+    for image in ["e%CC%81.jpg", "raw.jpg", "raw.dng", "gone.dng"] {
         for target in [
             format!("/image/open/{image}?size=thumbnail"),
             format!("/image/open/{image}?size=original"),
@@ -181,7 +186,7 @@ async fn what_is_hidden_is_not_listed() {
     let sees = claims(set(&[Permission::SeeHidden]));
     let json = gallery.get("/api/folders/", &sees).await.expect(200).json();
     assert_eq!(names(&json["folders"]), ["hidden", "open"]);
-    assert_eq!(json["folders"][1]["images"], 3);
+    assert_eq!(json["folders"][1]["images"], 4);
     gallery.get("/image/open/e%CC%81.jpg?size=thumbnail", &sees).await.expect(200);
 }
 
