@@ -1,1 +1,27 @@
-//! End to end.
+//! End to end: the real program over real sockets, as browsers, scripts and attackers meet it.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests: clippy excuses test functions only")]
+
+mod bad_input;
+mod camera;
+mod cli;
+mod journey;
+mod media;
+mod proof;
+mod refusals;
+mod reload;
+mod tls;
+
+use tokio::sync::OnceCell;
+use vestibule_tests::{ConfigDir, Gateway};
+
+/// The demo's site, shared by all tests that change nothing and fail no sign-in.
+async fn demo() -> &'static Gateway {
+    static DEMO: OnceCell<Gateway> = OnceCell::const_new();
+    DEMO.get_or_init(async || Gateway::start(ConfigDir::demo()).await).await
+}
+
+/// A path of the gallery as it stands in an address.
+fn encoded(path: &str) -> String {
+    vestibule_schema::GalleryPath::from_decoded(path).unwrap().encoded()
+}

@@ -1,1 +1,30 @@
-//! Harness.
+//! What the end-to-end tests stand on: the real program in processes of its own, on free ports,
+//! with a configuration and a gallery that are made for each test.
+//!
+//! It is *not* a mock of anything: what a test asks goes over a socket to `target/debug/vestibule`.
+//! Start with [`ConfigDir`], which writes a configuration, and [`Gateway::start`], which serves it;
+//! a [`Client`] is one browser with its cookies, [`raw`] sends bytes that no browser would.
+//! [`eventually`] waits for a condition: no test waits for time to pass.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that can't be set up has failed, and says where"
+)]
+
+mod binaries;
+mod client;
+mod config_dir;
+mod gateway;
+pub mod pictures;
+pub mod raw;
+mod scratch;
+mod wait;
+
+pub use binaries::{Run, cedar, repository, vestibule};
+pub use client::{Client, Reply};
+pub use config_dir::{ConfigDir, demo_permissions, password};
+pub use gateway::{Gateway, Launch, free_port, start_process, start_process_with};
+pub use scratch::{TempFolder, temp_folder};
+pub use wait::eventually;

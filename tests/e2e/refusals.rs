@@ -1,0 +1,217 @@
+//! What a stranger learns from a refusal (`permissions.md` 6), sentence by sentence.
+
+use http::Method;
+use pretty_assertions::assert_eq;
+use vestibule_tests::{ConfigDir, Gateway, Reply};
+
+use crate::demo;
+
+#[tokio::test]
+async fn a_visitor_who_opens_a_closed_page_is_sent_to_sign_in_and_back() {
+    let visitor = demo().await.client();
+    for (target, back) in [
+        ("/browse/family/", "%2Fbrowse%2Ffamily%2F"),
+        ("/browse/family/?sort=-date", "%2Fbrowse%2Ffamily%2F%3Fsort%3D-date"),
+        ("/view/family/garden.jpg", "%2Fview%2Ffamily%2Fgarden.jpg"),
+        // whether it exists or not
+        ("/browse/clients/none/", "%2Fbrowse%2Fclients%2Fnone%2F"),
+        // also where no route leads
+        ("/wp-login.php", "%2Fwp-login.php"),
+    ] {
+        let sent = visitor.open(target).await.expect(303);
+        let location = format!("/_vestibule/sign-in?return={back}");
+        assert_eq!((sent.header("location"), sent.body.len()), (location.as_str(), 0));
+    }
+}
+
+#[tokio::test]
+async fn a_visitors_program_gets_401() {
+    let visitor = demo().await.client();
+    for target in [
+        "/api/folders/family/",
+        "/api/images/family/garden.jpg",
+        "/image/family/garden.jpg?size=thumbnail",
+        "/image/family/none.jpg?size=thumbnail",
+        "/image/welcome.jpg?size=original",
+        "/zip/",
+        "/raw/night-skies/aurora.jpg?ext=dng",
+    ] {
+        let refused = visitor.get(target).await.expect(401);
+        assert_eq!(refused.header("www-authenticate"), "Bearer realm=\"vestibule\"", "{target}");
+        assert_eq!(refused.text(), "{\"error\":\"unauthorized\"}\n");
+        // media and API don't lead to a page, whoever asks
+        visitor.open(target).await.expect(401);
+    }
+}
+
+/// Also where a visitor would see everything: a failed credential is not an absent one.
+#[tokio::test]
+async fn a_wrong_credential_is_always_401() {
+    let gateway = Gateway::start(ConfigDir::demo()).await;
+    let visitor = gateway.client();
+    let open = "/image/welcome.jpg?size=thumbnail";
+    visitor.get(open).await.expect(200);
+    for wrong in ["Basic ZnJlZDp4", "Bearer abc", "Basic !!!", "Digest x", ""] {
+        let program = visitor.get_with(open, &[("authorization", wrong)]).await.expect(401);
+        let challenge = program.header("www-authenticate");
+        assert_eq!(challenge, "Basic realm=\"vestibule\", charset=\"UTF-8\"", "{wrong}");
+        // a browser must not show its dialogue
+        for fetch in [("sec-fetch-mode", "cors"), ("sec-fetch-site", "same-origin")] {
+            let browser = visitor.get_with(open, &[("authorization", wrong), fetch]).await;
+            let browser = browser.expect(401);
+            assert!(!browser.header("www-authenticate").contains("Basic"), "{wrong} {fetch:?}");
+        }
+    }
+    // an account's password is for the form; programs have passwords of their own
+    let basic = [("authorization", "Basic ZnJlZDpmcmVkLWRlbW8tcGFzc3dvcmQ=")];
+    visitor.get_with("/image/family/garden.jpg?size=thumbnail", &basic).await.expect(401);
+}
+
+/// The same bytes and headers whether or not the thing exists.
+#[tokio::test]
+async fn who_may_not_view_can_not_tell_what_exists() {
+    let carla = demo().await.signed_in("carla").await;
+    for (existing, missing) in [
+        ("/browse/family/", "/browse/famine/"),
+        ("/view/family/garden.jpg", "/view/family/gorden.jpg"),
+        ("/api/folders/clients/", "/api/folders/clumsy/"),
+        ("/api/images/family/garden.jpg", "/api/images/family/none.jpg"),
+        ("/image/family/garden.jpg?size=thumbnail", "/image/family/none.jpg?size=thumbnail"),
+        ("/image/family/garden.jpg?size=original", "/image/nowhere/none.jpg?size=original"),
+        ("/raw/family/garden.jpg", "/raw/family/none.jpg"),
+        ("/zip/family/", "/zip/famine/"),
+        (
+            "/image/landscapes/unfinished.jpg?size=gallery",
+            "/image/landscapes/nope.jpg?size=gallery",
+        ),
+        ("/browse/family/", "/no/such/route"),
+        ("/browse/family/", "/browse/family/?unknown=1"),
+        // a folder that may be seen, but what is asked for is not there: an upstream's own 404
+        ("/image/family/garden.jpg?size=thumbnail", "/image/welcome.none.jpg?size=thumbnail"),
+    ] {
+        assert_same(&carla.get(existing).await, &carla.get(missing).await, (existing, missing));
+        assert_same(&carla.open(existing).await, &carla.open(missing).await, (existing, missing));
+    }
+}
+
+#[track_caller]
+fn assert_same(existing: &Reply, missing: &Reply, which: (&str, &str)) {
+    assert_eq!(existing.status, 404, "{which:?}");
+    assert_eq!(existing.looks(), missing.looks(), "{which:?}");
+}
+
+#[tokio::test]
+async fn who_may_view_is_told_which_permission_is_missing() {
+    let gateway = demo().await;
+    let carla = gateway.signed_in("carla").await;
+    for (target, missing) in [
+        ("/image/welcome.jpg?size=medium", "download_medium"),
+        ("/image/welcome.jpg?size=medium&download=1", "download_medium"),
+        ("/image/welcome.jpg?size=large", "download_large"),
+        ("/image/welcome.jpg?size=gallery@2x", "download_large"),
+        ("/image/welcome.jpg?size=medium@2x", "download_original"),
+        ("/image/welcome.jpg?size=original", "download_original"),
+        ("/raw/night-skies/aurora.jpg?ext=dng", "download_raw"),
+        ("/zip/landscapes/", "download_gallery"),
+        // carla's loupe shows the medium size, but she may not save it
+        ("/image/client-smith/smith-001.jpg?size=medium&download=1", "download_medium"),
+    ] {
+        let json = carla.get(target).await.expect(403).json();
+        assert_eq!((&json["error"], &json["missing"]), (&"forbidden".into(), &missing.into()));
+        let page = carla.open(target).await.expect(403);
+        assert!(page.text().contains(&format!("<code>{missing}</code>")), "{}", page.text());
+    }
+    carla.get("/image/client-smith/smith-001.jpg?size=medium").await.expect(200);
+    carla.get("/image/client-smith/smith-001.jpg?size=large").await.expect(200);
+}
+
+/// Unclassified is refused as if `view` were missing, also to who may do everything.
+#[tokio::test]
+async fn what_no_route_classifies_is_not_there() {
+    let gateway = demo().await;
+    let (olivia, visitor) = (gateway.signed_in("olivia").await, gateway.client());
+    for target in [
+        "/image/welcome.jpg",
+        "/image/welcome.jpg?size=Original",
+        "/image/welcome.jpg?size=original@2x",
+        "/image/welcome.jpg?size=thumbnail&token=x",
+        "/browse/?limit=5000",
+        "/BROWSE/",
+        "/healthz",
+        "/assets/secret.css",
+        "/admin",
+        "/view/family/",
+        "/raw/night-skies/aurora.jpg?ext=toml",
+    ] {
+        olivia.get(target).await.expect(404);
+        olivia.open(target).await.expect(404);
+        visitor.get(target).await.expect(401);
+        visitor.open(target).await.expect(303);
+    }
+}
+
+/// Names that are the gallery's own: 404 on every method, to everybody.
+#[tokio::test]
+async fn reserved_names_are_nowhere() {
+    let gateway = demo().await;
+    let (olivia, visitor) = (gateway.signed_in("olivia").await, gateway.client());
+    for target in [
+        "/image/family/_folder.md?size=original",
+        "/view/_folder.md",
+        "/image/landscapes/still-lake.jpg.md?size=original",
+        "/image/.hidden.jpg?size=thumbnail",
+        "/browse/__versions/",
+        "/browse/.git/",
+        "/image/a.xmp?size=original",
+        "/image/a.toml?size=original",
+    ] {
+        for client in [&olivia, &visitor] {
+            client.get(target).await.expect(404);
+            for method in [Method::POST, Method::PUT, Method::DELETE] {
+                let refused = Reply::to(client.request(method, target)).await;
+                assert!(matches!(refused.status, 404 | 405), "{target}: {}", refused.status);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_read_can_not_be_written() {
+    let gateway = demo().await;
+    let (olivia, visitor) = (gateway.signed_in("olivia").await, gateway.client());
+    for target in ["/browse/", "/image/welcome.jpg?size=thumbnail", "/zip/", "/api/folders/"] {
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
+            for client in [&olivia, &visitor] {
+                let refused = Reply::to(client.request(method.clone(), target)).await.expect(405);
+                assert!(refused.header("allow").contains("GET"), "{method} {target}");
+            }
+        }
+        Reply::to(olivia.request(Method::HEAD, target)).await.expect(200);
+    }
+    let trace = vestibule_tests::raw::tcp(
+        gateway.address(),
+        b"TRACE / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    );
+    assert_eq!(trace.await.status, 405);
+}
+
+/// Who holds no role on the root is led to the folder that is theirs; nobody learns of others.
+#[tokio::test]
+async fn who_may_see_one_folder_only_is_led_there() {
+    let block = "+++\n[permissions.roles.guests]\npermissions = { can_view = true }\n\
+                 [[permissions.user_roles]]\nusername = \"mia\"\nroles = [\"guests\"]\n+++\n";
+    let config = ConfigDir::new().with_site("closed", r#"hosts = ["localhost"]"#, "");
+    config.put("closed", "party/_folder.md", block);
+    config.put("closed", "party/a.jpg", vestibule_tests::pictures::jpeg(40, 30));
+    config.put("closed", "other/b.jpg", vestibule_tests::pictures::jpeg(40, 30));
+    let gateway = Gateway::start(config).await;
+    let mia = gateway.signed_in("mia").await;
+    assert_eq!(mia.open("/").await.expect(303).header("location"), "/browse/party/");
+    mia.open("/browse/party/").await.expect(200);
+    mia.get("/assets/gallery.css").await.expect(200);
+    mia.get("/image/other/b.jpg?size=thumbnail").await.expect(404);
+    mia.get("/api/folders/").await.expect(404);
+    let jane = gateway.signed_in("jane").await;
+    jane.open("/").await.expect(404);
+    jane.get("/image/party/a.jpg?size=thumbnail").await.expect(404);
+}

@@ -1,0 +1,290 @@
+//! A change is in force within a second, checked first and swapped whole; a mistake never opens
+//! anything (`permissions.md` 5).
+
+use std::fs;
+use std::time::Duration;
+
+use pretty_assertions::assert_eq;
+use vestibule_tests::{Client, ConfigDir, Gateway, eventually, pictures};
+
+/// A second is the promise; a busy machine may take longer without being wrong.
+const SOON: Duration = Duration::from_secs(3);
+
+const OPEN: &str = "public_role = \"all\"\n[roles.all]\npermissions = { can_view = true }\n\
+                    [roles.boss]\npermissions = { owner_access = true }\n\
+                    [[user_roles]]\nusername = \"olivia\"\nroles = [\"boss\"]\n";
+const CLOSING: &str = "+++\n[permissions]\npublic_role = \"none\"\n+++\n";
+const ROOT: &str = "/image/a.jpg?size=thumbnail";
+const SUB: &str = "/image/sub/b.jpg?size=thumbnail";
+
+/// A gallery that is open to everybody, with one picture in it and one in `/sub/`.
+async fn open() -> Gateway {
+    let config = ConfigDir::new().with_site("site", r#"hosts = ["localhost"]"#, OPEN);
+    config.put("site", "a.jpg", pictures::jpeg(60, 40));
+    config.put("site", "sub/b.jpg", pictures::jpeg(60, 40));
+    Gateway::start(config).await
+}
+
+async fn becomes(client: &Client, target: &str, status: u16) {
+    let what = format!("{target} becomes {status}");
+    let probe = async || (client.get(target).await.status == status).then_some(());
+    eventually(SOON, &what, probe).await;
+}
+
+#[tokio::test]
+async fn permissions_are_in_force_soon() {
+    let gateway = open().await;
+    let visitor = gateway.client();
+    visitor.get(ROOT).await.expect(200);
+    let file = "config.d/sites/site/permissions.toml";
+    gateway.config.write(file, "");
+    becomes(&visitor, ROOT, 401).await;
+    gateway.config.write(file, OPEN);
+    becomes(&visitor, ROOT, 200).await;
+    // written in place, as simple editors do
+    fs::write(gateway.config.at(file), "").unwrap();
+    becomes(&visitor, ROOT, 401).await;
+}
+
+#[tokio::test]
+async fn grants_of_a_file_are_in_force_soon() {
+    let gateway = open().await;
+    let file = "config.d/sites/site/permissions.toml";
+    gateway.config.write(file, "");
+    let jane = gateway.signed_in("jane").await;
+    becomes(&jane, ROOT, 404).await;
+    let grants = "config.d/sites/site/grants.toml";
+    gateway.config.write(grants, "[[grants]]\nuser = \"jane\"\nrole = \"viewer\"\n");
+    becomes(&jane, ROOT, 200).await;
+    jane.get("/image/a.jpg?size=original").await.expect(200);
+    gateway.config.write(grants, "[[grants]]\nuser = \"mia\"\nrole = \"viewer\"\n");
+    becomes(&jane, ROOT, 404).await;
+    let mia = gateway.signed_in("mia").await;
+    mia.get(ROOT).await.expect(200);
+    fs::remove_file(gateway.config.at(grants)).unwrap();
+    becomes(&mia, ROOT, 404).await;
+}
+
+#[tokio::test]
+async fn the_site_itself_is_moved_soon() {
+    let gateway = open().await;
+    let site = gateway.config.site_text("site", r#"hosts = ["moved.localhost"]"#);
+    gateway.config.write("config.d/sites/site/site.toml", &site);
+    let (old, new) = (gateway.client(), gateway.client_at("moved.localhost"));
+    becomes(&new, ROOT, 200).await;
+    // the portal's host stays, with nothing on it
+    assert_ne!(old.get(ROOT).await.status, 200);
+    let nearest = format!("{site}cascade = \"nearest\"\n");
+    gateway.config.put("site", "sub/_folder.md", CLOSING);
+    becomes(&new, SUB, 401).await;
+    let reopened = "+++\n[permissions]\npublic_role = \"all\"\n[permissions.roles.all]\n\
+                    permissions = { can_view = true }\n+++\n";
+    gateway.config.put("site", "sub/in/_folder.md", reopened);
+    gateway.config.put("site", "sub/in/c.jpg", pictures::jpeg(60, 40));
+    let inner = "/image/sub/in/c.jpg?size=thumbnail";
+    assert_eq!(new.get(inner).await.status, 401);
+    gateway.config.write("config.d/sites/site/site.toml", &nearest);
+    becomes(&new, inner, 200).await;
+    new.get(SUB).await.expect(401);
+}
+
+#[tokio::test]
+async fn a_site_comes_and_goes() {
+    let gateway = open().await;
+    let other = gateway.client_at("other.localhost");
+    other.get(ROOT).await.expect(421);
+    let config = &gateway.config;
+    let site =
+        config.site_text("site", r#"hosts = ["other.localhost"]"#).replace("site\"", "site/sub\"");
+    config.write("config.d/sites/other/permissions.toml", OPEN);
+    config.write("config.d/sites/other/site.toml", &site);
+    eventually(SOON, "the new site is known", async || {
+        (other.get("/api/folders/").await.status != 421).then_some(())
+    })
+    .await;
+    fs::remove_dir_all(config.at("config.d/sites/other")).unwrap();
+    becomes(&other, ROOT, 421).await;
+    gateway.client().get(ROOT).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_folders_block_closes_and_opens_soon() {
+    let gateway = open().await;
+    let visitor = gateway.client();
+    visitor.get(SUB).await.expect(200);
+    for _ in 0..3 {
+        gateway.config.put("site", "sub/_folder.md", CLOSING);
+        becomes(&visitor, SUB, 401).await;
+        visitor.get(ROOT).await.expect(200);
+        let listing = visitor.get("/api/folders/").await.expect(200).json();
+        assert_eq!(listing["folders"].as_array().unwrap().len(), 0);
+        fs::remove_file(gateway.config.gallery("site").join("sub/_folder.md")).unwrap();
+        becomes(&visitor, SUB, 200).await;
+    }
+}
+
+/// The last good policy stays, and the log says what is wrong and where.
+#[tokio::test]
+async fn broken_permissions_change_nothing() {
+    let gateway = open().await;
+    let (visitor, olivia) = (gateway.client(), gateway.signed_in("olivia").await);
+    let file = "config.d/sites/site/permissions.toml";
+    for broken in [
+        "public_role = \"all\"\n[roles.all]\npermissions = { can_viev = true }\n",
+        "public_role = ",
+        "[[user_roles]]\nusername = \"mia\"\nroles = [\"no-such-role\"]\n",
+        "\u{feff}public_role = \"all\"\n",
+    ] {
+        let before = gateway.log().len();
+        gateway.config.write(file, broken);
+        eventually(SOON, "the log names the mistake", async || {
+            let log = gateway.log();
+            let new = log.get(before..).unwrap_or_default();
+            (new.contains(file) && new.contains("last good")).then_some(())
+        })
+        .await;
+        visitor.get(ROOT).await.expect(200);
+        olivia.get("/image/a.jpg?size=original").await.expect(200);
+    }
+    assert!(gateway.log().contains("can_view"), "the log suggests the right word");
+    gateway.config.write(file, "");
+    becomes(&visitor, ROOT, 401).await;
+}
+
+/// A folder is closed to everybody but the site's owners, whatever makes its file unreadable.
+#[tokio::test]
+async fn a_broken_block_closes_at_once() {
+    let gateway = open().await;
+    let (visitor, olivia) = (gateway.client(), gateway.signed_in("olivia").await);
+    let sub = gateway.config.gallery("site").join("sub");
+    let file = sub.join("_folder.md");
+    for broken in [
+        "+++\n[permissions]\n",
+        "+++\n[permission]\n+++\n",
+        "+++\n[permissions]\npublic_role = \"nobody-knows\"\n+++\n",
+        "\u{feff}+++\n[permissions]\npublic_role = \"viewer\"\n+++\n",
+        " +++\n[permissions]\npublic_role = \"viewer\"\n+++\n",
+        "Text first\n+++\n",
+    ] {
+        gateway.config.put("site", "sub/_folder.md", broken);
+        becomes(&visitor, SUB, 401).await;
+        olivia.get(SUB).await.expect(200);
+        visitor.get(ROOT).await.expect(200);
+        fs::remove_file(&file).unwrap();
+        becomes(&visitor, SUB, 200).await;
+    }
+    gateway.config.put("site", "sub/_folder.md", b"\xff\xfe+++\n");
+    becomes(&visitor, SUB, 401).await;
+    fs::remove_file(&file).unwrap();
+    becomes(&visitor, SUB, 200).await;
+}
+
+/// What can't be read at all: not as if there were no block.
+#[tokio::test]
+async fn an_unreadable_block_closes() {
+    let gateway = open().await;
+    let visitor = gateway.client();
+    let sub = gateway.config.gallery("site").join("sub");
+    let file = sub.join("_folder.md");
+    fs::create_dir(&file).unwrap();
+    becomes(&visitor, SUB, 401).await;
+    fs::remove_dir(&file).unwrap();
+    becomes(&visitor, SUB, 200).await;
+    std::os::unix::fs::symlink("nowhere", &file).unwrap();
+    becomes(&visitor, SUB, 401).await;
+    fs::remove_file(&file).unwrap();
+    becomes(&visitor, SUB, 200).await;
+    gateway.config.put("site", "sub/_Folder.md", "+++\n+++\n");
+    becomes(&visitor, SUB, 401).await;
+    assert!(gateway.log().contains("differs from `_folder.md` in case only"));
+}
+
+/// A folder that appears with its block is never open, not even to a request that is faster than
+/// the watch.
+#[tokio::test]
+async fn a_new_folder_is_governed_from_its_first_request() {
+    let gateway = open().await;
+    let visitor = gateway.client();
+    let gallery = gateway.config.gallery("site");
+    for round in 0..50 {
+        let made = gateway.config.at(&format!("made-{round}"));
+        fs::create_dir_all(made.join("below")).unwrap();
+        fs::write(made.join("_folder.md"), CLOSING).unwrap();
+        fs::write(made.join("x.jpg"), pictures::jpeg(40, 30)).unwrap();
+        fs::write(made.join("below/y.jpg"), pictures::jpeg(40, 30)).unwrap();
+        fs::rename(made, gallery.join(format!("new-{round}"))).unwrap();
+        let target = match round % 4 {
+            0 => format!("/image/new-{round}/x.jpg?size=thumbnail"),
+            1 => format!("/image/new-{round}/below/y.jpg?size=thumbnail"),
+            2 => format!("/api/folders/new-{round}/"),
+            _ => format!("/api/folders/new-{round}/below/"),
+        };
+        assert_eq!(visitor.get(&target).await.status, 401, "{target}");
+        let listing = visitor.get("/api/folders/").await.expect(200).json();
+        assert!(!listing.to_string().contains("new-"), "round {round}: {listing}");
+    }
+}
+
+/// The same where an open folder of that name has just been there.
+#[tokio::test]
+async fn a_folder_that_takes_anothers_place_is_governed_from_its_first_request() {
+    let gateway = open().await;
+    let visitor = gateway.client();
+    let sub = gateway.config.gallery("site").join("sub");
+    for round in 0..20 {
+        becomes(&visitor, SUB, 200).await;
+        let made = gateway.config.at("made");
+        fs::create_dir(&made).unwrap();
+        fs::write(made.join("_folder.md"), CLOSING).unwrap();
+        fs::write(made.join("b.jpg"), pictures::jpeg(40, 30)).unwrap();
+        fs::rename(&sub, gateway.config.at("aside")).unwrap();
+        fs::rename(&made, &sub).unwrap();
+        assert_ne!(visitor.get(SUB).await.status, 200, "round {round}");
+        fs::rename(&sub, &made).unwrap();
+        fs::rename(gateway.config.at("aside"), &sub).unwrap();
+        fs::remove_dir_all(made).unwrap();
+    }
+}
+
+/// A gallery that vanishes while serving is closed, and works again when it is back.
+#[tokio::test]
+async fn a_gallery_that_vanishes_is_closed_until_it_is_back() {
+    let gateway = open().await;
+    let visitor = gateway.client();
+    gateway.config.put("site", "sub/_folder.md", CLOSING);
+    becomes(&visitor, SUB, 401).await;
+    let (gallery, away) = (gateway.config.gallery("site"), gateway.config.at("away"));
+    for _ in 0..2 {
+        fs::rename(&gallery, &away).unwrap();
+        let gone = visitor.get(ROOT).await;
+        assert_ne!(gone.status, 200);
+        becomes(&visitor, ROOT, 401).await;
+        visitor.get(SUB).await.expect(401);
+        visitor.get("/api/folders/").await.expect(401);
+        fs::rename(&away, &gallery).unwrap();
+        becomes(&visitor, ROOT, 200).await;
+        visitor.get(SUB).await.expect(401);
+    }
+    assert!(gateway.log().contains("the gallery is gone"));
+}
+
+/// A grant or its end is in force when the command returns, each time.
+#[tokio::test]
+async fn a_grant_is_in_force_when_the_command_returns() {
+    let gateway = open().await;
+    gateway.config.write("config.d/sites/site/permissions.toml", "");
+    let jane = gateway.signed_in("jane").await;
+    becomes(&jane, ROOT, 404).await;
+    let access = |verb: &'static str, more: &[&'static str]| {
+        let mut arguments =
+            vec!["cluster", "users", "access", verb, "--user", "jane", "--node", "site"];
+        arguments.extend(more);
+        gateway.config.run(&arguments).expect(0)
+    };
+    for round in 0..100 {
+        let _ = access("grant", &["--role", "viewer"]);
+        assert_eq!(jane.get(ROOT).await.status, 200, "granted, round {round}");
+        let _ = access("revoke", &["--yes"]);
+        assert_eq!(jane.get(ROOT).await.status, 404, "revoked, round {round}");
+    }
+}

@@ -1,0 +1,75 @@
+//! The same gateway over HTTPS.
+
+use std::fs;
+
+use pretty_assertions::assert_eq;
+use vestibule_tests::{Client, ConfigDir, Gateway};
+
+/// A gateway with a certificate for `localhost`, and a browser that trusts it.
+async fn secure() -> (Gateway, Client) {
+    let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let config = ConfigDir::demo().with_gateway(
+        "public_url = \"https://localhost:{port}\"\n[[tls]]\nlisten = \"127.0.0.1:{port}\"\n\
+         certificate = \"certificate.pem\"\nkey = \"key.pem\"\n",
+    );
+    fs::write(config.at("certificate.pem"), certified.cert.pem()).unwrap();
+    fs::write(config.at("key.pem"), certified.signing_key.serialize_pem()).unwrap();
+    let gateway = Gateway::start(config).await;
+    let origin = format!("https://localhost:{}", gateway.port);
+    let client = Client::trusting(&origin, &certified.cert.pem());
+    (gateway, client)
+}
+
+/// The prefix makes browsers refuse such a cookie from any other host or over plain HTTP.
+#[tokio::test]
+async fn the_session_cookie_is_bound_to_host_and_https() {
+    let (_gateway, client) = secure().await;
+    client.open("/browse/family/").await.expect(303);
+    let welcome = client.sign_in("fred").await;
+    let cookies = welcome.all("set-cookie");
+    let session = cookies.iter().find(|c| c.starts_with("__Host-vestibule=")).unwrap();
+    let mut attributes: Vec<_> = session.split("; ").skip(1).collect();
+    attributes.retain(|attribute| !attribute.starts_with("Max-Age="));
+    attributes.sort_unstable();
+    assert_eq!(attributes, ["HttpOnly", "Path=/", "SameSite=Lax", "Secure"]);
+    assert!(cookies.iter().all(|c| c.starts_with("__Host-") && c.ends_with("; Secure")));
+    client.open("/browse/family/").await.expect(200);
+    client.sign_out().await;
+    client.open("/browse/family/").await.expect(303);
+}
+
+/// Without the prefix it may come from anywhere: it is no session.
+#[tokio::test]
+async fn a_cookie_without_the_prefix_is_no_session() {
+    let (gateway, client) = secure().await;
+    let welcome = client.sign_in("fred").await;
+    let cookies = welcome.all("set-cookie");
+    let session = cookies.iter().find(|c| c.starts_with("__Host-vestibule=")).unwrap();
+    let token = session.split(['=', ';']).nth(1).unwrap();
+    let certificate = fs::read_to_string(gateway.config.at("certificate.pem")).unwrap();
+    let origin = format!("https://localhost:{}", gateway.port);
+    let other = Client::trusting(&origin, &certificate);
+    let target = "/image/family/garden.jpg?size=thumbnail";
+    let plain = format!("vestibule={token}");
+    other.get_with(target, &[("cookie", &plain)]).await.expect(401);
+    let prefixed = format!("__Host-vestibule={token}");
+    other.get_with(target, &[("cookie", &prefixed)]).await.expect(200);
+}
+
+/// A request in the clear to the encrypted port is no request.
+#[tokio::test]
+async fn plain_http_is_not_answered_there() {
+    let (gateway, _client) = secure().await;
+    let request = vestibule_tests::raw::get("/", &[]);
+    let reply = vestibule_tests::raw::tcp(gateway.address(), &request).await;
+    assert_eq!(reply.status, 0, "{}", reply.text);
+}
+
+#[test]
+fn a_key_that_is_missing_is_named() {
+    let config = ConfigDir::demo().with_gateway(
+        "[[tls]]\nlisten = \"127.0.0.1:1\"\ncertificate = \"c.pem\"\nkey = \"no-key.pem\"\n",
+    );
+    let run = config.run(&["serve"]).expect(1);
+    assert!(run.err.contains("c.pem"), "{}", run.err);
+}

@@ -1,0 +1,237 @@
+//! A browser: cookies of its own, no redirects followed.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use crate::config_dir::password;
+
+/// What a browser sends when somebody opens a page.
+const NAVIGATION: [(&str, &str); 4] = [
+    ("accept", "text/html,application/xhtml+xml,*/*;q=0.8"),
+    ("sec-fetch-mode", "navigate"),
+    ("sec-fetch-site", "same-origin"),
+    ("sec-fetch-dest", "document"),
+];
+
+/// A browser at one origin.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    origin: String,
+}
+
+/// Every name is this machine.
+#[derive(Debug)]
+struct Here;
+
+impl Resolve for Here {
+    fn resolve(&self, _: Name) -> Resolving {
+        let here = SocketAddr::from(([127, 0, 0, 1], 0));
+        Box::pin(async move { Ok(Box::new(std::iter::once(here)) as Addrs) })
+    }
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    static CRYPTO: Once = Once::new();
+    CRYPTO.call_once(|| {
+        // an error means that it is installed already
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    reqwest::Client::builder()
+        .cookie_store(true)
+        .dns_resolver(Arc::new(Here))
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(60))
+}
+
+impl Client {
+    /// A browser without cookies at an origin such as `http://localhost:8080`.
+    ///
+    /// # Panics
+    /// If it can't be made.
+    #[must_use]
+    pub fn new(origin: &str) -> Self {
+        // no certificate is needed, and a machine may have none
+        let http = builder().tls_certs_only([]).build().unwrap();
+        Self { http, origin: origin.to_owned() }
+    }
+
+    /// A browser that trusts one certificate, in PEM.
+    ///
+    /// # Panics
+    /// If that is none.
+    #[must_use]
+    pub fn trusting(origin: &str, certificate: &str) -> Self {
+        let certificate = reqwest::Certificate::from_pem(certificate.as_bytes()).unwrap();
+        let http = builder().tls_certs_only([certificate]).build().unwrap();
+        Self { http, origin: origin.to_owned() }
+    }
+
+    /// A request to be completed. The target begins with `/`; a whole address is taken as it is.
+    #[must_use]
+    pub fn request(&self, method: Method, target: &str) -> reqwest::RequestBuilder {
+        let address = if target.starts_with('/') {
+            format!("{}{target}", self.origin)
+        } else {
+            target.to_owned()
+        };
+        self.http.request(method, address)
+    }
+
+    /// `GET` as a program sends it.
+    ///
+    /// # Panics
+    /// If there is no answer; so do all that send.
+    pub async fn get(&self, target: &str) -> Reply {
+        Reply::to(self.request(Method::GET, target)).await
+    }
+
+    /// `GET` with headers.
+    pub async fn get_with(&self, target: &str, headers: &[(&str, &str)]) -> Reply {
+        let mut request = self.request(Method::GET, target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Reply::to(request).await
+    }
+
+    /// `GET` as a browser sends it when somebody opens a page.
+    pub async fn open(&self, target: &str) -> Reply {
+        self.get_with(target, &NAVIGATION).await
+    }
+
+    /// Sends a form from a page of this origin, with the token that the page carries.
+    pub async fn submit(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> Reply {
+        let form = self.open(page).await.expect(200);
+        let token = between(form.text(), "name=\"form_token\" value=\"", "\"").to_owned();
+        let mut all = vec![("form_token", token.as_str())];
+        all.extend_from_slice(fields);
+        let mut request = self.request(Method::POST, action).header("origin", &self.origin);
+        for (name, value) in NAVIGATION {
+            request = request.header(name, value);
+        }
+        Reply::to(request.form(&all)).await
+    }
+
+    /// Tries to sign in through the page's form.
+    pub async fn try_sign_in(&self, name: &str, password: &str) -> Reply {
+        let page = "/_vestibule/sign-in";
+        self.submit(page, page, &[("name", name), ("password", password)]).await
+    }
+
+    /// Signs in through the page's form; on a busy machine more than once.
+    ///
+    /// # Panics
+    /// If that is refused.
+    pub async fn sign_in(&self, name: &str) -> Reply {
+        let reply = crate::eventually(Duration::from_secs(30), "signing in", async || {
+            let reply = self.try_sign_in(name, &password(name)).await;
+            (reply.status != 503).then_some(reply)
+        });
+        reply.await.expect(303)
+    }
+
+    /// Signs out through the page's form.
+    pub async fn sign_out(&self) -> Reply {
+        let page = "/_vestibule/sign-out";
+        self.submit(page, page, &[]).await.expect(303)
+    }
+}
+
+/// What came back, whole.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// Sends a request and takes the whole answer.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn to(request: reqwest::RequestBuilder) -> Self {
+        let response = request.send().await.unwrap_or_else(|error| panic!("{error:?}"));
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let body = response.bytes().await.unwrap_or_else(|error| panic!("{error:?}"));
+        Self { status, headers, body }
+    }
+
+    /// Holds the status against what it must be.
+    ///
+    /// # Panics
+    /// If it is another.
+    #[track_caller]
+    #[must_use]
+    pub fn expect(self, status: u16) -> Self {
+        let body = String::from_utf8_lossy(self.body.get(..400).unwrap_or(&self.body));
+        assert_eq!(self.status, status, "{:#?}\n{body}", self.headers);
+        self
+    }
+
+    /// The body as text.
+    ///
+    /// # Panics
+    /// If it is none.
+    #[track_caller]
+    #[must_use]
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Panics
+    /// If it is none.
+    #[track_caller]
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// A header's value; empty if there is none.
+    ///
+    /// # Panics
+    /// If it is no text.
+    #[track_caller]
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// All values of a header.
+    ///
+    /// # Panics
+    /// If one is no text.
+    #[track_caller]
+    #[must_use]
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        self.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
+    }
+
+    /// Everything that two answers must share in order to look the same to a stranger: status,
+    /// headers but the time and the number of the request, and the body.
+    #[must_use]
+    pub fn looks(&self) -> (u16, Vec<(String, Vec<u8>)>, Bytes) {
+        let own = |name: &str| name == "date" || name == "x-request-id";
+        let headers = self.headers.iter().filter(|(name, _)| !own(name.as_str()));
+        let headers = headers.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
+        (self.status, headers.collect(), self.body.clone())
+    }
+}
+
+fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
+    let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start} in {text}"));
+    rest.split_once(end).unwrap().0
+}
