@@ -5,7 +5,9 @@
 //! followed, and nothing but regular files is opened (requirement S53).
 
 mod access;
+mod prose;
 mod rules;
+mod sidecar;
 mod snapshot;
 
 use std::fs::File;
@@ -20,6 +22,7 @@ use moka::sync::Cache;
 use vestibule_schema::{GalleryPath, PathKind};
 
 pub(crate) use rules::Rules;
+pub(crate) use sidecar::Sidecar;
 pub(crate) use snapshot::{Entry, Snapshot};
 
 /// How long a directory must have been still before its listing is kept: two changes within one
@@ -108,6 +111,7 @@ pub(crate) struct Library {
     root: PathBuf,
     snapshots: Cache<GalleryPath, Arc<Snapshot>>,
     rules: Cache<(GalleryPath, Ident), Arc<Rules>>,
+    sidecars: Cache<Ident, Arc<Sidecar>>,
 }
 
 /// The library's root while it is open: one request sees one.
@@ -124,7 +128,11 @@ impl Library {
             .max_capacity(64 * 1024 * 1024)
             .weigher(|_: &GalleryPath, snapshot: &Arc<Snapshot>| snapshot.weight())
             .build();
-        Self { root, snapshots, rules: Cache::new(20_000) }
+        let sidecars = Cache::builder()
+            .max_capacity(32 * 1024 * 1024)
+            .weigher(|_: &Ident, sidecar: &Arc<Sidecar>| sidecar.weight())
+            .build();
+        Self { root, snapshots, rules: Cache::new(20_000), sidecars }
     }
 
     /// Opens the library.
@@ -195,6 +203,29 @@ impl Shelf<'_> {
         let rules = Arc::new(Rules::read(opened, path).map_err(AccessError::Io)?);
         self.library.rules.insert(key, Arc::clone(&rules));
         Ok(rules)
+    }
+
+    /// What the sidecar of a picture says; one that can't be understood says nothing.
+    pub(crate) fn sidecar(
+        &self,
+        folder: &GalleryPath,
+        snapshot: &Snapshot,
+        entry: &Entry,
+    ) -> Arc<Sidecar> {
+        let Some(name) = snapshot.sidecar_of(entry) else { return Arc::default() };
+        let path = format!("{}{name}", relative(folder));
+        let Ok(opened) = self.open_file(&path) else { return Arc::default() };
+        let ident = opened.ident;
+        self.library.sidecars.get(&ident).unwrap_or_else(|| {
+            let sidecar = Sidecar::read(opened).unwrap_or_else(|error| {
+                let error: &dyn std::error::Error = &error;
+                tracing::debug!(path, error, "ignored a sidecar");
+                Sidecar::default()
+            });
+            let sidecar = Arc::new(sidecar);
+            self.library.sidecars.insert(ident, Arc::clone(&sidecar));
+            sidecar
+        })
     }
 
     /// Opens an image that its folder has just been seen to list.

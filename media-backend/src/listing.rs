@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use vestibule_grant::Claims;
-use vestibule_schema::{Action, GalleryPath};
+use vestibule_schema::{Action, GalleryPath, PermissionSet};
 
 pub(crate) use image::{ImageDetails, details, may_have_original, may_have_raw};
 pub(crate) use order::ordered;
 
 use crate::details::{Details, DetailsCache, Shown};
-use crate::library::{Entry, Library, Shelf};
+use crate::library::{Entry, Library, Shelf, Sidecar};
 use crate::refusal::Refusal;
 use crate::request::{Paging, Sort};
 use crate::sight::Sight;
@@ -83,6 +83,10 @@ pub(crate) struct Card {
 pub(crate) struct Thumb {
     pub(crate) path: String,
     pub(crate) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) alt_text: Option<String>,
     pub(crate) kind: &'static str,
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) hidden: bool,
@@ -124,6 +128,16 @@ impl Card {
 }
 
 impl Thumb {
+    /// The words below the picture.
+    pub(crate) fn caption(&self) -> &str {
+        self.title.as_deref().unwrap_or(&self.name)
+    }
+
+    /// The words in place of the picture.
+    pub(crate) fn alt(&self) -> &str {
+        self.alt_text.as_deref().unwrap_or(self.caption())
+    }
+
     /// Whether the picture is so wide that its thumbnail is too low for a row of the page.
     pub(crate) fn is_wide(&self) -> bool {
         self.width.zip(self.height).is_some_and(|(width, height)| width / 2 > height)
@@ -201,7 +215,8 @@ impl Desk {
         (entry, sort): (&Entry, Sort),
     ) -> Thumb {
         let path = sight.path_of(entry);
-        let shown = Shown::new(&self.details_of(shelf, sight, entry), sight.may);
+        let sidecar = sight.sidecar(shelf, entry);
+        let shown = Shown::new(&self.details_of(shelf, sight, entry), &sidecar, sight.may);
         let image = link(claims, "/image", &path);
         let page = link(claims, "/view", &path);
         let page =
@@ -209,6 +224,8 @@ impl Desk {
         Thumb {
             path: path.to_string(),
             name: entry.name.to_string(),
+            title: sidecar.title.clone(),
+            alt_text: alt_text(&sidecar, sight.may),
             kind: entry.kind.name(),
             hidden: sight.is_hidden(entry),
             width: shown.width,
@@ -223,6 +240,11 @@ impl Desk {
             },
         }
     }
+}
+
+/// The alternative text of a picture, for who may see it.
+fn alt_text(sidecar: &Sidecar, may: PermissionSet) -> Option<String> {
+    sidecar.alt_text.clone().filter(|_| may.allows(Action::SeeAiAltText))
 }
 
 /// The title of a folder; the root's last resort is the site's name.

@@ -56,6 +56,7 @@ struct Browse<'a> {
 struct View<'a> {
     frame: Frame,
     image: &'a ImageDetails,
+    paragraphs: Vec<&'a str>,
     facts: Vec<(&'static str, String)>,
     map: Option<String>,
     sources: Option<Sources>,
@@ -93,12 +94,7 @@ pub(crate) fn browse(
     };
     let view = Browse {
         frame: Frame::new(claims, "/browse", path),
-        paragraphs: listing
-            .description
-            .split("\n\n")
-            .map(str::trim)
-            .filter(|p| !p.is_empty())
-            .collect(),
+        paragraphs: paragraphs(&listing.description),
         choices: vec![
             choice("Name", SortBy::Name, Direction::Up),
             choice("Oldest", SortBy::Date, Direction::Up),
@@ -109,6 +105,10 @@ pub(crate) fn browse(
         listing,
     };
     render(StatusCode::OK, &view)
+}
+
+fn paragraphs(text: &str) -> Vec<&str> {
+    text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty()).collect()
 }
 
 /// The page of an image.
@@ -127,6 +127,7 @@ pub(crate) fn view(
             format!("https://www.openstreetmap.org/?mlat={lat:.5}&mlon={lon:.5}#map=14/{lat:.5}/{lon:.5}")
         }),
         sources: sources(image, sizes),
+        paragraphs: paragraphs(&image.description),
         image,
     };
     render(StatusCode::OK, &page)
@@ -166,7 +167,12 @@ fn facts(image: &ImageDetails) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     facts.extend(shown.taken_in_words.clone().map(|taken| ("Taken", taken)));
     facts.extend(shown.width.zip(shown.height).map(|(w, h)| ("Size", format!("{w} × {h} pixels"))));
-    facts.push(("File", bytes_for_people(image.bytes)));
+    let bytes = bytes_for_people(image.bytes);
+    facts.push(match image.title {
+        // the name stands above otherwise
+        Some(_) => ("File", format!("{}, {bytes}", image.name)),
+        None => ("File", bytes),
+    });
     let labels = [
         ("camera", "Camera"),
         ("lens", "Lens"),
@@ -181,6 +187,7 @@ fn facts(image: &ImageDetails) -> Vec<(&'static str, String)> {
         let value = shown.technical.as_ref().and_then(|technical| technical.get(name));
         facts.extend(value.map(|value| (label, value.clone())));
     }
+    facts.extend(shown.place.clone().map(|place| ("Place", place)));
     facts.extend(
         shown.location.map(|at| ("Location", format!("{:.5}, {:.5}", at.latitude, at.longitude))),
     );

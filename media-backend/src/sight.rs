@@ -8,7 +8,7 @@ use std::sync::Arc;
 use vestibule_grant::Claims;
 use vestibule_schema::{Action, GalleryPath, PathKind, PermissionSet};
 
-use crate::library::{AccessError, Entry, Rules, Shelf, Snapshot};
+use crate::library::{AccessError, Entry, Rules, Shelf, Sidecar, Snapshot};
 use crate::refusal::Refusal;
 
 /// A folder as the caller of one request sees it. Holding one means that `view` was checked.
@@ -99,6 +99,11 @@ impl Sight {
     /// The names of all sub-folders, seen or not: for names that must differ from theirs.
     pub(crate) fn folder_names(&self) -> impl Iterator<Item = &str> {
         self.snapshot.folders()
+    }
+
+    /// What the sidecar of a picture of this folder says.
+    pub(crate) fn sidecar(&self, shelf: &Shelf<'_>, entry: &Entry) -> Arc<Sidecar> {
+        shelf.sidecar(&self.path, &self.snapshot, entry)
     }
 
     /// The path of a picture of this folder.

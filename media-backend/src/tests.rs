@@ -3,6 +3,7 @@
 mod files;
 mod hostile;
 mod listing;
+mod pages;
 mod pictures;
 mod redaction;
 mod sample;

@@ -1,10 +1,11 @@
 //! Details as one caller may see them.
 
-use jiff::civil::DateTime;
+use jiff::civil::{DateTime, Time};
 use serde::Serialize;
 use vestibule_schema::{Action, PermissionSet};
 
 use super::Details;
+use crate::library::Sidecar;
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -39,6 +40,9 @@ pub(crate) struct Shown {
     /// Where it was taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) location: Option<Location>,
+    /// The same in words, as somebody wrote it beside the picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) place: Option<String>,
     /// Camera, lens, exposure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) technical: Option<std::collections::BTreeMap<&'static str, String>>,
@@ -55,21 +59,29 @@ pub(crate) struct Location {
 
 impl Shown {
     /// What of the details a caller may see.
-    pub(crate) fn new(details: &Details, may: PermissionSet) -> Self {
+    pub(crate) fn new(details: &Details, sidecar: &Sidecar, may: PermissionSet) -> Self {
+        // what the camera wrote comes before what somebody wrote beside it
+        let offset = details.taken.and(details.offset.as_deref()).unwrap_or_default();
+        let taken = details.taken.or(sidecar.taken);
         let is_exact = may.allows(Action::SeeExactDates);
         let location = details.location.filter(|_| may.allows(Action::SeeLocation));
         let technical = may.allows(Action::SeeTechnicalDetails) && !details.technical.is_empty();
         Self {
             width: details.measures.map(|(width, _)| width),
             height: details.measures.map(|(_, height)| height),
-            taken: details.taken.map(|taken| match is_exact {
-                true => format!("{taken}{}", details.offset.as_deref().unwrap_or_default()),
+            taken: taken.map(|taken| match is_exact {
+                true => format!("{taken}{offset}"),
                 false => month_of(taken),
             }),
-            taken_in_words: details.taken.map(|taken| match is_exact {
+            taken_in_words: taken.map(|taken| match is_exact {
+                // a bare date is midnight
+                true if taken.time() == Time::midnight() => {
+                    format!("{} {}", taken.day(), month_of(taken))
+                }
                 true => format!("{} {}, {}", taken.day(), month_of(taken), taken.time()),
                 false => month_of(taken),
             }),
+            place: sidecar.place.clone().filter(|_| may.allows(Action::SeeLocation)),
             location: location.map(|(latitude, longitude)| Location { latitude, longitude }),
             technical: technical.then(|| details.technical.iter().cloned().collect()),
         }

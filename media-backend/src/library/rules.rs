@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use vestibule_schema::document::FolderDocument;
 use vestibule_schema::{GalleryPath, HiddenNames, Source, problem};
 
-use super::Opened;
+use super::{Opened, prose};
 
 /// The most bytes that a document may have.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -69,19 +69,11 @@ impl Rules {
 
     /// The folder's title: as the front matter says, else the first heading of the text.
     pub(crate) fn title(&self) -> Option<&str> {
-        self.title.as_deref().map(str::trim).or_else(|| {
-            let heading = self.body.lines().find_map(|line| line.strip_prefix("# "));
-            heading.map(str::trim).filter(|heading| !heading.is_empty())
-        })
+        self.title.as_deref().map(str::trim).or_else(|| prose::heading(&self.body))
     }
 
     /// The text without the heading that is the title.
     pub(crate) fn description(&self) -> String {
-        let mut lines: Vec<&str> = self.body.trim().lines().collect();
-        let heading = lines.first().and_then(|line| line.strip_prefix("# ")).map(str::trim);
-        if heading.is_some() && heading == self.title() {
-            lines.remove(0);
-        }
-        lines.join("\n").trim().to_owned()
+        prose::without_heading(&self.body, self.title())
     }
 }

@@ -15,6 +15,9 @@ use crate::media::{Kind, extension, natural, stem};
 /// The name of a folder's document.
 pub(super) const DOCUMENT: &str = vestibule_schema::document::FOLDER_FILE;
 
+/// How the name of a sidecar in Markdown ends.
+const SIDECAR: &str = ".md";
+
 /// A picture or RAW file of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -44,6 +47,7 @@ pub(crate) struct Snapshot {
     images: Vec<Entry>,
     raws: Vec<Entry>,
     families: HashMap<Box<str>, Family>,
+    sidecars: HashSet<Box<str>>,
 }
 
 /// What has one stem: indices of pictures and of their RAW files.
@@ -57,6 +61,7 @@ impl Snapshot {
     /// Reads a directory. Names that no gallery path can hold are left out.
     pub(super) fn read(directory: &File, ident: Ident) -> io::Result<Self> {
         let (mut folders, mut files) = (Vec::new(), Vec::new());
+        let mut sidecars = HashSet::new();
         let mut document = Document::None;
         for entry in Dir::read_from(directory)? {
             let entry = entry?;
@@ -75,6 +80,9 @@ impl Snapshot {
                 FileType::Directory if is_nameable(name, PathKind::Folder) => {
                     folders.push(Box::from(name));
                 }
+                FileType::RegularFile if name.ends_with(SIDECAR) => {
+                    sidecars.insert(Box::from(name));
+                }
                 FileType::RegularFile if is_nameable(name, PathKind::Image) => {
                     let kind = Kind::of_name(name).filter(|_| !is_sidecar_name(name));
                     files.extend(kind.map(|kind| Entry { name: Box::from(name), kind }));
@@ -86,7 +94,7 @@ impl Snapshot {
         files.sort_by(|a, b| natural(&a.name, &b.name));
         let (images, raws) = pair(files);
         let families = families(&images, &raws);
-        Ok(Self { ident, document, folders, images, raws, families })
+        Ok(Self { ident, document, folders, images, raws, families, sidecars })
     }
 
     /// Whether this is still what the directory holds.
@@ -101,7 +109,8 @@ impl Snapshot {
     /// About how many bytes this takes.
     pub(super) fn weight(&self) -> u32 {
         let entries = self.images.iter().chain(&self.raws).map(|entry| &entry.name);
-        let bytes: usize = self.folders.iter().chain(entries).map(|name| name.len() + 40).sum();
+        let names = self.folders.iter().chain(entries).chain(&self.sidecars);
+        let bytes: usize = names.map(|name| name.len() + 40).sum();
         u32::try_from(bytes + 200).unwrap_or(u32::MAX)
     }
 
@@ -126,6 +135,12 @@ impl Snapshot {
             let found = entries.binary_search_by(|probe| natural(&probe.name, name));
             found.ok().and_then(|index| entries.get(index))
         })
+    }
+
+    /// The name of the picture's sidecar: `a.jpg.md`, else `a.md`.
+    pub(super) fn sidecar_of(&self, entry: &Entry) -> Option<&str> {
+        let of = |name: &str| self.sidecars.get(format!("{name}{SIDECAR}").as_str());
+        of(&entry.name).or_else(|| of(stem(&entry.name))).map(|name| &**name)
     }
 
     /// The pictures whose RAW file this is; a picture has none.

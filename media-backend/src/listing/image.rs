@@ -4,9 +4,9 @@ use serde::Serialize;
 use vestibule_grant::Claims;
 use vestibule_schema::{Action, GalleryPath, NamedSize, Permission, PermissionSet};
 
-use super::{Desk, link, ordered};
+use super::{Desk, alt_text, link, ordered};
 use crate::details::Shown;
-use crate::library::Entry;
+use crate::library::{Entry, Shelf};
 use crate::media::{Kind, extension};
 use crate::redact::Privacy;
 use crate::refusal::Refusal;
@@ -18,6 +18,12 @@ use crate::sight::Sight;
 pub(crate) struct ImageDetails {
     pub(crate) path: String,
     pub(crate) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) title: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) alt_text: Option<String>,
     pub(crate) kind: &'static str,
     pub(crate) bytes: u64,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -60,8 +66,29 @@ pub(crate) struct Download {
 #[derive(Debug, Serialize)]
 pub(crate) struct Neighbour {
     pub(crate) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) title: Option<String>,
     pub(crate) page: String,
     pub(crate) api: String,
+}
+
+impl ImageDetails {
+    /// What the picture is called.
+    pub(crate) fn caption(&self) -> &str {
+        self.title.as_deref().unwrap_or(&self.name)
+    }
+
+    /// The words in place of the picture.
+    pub(crate) fn alt(&self) -> &str {
+        self.alt_text.as_deref().unwrap_or(self.caption())
+    }
+}
+
+impl Neighbour {
+    /// What the picture is called.
+    pub(crate) fn caption(&self) -> &str {
+        self.title.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// An image as the caller sees it. Blocks.
@@ -78,19 +105,23 @@ pub(crate) fn details(
     let (sight, entry) = Sight::image(&shelf, claims, path)?;
     let opened = shelf.image(path)?;
     let details = desk.details.read(&opened, entry.kind);
+    let sidecar = sight.sidecar(&shelf, &entry);
     let images = ordered(desk, &shelf, &sight, sort);
     let at = images.iter().position(|image| image.name == entry.name);
     let neighbour = |index: Option<usize>| {
         let image = images.get(index?)?;
-        Some(beside(claims, &sight, image, sort))
+        Some(beside(claims, &shelf, &sight, (image, sort)))
     };
     Ok(ImageDetails {
         path: path.to_string(),
         name: entry.name.to_string(),
+        title: sidecar.title.clone(),
+        description: sidecar.description.clone(),
+        alt_text: alt_text(&sidecar, sight.may),
         kind: entry.kind.name(),
         bytes: opened.ident.size,
         hidden: sight.is_hidden(&entry),
-        details: Shown::new(&details, sight.may),
+        details: Shown::new(&details, &sidecar, sight.may),
         links: links_of(claims, &sight, &entry),
         downloads: downloads(claims, &sight, &entry),
         previous: neighbour(at.and_then(|at| at.checked_sub(1))),
@@ -98,11 +129,17 @@ pub(crate) fn details(
     })
 }
 
-fn beside(claims: &Claims, sight: &Sight, image: &Entry, sort: Sort) -> Neighbour {
+fn beside(
+    claims: &Claims,
+    shelf: &Shelf<'_>,
+    sight: &Sight,
+    (image, sort): (&Entry, Sort),
+) -> Neighbour {
     let path = sight.path_of(image);
     let page = link(claims, "/view", &path);
     Neighbour {
         name: image.name.to_string(),
+        title: sight.sidecar(shelf, image).title.clone(),
         page: if sort == Sort::default() { page } else { format!("{page}?sort={}", sort.name()) },
         api: link(claims, "/api/images", &path),
     }

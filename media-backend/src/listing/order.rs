@@ -24,7 +24,8 @@ pub(crate) fn ordered(desk: &Desk, shelf: &Shelf<'_>, sight: &Sight, sort: Sort)
         (SortBy::Date, direction) => {
             let is_exact = sight.may.allows(Action::SeeExactDates);
             let dated = images.into_iter().map(|entry| {
-                let taken = desk.details_of(shelf, sight, &entry).taken;
+                let noted = || sight.sidecar(shelf, &entry).taken;
+                let taken = desk.details_of(shelf, sight, &entry).taken.or_else(noted);
                 (taken.map(|taken| rank(taken, is_exact)), entry)
             });
             let mut dated: Vec<_> = dated.collect();
