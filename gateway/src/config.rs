@@ -37,6 +37,8 @@ impl Configuration {
                 .help("name the configuration directory with `--config`, or make one: `vestibule init`");
             return Err(vec![problem]);
         }
+        // events of the watch and messages of the state directory name whole paths
+        let dir = &dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
         let gateway = GatewayConfig::load(dir)?;
         let mut problems = Vec::new();
         let mut sites = Vec::new();

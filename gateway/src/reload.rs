@@ -85,7 +85,7 @@ impl Live {
             let site = LiveSite::start(site, &live.vocabulary);
             state.sites.insert(id, site);
         }
-        live.swap(&mut state, Rebuild::All)?;
+        live.swap(&mut state, &Rebuild::All)?;
         drop(state);
         Ok(Arc::new(live))
     }
@@ -149,7 +149,7 @@ impl Live {
                 changed.insert(id);
             }
         }
-        self.swap_or_log(&mut state, Rebuild::Some(changed));
+        self.swap_or_log(&mut state, &Rebuild::Some(changed));
     }
 
     /// Takes over what the store says now.
@@ -159,7 +159,7 @@ impl Live {
         let changed: HashSet<_> = state.sites.keys().filter(|id| differs(id)).cloned().collect();
         state.stored = stored;
         if !changed.is_empty() {
-            self.swap_or_log(&mut state, Rebuild::Some(changed));
+            self.swap_or_log(&mut state, &Rebuild::Some(changed));
         }
     }
 
@@ -168,7 +168,7 @@ impl Live {
         let mut state = self.lock();
         let Some(site) = state.sites.get_mut(id) else { return };
         if site.refresh(folders, &self.vocabulary) {
-            self.swap_or_log(&mut state, Rebuild::Some(HashSet::from([id.clone()])));
+            self.swap_or_log(&mut state, &Rebuild::Some(HashSet::from([id.clone()])));
         } else {
             self.publish_known(&state);
         }
@@ -181,7 +181,7 @@ impl Live {
             site.rescan(&self.vocabulary);
         }
         self.degraded.store(false, Ordering::SeqCst);
-        self.swap_or_log(&mut state, Rebuild::All);
+        self.swap_or_log(&mut state, &Rebuild::All);
     }
 
     /// Says that the watch can't be relied on, until [`Live::rescan`].
@@ -204,7 +204,7 @@ impl Live {
         if changed.is_empty() {
             return false;
         }
-        self.swap_or_log(&mut state, Rebuild::Some(changed));
+        self.swap_or_log(&mut state, &Rebuild::Some(changed));
         true
     }
 
@@ -213,14 +213,14 @@ impl Live {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn swap_or_log(&self, state: &mut State, rebuild: Rebuild) {
+    fn swap_or_log(&self, state: &mut State, rebuild: &Rebuild) {
         if let Err(error) = self.swap(state, rebuild) {
             tracing::error!(error = format!("{error:#}"), "the last good configuration stays");
         }
     }
 
     /// Builds the new world and puts it into force.
-    fn swap(&self, state: &mut State, rebuild: Rebuild) -> anyhow::Result<()> {
+    fn swap(&self, state: &mut State, rebuild: &Rebuild) -> anyhow::Result<()> {
         let generation = state.generation + 1;
         let mut runtimes = Vec::new();
         for (id, site) in &mut state.sites {
@@ -228,7 +228,7 @@ impl Live {
                 let stored = state.stored.get(id).cloned().unwrap_or_default();
                 site.build(generation, &self.vocabulary, stored);
             }
-            runtimes.extend(site.runtime(&self.around)?);
+            runtimes.extend(site.runtime(&self.around));
         }
         let engines = state.sites.values().filter_map(LiveSite::engine);
         let engine = Arc::new(Engine::new(generation, engines));
@@ -297,7 +297,7 @@ impl FolderWatch for Live {
             self.publish_known(&state);
             return Ok(Freshness::Known);
         }
-        match self.swap(&mut state, Rebuild::Some(HashSet::from([site.clone()]))) {
+        match self.swap(&mut state, &Rebuild::Some(HashSet::from([site.clone()]))) {
             Ok(()) => Ok(Freshness::Reloaded),
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "a new folder can't be judged");

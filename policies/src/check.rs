@@ -31,7 +31,8 @@ pub fn site(
     if let Some(source) = grants {
         let (document, found) = GrantsDocument::parse(source);
         problems.extend(found);
-        declared = rights(&document, source, &checked.block, &mut problems);
+        let known = block::Known { block: &checked.block, builtin };
+        declared = rights(&document, source, &known, &mut problems);
     }
     problem::sort(&mut problems);
     if problem::has_errors(&problems) {
@@ -93,15 +94,16 @@ pub fn folder_document(
 fn rights(
     document: &GrantsDocument,
     source: &Source,
-    block: &crate::model::Block,
+    known: &block::Known<'_>,
     problems: &mut Vec<Problem>,
 ) -> Rights {
+    let block = known.block;
     let mut rights = Rights::default();
     for grant in &document.grants {
         if let Some(role) = &grant.role
             && !block.roles.contains_key(&role.value)
         {
-            problems.push(block::unknown_role(source, &role.value, &role.span, block));
+            problems.push(block::unknown_role(source, &role.value, &role.span, known));
             continue;
         }
         rights.grants.push(Grant {
@@ -113,7 +115,7 @@ fn rights(
     }
     for group in &document.groups {
         let Some(role) = block.roles.get(&group.role.value) else {
-            problems.push(block::unknown_role(source, &group.role.value, &group.role.span, block));
+            problems.push(block::unknown_role(source, &group.role.value, &group.role.span, known));
             continue;
         };
         if role.scoped && group.base_path.is_none() {

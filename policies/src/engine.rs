@@ -27,6 +27,7 @@ use admit::Admitted;
 use evaluate::Slice;
 use index::{Index, MarkId};
 use mask::{Mask, MaskKey, Variant, Verdict};
+use standing::RightsIndex;
 pub use vocabulary::Vocabulary;
 
 /// How many (principal, place) pairs a site remembers.
@@ -77,6 +78,7 @@ pub struct SiteEngine {
     model: Arc<SiteModel>,
     folders: Arc<Folders>,
     stored: Arc<Rights>,
+    rights: RightsIndex,
     index: Index,
     slices: Cache<MarkId, Arc<Slice>>,
     masks: Cache<MaskKey, Arc<Mask>>,
@@ -107,6 +109,7 @@ impl SiteEngine {
             generation,
             vocabulary: Arc::clone(vocabulary),
             index: Index::new(&folders),
+            rights: RightsIndex::new(&model, &stored),
             model,
             folders,
             stored,
@@ -248,7 +251,7 @@ impl SiteEngine {
             self.admission(principal, &place).is_ok_and(|admitted| admitted.holds_a_role())
         };
         holds_any(&GalleryPath::root())
-            || self.index.blocks().any(|path| holds_any(path))
+            || self.index.blocks().any(holds_any)
             || self.holds_scoped_role(principal)
     }
 

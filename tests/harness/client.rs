@@ -74,7 +74,6 @@ impl Client {
     }
 
     /// A request to be completed. The target begins with `/`; a whole address is taken as it is.
-    #[must_use]
     pub fn request(&self, method: Method, target: &str) -> reqwest::RequestBuilder {
         let address = if target.starts_with('/') {
             format!("{}{target}", self.origin)

@@ -12,7 +12,7 @@ use vestibule_schema::Action;
 
 use crate::forward::{ForwardError, Forwarding};
 use crate::front::{ClientKind, Head};
-use crate::gateway::{Freshness, Gateway};
+use crate::gateway::Gateway;
 use crate::grants::GrantRequest;
 use crate::refuse::{Challenge, FolderLink, Refusal};
 use crate::world::{SiteRuntime, SiteState, World};
@@ -125,25 +125,27 @@ impl Question<'_> {
         }
     }
 
-    /// Sees to it that the folders on the way have been read; what was read just now makes a new
-    /// world, and the question is put to that one.
+    /// Sees to it that the folders on the way have been read, and judges by the world of the
+    /// moment after that.
+    // INVARIANT: the world is taken after the folders are known. One that was taken before may
+    // lack the block of a folder that another request has made known in between.
     fn refresh(&mut self, ask: &Ask) -> Result<(), Refusal> {
-        match self.gateway.folders.ensure(&self.site.id, &ask.path) {
-            Ok(Freshness::Known) => Ok(()),
-            Ok(Freshness::Reloaded) => {
-                self.world = self.gateway.world();
-                match self.world.site(&self.site.id) {
-                    Some(site) if site.state == SiteState::Open => {
-                        self.site = Arc::clone(site);
-                        Ok(())
-                    }
-                    _ => Err(Refusal::Closed),
-                }
+        let freshness = self.gateway.folders.ensure(&self.site.id, &ask.path);
+        if let Err(unready) = freshness {
+            tracing::warn!(site = %self.site.id, error = %unready, "a request is refused");
+            return Err(Refusal::Unavailable);
+        }
+        let now = self.gateway.world();
+        if Arc::ptr_eq(&now, &self.world) {
+            return Ok(());
+        }
+        self.world = now;
+        match self.world.site(&self.site.id) {
+            Some(site) if site.state == SiteState::Open => {
+                self.site = Arc::clone(site);
+                Ok(())
             }
-            Err(unready) => {
-                tracing::warn!(site = %self.site.id, error = %unready, "a request is refused");
-                Err(Refusal::Unavailable)
-            }
+            _ => Err(Refusal::Closed),
         }
     }
 

@@ -84,11 +84,11 @@ impl World {
     /// [`WorldError`], if two sites claim the same place.
     pub fn new(
         engine: Arc<Engine>,
-        sites: Vec<SiteRuntime>,
+        sites: impl IntoIterator<Item = impl Into<Arc<SiteRuntime>>>,
         portal_hosts: &[HostName],
     ) -> Result<Self, WorldError> {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
-        let sites: Vec<Arc<SiteRuntime>> = sites.into_iter().map(Arc::new).collect();
+        let sites: Vec<Arc<SiteRuntime>> = sites.into_iter().map(Into::into).collect();
         let table = SiteTable::new(&sites, portal_hosts)?;
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         Ok(Self { serial, engine, sites, table })

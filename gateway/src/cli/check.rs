@@ -6,7 +6,7 @@ use vestibule_policies::Vocabulary;
 use vestibule_policies::audit::export;
 use vestibule_schema::problem::{self, Problem};
 
-use super::output::problem_json;
+use super::output::{plural, problem_json};
 use super::policy::site::OfflineSite;
 use super::{ConfigArg, Exit, Format, Output};
 use crate::config::Configuration;
@@ -36,9 +36,14 @@ impl Check {
                     problems.extend(offline.folder_problems.iter().cloned());
                     match export::validate(&offline.engine, &vocabulary) {
                         Ok(policies) => summary.push(format!(
-                            "{}: {} folders with rules, {policies} policies, all valid",
+                            "{}: {} with rules, {}, all valid",
                             site.id,
-                            offline.engine.folders().len()
+                            plural(offline.engine.folders().len(), "folder"),
+                            if policies == 1 {
+                                "1 policy".to_owned()
+                            } else {
+                                format!("{policies} policies")
+                            }
                         )),
                         // a defect of the compiler, not of the configuration: still an error
                         Err(findings) => problems.extend(findings.into_iter().map(|finding| {

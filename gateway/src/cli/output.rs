@@ -59,7 +59,7 @@ impl Output {
             if done == total {
                 eprintln!();
             }
-        } else if done == total || done % 20 == 0 {
+        } else if done == total || done.is_multiple_of(20) {
             eprintln!("{what} {done}/{total}");
         }
     }
@@ -125,7 +125,7 @@ pub(crate) fn problem_json(problem: &Problem) -> Value {
     })
 }
 
-fn plural(count: usize, noun: &str) -> String {
+pub(crate) fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 

@@ -184,6 +184,17 @@ impl SiteConfig {
                 vocabulary.builtin(),
             );
             self.problems.extend(problems);
+            if self.gallery.is_some() && (rules.hidden || !rules.hidden_images.is_empty()) {
+                // whoever lists the gallery reads the folder's own file
+                self.problems.push(
+                    Problem::error(
+                        "config::hidden_elsewhere",
+                        format!("what `{path}` hides can't be said here"),
+                    )
+                    .at(source, folder.span.clone(), "the gallery's files can be read")
+                    .help("write it in the folder's own `_folder.md`"),
+                );
+            }
             self.folder_places.insert(path.clone(), (source.clone(), folder.span));
             self.folders.push((path, rules));
         }

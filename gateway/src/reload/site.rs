@@ -8,6 +8,7 @@ use std::sync::Arc;
 use vestibule_policies::model::Rights;
 use vestibule_policies::{SiteEngine, Vocabulary};
 use vestibule_proxy::{SiteRuntime, SiteState};
+use vestibule_schema::document::{SiteDocument, UpstreamAddress};
 use vestibule_schema::{GalleryPath, SiteId};
 
 use crate::build::{self, Surroundings};
@@ -23,13 +24,17 @@ pub(super) struct LiveSite {
     config: SiteConfig,
     scan: Scan,
     engine: Option<Arc<SiteEngine>>,
+    /// As the proxy has it: made anew only when the configuration changes, so that the addresses
+    /// of upstreams stay what they were.
+    runtime: Option<Arc<SiteRuntime>>,
     /// The gallery's root when it was scanned; `None`: it is not there.
     root: Option<Identity>,
 }
 
 impl LiveSite {
     pub(super) fn start(config: SiteConfig, vocabulary: &Vocabulary) -> Self {
-        let mut site = Self { config, scan: Scan::default(), engine: None, root: None };
+        let mut site =
+            Self { config, scan: Scan::default(), engine: None, runtime: None, root: None };
         if site.config.model.is_none() {
             tracing::error!(site = %site.config.id, "the site is closed: its configuration has an error");
         }
@@ -67,11 +72,31 @@ impl LiveSite {
             return false;
         }
         let moved = config.gallery != self.config.gallery;
+        if self.is_shown_here() || shown_here(&config) {
+            // its media backend was started with these, and would go on showing the old folder
+            let kept = |site: &SiteConfig| {
+                let document = site.document.as_ref();
+                (site.gallery.clone(), document.map(|d| (d.upstream.clone(), d.sizes)))
+            };
+            if kept(&config) != kept(&self.config) {
+                tracing::warn!(
+                    site = %id,
+                    "`gallery`, `upstream` and `sizes` of a built-in site change with a restart; \
+                     the last good configuration stays"
+                );
+                return false;
+            }
+        }
         self.config = config;
+        self.runtime = None;
         if moved {
             self.rescan(vocabulary);
         }
         true
+    }
+
+    fn is_shown_here(&self) -> bool {
+        shown_here(&self.config)
     }
 
     /// Walks the gallery from its root.
@@ -180,11 +205,33 @@ impl LiveSite {
             Some(Arc::new(SiteEngine::new(generation, vocabulary, model, folders, stored)));
     }
 
-    /// The site for the proxy; `None` if nobody can tell where it is.
-    pub(super) fn runtime(&self, around: &Surroundings) -> anyhow::Result<Option<SiteRuntime>> {
-        let Some(document) = &self.config.document else { return Ok(None) };
+    /// The site for the proxy; `None` if nobody can tell where it is. One whose upstream can't be
+    /// found is closed, alone.
+    pub(super) fn runtime(&mut self, around: &Surroundings) -> Option<Arc<SiteRuntime>> {
+        let document = self.config.document.as_ref()?;
         let state = if self.engine.is_some() { SiteState::Open } else { SiteState::Closed };
-        build::runtime(&self.config.id, document, state, around).map(Some)
+        if let Some(runtime) = self.runtime.as_ref().filter(|runtime| runtime.state == state) {
+            return Some(Arc::clone(runtime));
+        }
+        let id = &self.config.id;
+        let built = build::runtime(id, document, state, around).or_else(|error| {
+            tracing::error!(site = %id, error = format!("{error:#}"), "the site is closed");
+            // closed: no request ever goes there
+            let nowhere = UpstreamAddress::Tcp { host: "127.0.0.1".to_owned(), port: 9 };
+            let closed = SiteDocument { upstream: vec![nowhere], ..document.clone() };
+            build::runtime(id, &closed, SiteState::Closed, around)
+        });
+        match built {
+            Ok(runtime) => {
+                let runtime = Arc::new(runtime);
+                self.runtime = Some(Arc::clone(&runtime));
+                Some(runtime)
+            }
+            Err(error) => {
+                tracing::error!(site = %id, error = format!("{error:#}"), "the site is nowhere");
+                None
+            }
+        }
     }
 
     /// Says what is wrong with folders: all, or those just read.
@@ -199,6 +246,12 @@ impl LiveSite {
             }
         }
     }
+}
+
+/// Whether the gateway's own media backend shows the site.
+fn shown_here(site: &SiteConfig) -> bool {
+    let upstream = site.document.as_ref().map(|document| &document.upstream);
+    upstream.is_some_and(|upstream| upstream.contains(&UpstreamAddress::BuiltIn))
 }
 
 fn identity(gallery: &Path) -> Option<Identity> {

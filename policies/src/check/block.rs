@@ -39,14 +39,21 @@ pub(super) fn check(
     Checked { block, problems: checker.problems }
 }
 
+/// The roles that may be named: those of the block, and the built-ins.
+pub(super) struct Known<'a> {
+    pub(super) block: &'a Block,
+    pub(super) builtin: &'a BuiltinRoles,
+}
+
 /// The problem of a role that neither the block nor the built-ins have.
 pub(super) fn unknown_role(
     source: &Source,
     role: &RoleName,
     span: &Range<usize>,
-    block: &Block,
+    known: &Known<'_>,
 ) -> Problem {
-    let known: Vec<&str> = block.roles.keys().map(RoleName::as_str).collect();
+    let shipped = known.builtin.iter().map(|(role, _)| role.name.value.as_str());
+    let known: Vec<&str> = known.block.roles.keys().map(RoleName::as_str).chain(shipped).collect();
     let problem = Problem::error("policy::unknown_role", format!("unknown role `{role}`")).at(
         source,
         span.clone(),
@@ -228,7 +235,8 @@ impl Checker<'_> {
             if block.roles.contains_key(name) {
                 known.insert(name.clone());
             } else {
-                self.report(unknown_role(self.source, name, &role.span, block));
+                let known = Known { block, builtin: self.builtin };
+                self.report(unknown_role(self.source, name, &role.span, &known));
             }
         }
         known

@@ -57,12 +57,21 @@ pub(super) fn action_in(actions: &[&str]) -> Value {
 }
 
 pub(super) fn and(left: Value, right: Value) -> Value {
-    json!({ "&&": { "left": left, "right": right } })
+    binary("&&", left, right)
+}
+
+fn binary(operator: &str, left: Value, right: Value) -> Value {
+    object([(operator, object([("left", left), ("right", right)]))])
+}
+
+/// An object of values that are moved into it: the macro would copy them.
+fn object<const N: usize>(pairs: [(&str, Value); N]) -> Value {
+    Value::Object(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
 /// `a || b || …`; `None` for nothing.
 pub(super) fn any(parts: impl IntoIterator<Item = Value>) -> Option<Value> {
-    parts.into_iter().reduce(|left, right| json!({ "||": { "left": left, "right": right } }))
+    parts.into_iter().reduce(|left, right| binary("||", left, right))
 }
 
 /// The names of Cedar actions for a set. `manage_images` is a group that contains `upload` and
@@ -131,16 +140,17 @@ pub(super) fn policy(
     when: Option<Value>,
     unless: Option<Value>,
 ) -> Generated {
+    let condition = |kind: &str, body| object([("kind", Value::from(kind)), ("body", body)]);
     let mut conditions = Vec::new();
-    conditions.extend(when.map(|body| json!({ "kind": "when", "body": body })));
-    conditions.extend(unless.map(|body| json!({ "kind": "unless", "body": body })));
-    let tree = json!({
-        "effect": head.effect,
-        "principal": head.principal,
-        "action": head.action,
-        "resource": head.resource,
-        "conditions": conditions,
-        "annotations": { "id": id, "source": source.to_string() },
-    });
+    conditions.extend(when.map(|body| condition("when", body)));
+    conditions.extend(unless.map(|body| condition("unless", body)));
+    let tree = object([
+        ("effect", Value::from(head.effect)),
+        ("principal", head.principal),
+        ("action", head.action),
+        ("resource", head.resource),
+        ("conditions", Value::Array(conditions)),
+        ("annotations", json!({ "id": id, "source": source.to_string() })),
+    ]);
     Generated { id, source: source.clone(), tree }
 }

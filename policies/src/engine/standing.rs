@@ -1,11 +1,11 @@
 //! What documents and store say of one user at one site, before Cedar judges it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use vestibule_schema::{GalleryPath, GroupId, RoleName};
+use vestibule_schema::{GalleryPath, GroupId, RoleName, UserName};
 
 use super::SiteEngine;
-use crate::model::{Grant, GroupMapping};
+use crate::model::{Grant, GroupMapping, Rights, SiteModel};
 use crate::principal::UserFacts;
 
 /// A user's data at the site block. Roles of folder blocks are looked up on the way to them.
@@ -25,37 +25,62 @@ pub(super) struct Standing {
     pub(super) uploads: BTreeMap<RoleName, BTreeSet<GalleryPath>>,
 }
 
-impl SiteEngine {
-    /// The user's grants: a declared one replaces all stored ones of that user.
-    fn grants<'a>(&'a self, user: &'a UserFacts) -> Vec<&'a Grant> {
-        let of_user = |grant: &&Grant| grant.user == user.name;
-        let declared: Vec<_> = self.model.declared.grants.iter().filter(of_user).collect();
-        if declared.is_empty() {
-            self.stored.grants.iter().filter(of_user).collect()
-        } else {
-            declared
+/// Grants and group mappings of a site as they count, found by user and by group.
+#[derive(Debug)]
+pub(super) struct RightsIndex {
+    grants: HashMap<UserName, Vec<Grant>>,
+    groups: HashMap<GroupId, Vec<GroupMapping>>,
+    /// Some grant or mapping confines a role to a folder.
+    has_paths: bool,
+}
+
+impl RightsIndex {
+    /// A declared grant replaces all stored ones of that user, a declared mapping those of that
+    /// group. A stored mapping to a role that the site does not have admits nobody.
+    pub(super) fn new(model: &SiteModel, stored: &Rights) -> Self {
+        let mut grants: HashMap<UserName, Vec<Grant>> = HashMap::new();
+        let mut groups: HashMap<GroupId, Vec<GroupMapping>> = HashMap::new();
+        for grant in &model.declared.grants {
+            grants.entry(grant.user.clone()).or_default().push(grant.clone());
         }
+        for mapping in &model.declared.groups {
+            groups.entry(mapping.group.clone()).or_default().push(mapping.clone());
+        }
+        let declared_users: HashSet<_> = grants.keys().cloned().collect();
+        let declared_groups: HashSet<_> = groups.keys().cloned().collect();
+        for grant in stored.grants.iter().filter(|grant| !declared_users.contains(&grant.user)) {
+            grants.entry(grant.user.clone()).or_default().push(grant.clone());
+        }
+        for mapping in &stored.groups {
+            let counts = !declared_groups.contains(&mapping.group)
+                && model.block.roles.contains_key(&mapping.role);
+            if counts {
+                groups.entry(mapping.group.clone()).or_default().push(mapping.clone());
+            }
+        }
+        let has_paths = grants.values().flatten().any(|grant| grant.base_path.is_some())
+            || groups.values().flatten().any(|mapping| mapping.base_path.is_some());
+        Self { grants, groups, has_paths }
     }
 
-    /// The group mappings of the site: a declared one replaces the stored ones of that group. A
-    /// stored mapping to a role that the site does not have admits nobody.
-    pub(super) fn group_mappings(&self) -> impl Iterator<Item = &GroupMapping> {
-        let declared = &self.model.declared.groups;
-        let stored = self.stored.groups.iter().filter(|stored| {
-            declared.iter().all(|declared| declared.group != stored.group)
-                && self.model.block.roles.contains_key(&stored.role)
-        });
-        declared.iter().chain(stored)
+    pub(super) fn has_paths(&self) -> bool {
+        self.has_paths
     }
 
-    /// The mappings that concern a user.
+    fn grants(&self, user: &UserName) -> &[Grant] {
+        self.grants.get(user).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The mappings that concern somebody in these groups.
     pub(super) fn mappings_of<'a>(
         &'a self,
         groups: &'a BTreeSet<GroupId>,
     ) -> impl Iterator<Item = &'a GroupMapping> {
-        self.group_mappings().filter(|mapping| groups.contains(&mapping.group))
+        groups.iter().filter_map(|group| self.groups.get(group)).flatten()
     }
+}
 
+impl SiteEngine {
     /// What is assigned to the user by name, by grant and by group at the site block.
     pub(super) fn standing(&self, user: &UserFacts) -> Standing {
         let block = &self.model.block;
@@ -66,7 +91,7 @@ impl SiteEngine {
             nothing_assigned = entry.roles.is_empty();
             standing.granted.extend(entry.roles.iter().cloned());
         }
-        for grant in self.grants(user) {
+        for grant in self.rights.grants(&user.name) {
             standing.explicit = true;
             let role = match &grant.role {
                 Some(role) => Some(role.clone()),
@@ -88,7 +113,7 @@ impl SiteEngine {
         let no_role = standing.granted.is_empty() && !inherits;
         standing.locked = nothing_assigned || (standing.explicit && no_role);
         if !standing.explicit {
-            for mapping in self.mappings_of(&user.groups) {
+            for mapping in self.rights.mappings_of(&user.groups) {
                 let (base, upload) = (mapping.base_path.as_ref(), mapping.upload_path.as_ref());
                 standing.add_paths(&mapping.role, base, upload);
             }

@@ -1,5 +1,13 @@
 //! The tests of this crate that need documents: one binary.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests are not test functions, and a failure is one here too"
+)]
+
 mod acceptance;
 mod cases;
 mod differential;

@@ -6,6 +6,8 @@
 //!
 //! It is *not* a session and not a capability to pass on: another target needs another grant.
 //!
+//! Start at [`Claims`], then [`GrantKey::sign`] and [`KeyRing::verify`].
+//!
 //! ```
 //! use std::time::{Duration, SystemTime};
 //! use vestibule_grant::{Binding, Claims, GrantKey, KeyRing, Subject};

@@ -40,7 +40,8 @@ fn uid(kind: &str, id: &str) -> Value {
 }
 
 fn entity(kind: &str, id: &str, attributes: Value, parents: Vec<Value>) -> Value {
-    json!({ "uid": uid(kind, id), "attrs": attributes, "parents": parents })
+    let pairs = [("uid", uid(kind, id)), ("attrs", attributes), ("parents", Value::Array(parents))];
+    Value::Object(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
 fn reference(kind: &str, id: &str) -> Value {
