@@ -67,13 +67,16 @@ pub(crate) fn bytes(status: StatusCode, kind: &'static str, bytes: Bytes) -> Res
     response
 }
 
+/// What is answered if even a refusal can't be written.
+const BROKEN: &[u8] = br#"{"error":"internal","message":"something went wrong"}"#;
+
 /// JSON.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     match serde_json::to_vec(value) {
         Ok(text) => bytes(status, "application/json", Bytes::from(text)),
         Err(error) => {
             tracing::error!(%error, "can't write an answer as JSON");
-            bytes(StatusCode::INTERNAL_SERVER_ERROR, "application/json", Bytes::from_static(b"{}"))
+            bytes(StatusCode::INTERNAL_SERVER_ERROR, "application/json", Bytes::from_static(BROKEN))
         }
     }
 }
@@ -91,19 +94,19 @@ struct Refused {
     error: &'static str,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    permission: Option<&'static str>,
+    missing: Option<&'static str>,
 }
 
 /// A refusal as JSON; without a grant, nothing at all.
 pub(crate) fn refusal(refusal: Refusal) -> Response<Body> {
-    let permission = match refusal {
+    let missing = match refusal {
         Refusal::Forbidden(action) => Some(action.name()),
         _ => None,
     };
     let message = refusal.to_string();
     let mut response = match refusal {
         Refusal::Unauthorized => bytes(refusal.status(), "text/plain", Bytes::new()),
-        _ => json(refusal.status(), &Refused { error: refusal.code(), message, permission }),
+        _ => json(refusal.status(), &Refused { error: refusal.code(), message, missing }),
     };
     mark(&mut response, refusal);
     response
@@ -139,7 +142,42 @@ pub(crate) fn attachment(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use vestibule_schema::{Action, PathError};
+
     use super::*;
+
+    #[tokio::test]
+    async fn each_refusal_has_a_code_of_its_own() {
+        let all = [
+            Refusal::NotFound,
+            Refusal::Method,
+            Refusal::Forbidden(Action::DownloadRaw),
+            Refusal::NotRedactable("picture"),
+            Refusal::NothingToPack,
+            Refusal::Path(PathError::DotSegment),
+            Refusal::Query("wrong"),
+            Refusal::Unsupported("no"),
+            Refusal::Unprocessable("no"),
+            Refusal::Range(5),
+            Refusal::Busy,
+            Refusal::LibraryGone,
+            Refusal::Unreadable,
+            Refusal::Internal,
+        ];
+        let mut codes = std::collections::BTreeSet::new();
+        for one in all {
+            let response = refusal(one);
+            assert_eq!(response.status(), one.status());
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(json["message"], one.to_string());
+            let missing = matches!(one, Refusal::Forbidden(_)).then_some("download_raw");
+            assert_eq!(json.get("missing").and_then(|name| name.as_str()), missing);
+            assert!(codes.insert(json["error"].as_str().unwrap().to_owned()), "{json}");
+        }
+        let json: serde_json::Value = serde_json::from_slice(BROKEN).unwrap();
+        assert!(codes.contains(json["error"].as_str().unwrap()));
+    }
 
     #[test]
     fn names_of_all_kinds_stand_in_the_header() {

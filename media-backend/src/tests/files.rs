@@ -118,7 +118,7 @@ async fn what_is_lacking_is_named() {
         let answer = gallery.get(target, &claims(set(held))).await.expect(403);
         let json = answer.json();
         assert_eq!(json["error"], "forbidden");
-        json["permission"].as_str().unwrap().to_owned()
+        json["missing"].as_str().unwrap().to_owned()
     };
     assert_eq!(refused("/image/a.jpg?size=medium", &[]).await, "download_medium");
     assert_eq!(
