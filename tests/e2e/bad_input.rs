@@ -112,7 +112,7 @@ fn all_mistakes_are_shown_at_once() {
     config.write("config.d/sites/site/permissions.toml", text);
     config.put("site", "x/_folder.md", "+++\n");
     let run = config.run(&["check"]).expect(2);
-    let at = |word: &str| run.err.find(word).unwrap_or_else(|| unreachable!("{word}: {}", run.err));
+    let at = |word: &str| run.err.find(word).unwrap_or_else(|| panic!("{word}: {}", run.err));
     assert!(at("`al`") < at("can_veiw") && at("can_veiw") < at("can_fly"), "{}", run.err);
     // a site that is closed has no folders to judge; mended, they are
     config.write("config.d/sites/site/permissions.toml", OPEN);
@@ -178,7 +178,8 @@ async fn ambiguous_paths_are_400() {
         "%",
         "%2",
         "%zz",
-        "%252e%252e%252fwelcome.jpg%2f",
+        "%252e%252e",
+        "%252e%252e%252fwelcome.jpg",
     ] {
         for (start, end) in [
             ("/browse/", "/"),
@@ -202,9 +203,6 @@ async fn ambiguous_paths_are_400() {
         let reply = raw::tcp(gateway.address(), &raw::get(bytes, &[])).await;
         assert!(matches!(reply.status, 0 | 400), "{bytes:?}: {}", reply.text);
     }
-    // twice encoded is a name with a percent sign, and nothing has it
-    let reply = raw::tcp(gateway.address(), &raw::get("/view/%252e%252e", &[&session])).await;
-    assert_eq!(reply.status, 404);
     fred.get("/image/welcome.jpg?size=thumbnail").await.expect(200);
 }
 
@@ -226,7 +224,8 @@ async fn damaged_pictures_are_a_clear_error() {
         [("cut.jpg", 422), ("bomb.png", 422), ("empty.jpg", 415), ("text.jpg", 415)]
     {
         for size in ["thumbnail", "gallery", "thumbnail@2x"] {
-            let asked = visitor.get(&format!("/image/{name}?size={size}"));
+            let target = format!("/image/{name}?size={size}");
+            let asked = visitor.get(&target);
             let reply = tokio::time::timeout(Duration::from_secs(20), asked).await.unwrap();
             let reply = reply.expect(status);
             assert_eq!(reply.header("content-type"), "application/json");
@@ -266,7 +265,7 @@ async fn many_bombs_at_once_leave_the_gateway_alive() {
             .await
             .unwrap();
     assert!(statuses.iter().all(|status| matches!(status, 422 | 503)), "{statuses:?}");
-    let _ = good.expect(200);
+    good.expect(200);
 }
 
 #[tokio::test]

@@ -176,7 +176,7 @@ async fn raw_files_of_many_makers_do_no_harm() {
                 let json = rendition.json();
                 assert!(json["message"].as_str().is_some_and(|m| m.len() > 10), "{name}: {json}");
             }
-            other => unreachable!("{name}: {other}"),
+            other => panic!("{name}: {other}"),
         }
         // the RAW itself: whole, or not at all
         let target = format!("/image/raw/{name}?size=original");

@@ -1,6 +1,10 @@
 //! End to end: the real program over real sockets, as browsers, scripts and attackers meet it.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: clippy excuses test functions only")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "helpers of tests: clippy excuses test functions only"
+)]
 
 mod bad_input;
 mod camera;

@@ -21,7 +21,7 @@ fn prove(config: &Path, site: &str, samples: &str) -> (usize, BTreeSet<String>) 
     let config = config.to_str().unwrap();
     let export = ["policy", "export", "--config", config, "--site", site, "--samples", samples];
     let export = [export.as_slice(), &["--out", out.to_str().unwrap()]].concat();
-    let _ = Run::vestibule(&export, "").expect(0);
+    Run::vestibule(&export, "").expect(0);
     let documents = |verb: &str| {
         let mut command = Command::new(cedar());
         command.arg(verb).arg("--schema").arg(out.join("schema.cedarschema"));
@@ -86,8 +86,8 @@ fn an_export_is_the_same_every_time() {
         let arguments = [arguments.as_slice(), &[config.to_str().unwrap(), "--out"]].concat();
         Run::vestibule(&[arguments.as_slice(), &[out.to_str().unwrap()]].concat(), "")
     };
-    let _ = export("one").expect(0);
-    let _ = export("two").expect(0);
+    export("one").expect(0);
+    export("two").expect(0);
     for file in ["schema.cedarschema", "policies.cedar", "entities.json", "expected.json"] {
         let read = |name: &str| std::fs::read_to_string(folder.at(name).join(file)).unwrap();
         assert_eq!(read("one"), read("two"));

@@ -77,9 +77,9 @@ async fn who_may_not_view_can_not_tell_what_exists() {
         ("/api/folders/clients/", "/api/folders/clumsy/"),
         ("/api/images/family/garden.jpg", "/api/images/family/none.jpg"),
         ("/image/family/garden.jpg?size=thumbnail", "/image/family/none.jpg?size=thumbnail"),
-        ("/image/family/garden.jpg?size=original", "/image/nowhere/none.jpg?size=original"),
+        ("/image/family/garden.jpg?size=original", "/image/family/none.jpg?size=original"),
         ("/raw/family/garden.jpg", "/raw/family/none.jpg"),
-        ("/zip/family/", "/zip/famine/"),
+        ("/zip/family/", "/zip/family/none/"),
         (
             "/image/landscapes/unfinished.jpg?size=gallery",
             "/image/landscapes/nope.jpg?size=gallery",

@@ -82,7 +82,6 @@ impl Run {
     /// # Panics
     /// If it is another.
     #[track_caller]
-    #[must_use]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{}\n{}", self.out, self.err);
         self

@@ -172,7 +172,6 @@ impl Reply {
     /// # Panics
     /// If it is another.
     #[track_caller]
-    #[must_use]
     pub fn expect(self, status: u16) -> Self {
         let body = String::from_utf8_lossy(self.body.get(..400).unwrap_or(&self.body));
         assert_eq!(self.status, status, "{:#?}\n{body}", self.headers);

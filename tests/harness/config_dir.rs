@@ -34,7 +34,7 @@ static STATE: LazyLock<PathBuf> = LazyLock::new(|| {
     let config = folder.to_str().unwrap();
     for name in ACCOUNTS {
         let arguments = ["users", "add", name, "--password-stdin", "--config", config];
-        let _ = Run::vestibule(&arguments, &password(name)).expect(0);
+        Run::vestibule(&arguments, &password(name)).expect(0);
     }
     folder.join("state")
 });
