@@ -30,7 +30,7 @@ default_authenticated_role = "member"
 
 [roles.member]
 name = "Member"
-permissions = { can_view = true, can_download_medium = true, can_see_exif = true }
+permissions = { can_view = true, can_download_medium = true, can_see_technical_details = true }
 
 [roles.family]
 name = "Family"
