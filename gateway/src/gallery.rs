@@ -3,11 +3,13 @@
 //! What can't be read is a rule too: it closes the folder. A gallery is walked without following
 //! symbolic links, as the media backend serves it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use vestibule_policies::model::FolderRules;
 use vestibule_policies::{Vocabulary, check};
@@ -21,10 +23,35 @@ use crate::config::folder_source_name;
 /// A `_folder.md` above this is no description of a folder.
 const MAX_BYTES: u64 = 1 << 20;
 
+/// Which directory a folder was when it was read. Another one that takes its place has another
+/// stamp, also where the file system uses an inode again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    device: u64,
+    inode: u64,
+    created: Option<SystemTime>,
+}
+
+/// The folders that have been read.
+pub(crate) type KnownFolders = HashMap<GalleryPath, Stamp>;
+
+impl Stamp {
+    /// Of the directory at a path, as itself and not as a link; `None` if there is none.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        let meta = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_dir)?;
+        Some(Self { device: meta.dev(), inode: meta.ino(), created: meta.created().ok() })
+    }
+
+    /// Of the directory that a gallery's root leads to: the root may be a link.
+    pub(crate) fn of_root(path: &Path) -> Option<Self> {
+        Self::of(&path.canonicalize().ok()?)
+    }
+}
+
 /// The rules of a gallery's folders, and which folders are known at all.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scan {
-    pub(crate) known: HashSet<GalleryPath>,
+    pub(crate) known: KnownFolders,
     pub(crate) rules: BTreeMap<GalleryPath, Arc<FolderRules>>,
     pub(crate) problems: BTreeMap<GalleryPath, Vec<Problem>>,
 }
@@ -34,9 +61,9 @@ pub(crate) fn on_disk(root: &Path, folder: &GalleryPath) -> PathBuf {
     root.join(folder.as_str().trim_start_matches('/'))
 }
 
-/// Whether a folder is there, as itself and not as a link.
-pub(crate) fn is_folder(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
+/// The stamp of a folder of a gallery, if it is there.
+pub(crate) fn stamp(root: &Path, folder: &GalleryPath) -> Option<Stamp> {
+    if folder.is_root() { Stamp::of_root(root) } else { Stamp::of(&on_disk(root, folder)) }
 }
 
 impl Scan {
@@ -58,6 +85,8 @@ impl Scan {
     ) -> Vec<GalleryPath> {
         self.rules.remove(folder);
         self.problems.remove(folder);
+        // taken before the folder is read: what replaces it meanwhile has another
+        let stamp = stamp(root, folder);
         let (rules, problems, below) = match list(&on_disk(root, folder)) {
             Ok(listing) => {
                 let (rules, problems) = read_rules(root, folder, &listing, vocabulary);
@@ -70,7 +99,10 @@ impl Scan {
                 (Some(broken(folder)), vec![problem], Vec::new())
             }
         };
-        self.known.insert(folder.clone());
+        match stamp {
+            Some(stamp) => self.known.insert(folder.clone(), stamp),
+            None => self.known.remove(folder),
+        };
         if let Some(rules) = rules {
             self.rules.insert(folder.clone(), Arc::new(rules));
         }
@@ -82,7 +114,7 @@ impl Scan {
 
     /// Forgets a folder and everything below it.
     pub(crate) fn forget(&mut self, folder: &GalleryPath) {
-        self.known.retain(|known| !known.is_within(folder));
+        self.known.retain(|known, _| !known.is_within(folder));
         self.rules.retain(|known, _| !known.is_within(folder));
         self.problems.retain(|known, _| !known.is_within(folder));
     }
@@ -197,7 +229,7 @@ mod tests {
             (".git/x", ""),
             ("__versions/x", ""),
         ]);
-        let mut known: Vec<_> = scan.known.iter().map(GalleryPath::as_str).collect();
+        let mut known: Vec<_> = scan.known.keys().map(GalleryPath::as_str).collect();
         known.sort_unstable();
         assert_eq!(known, ["/", "/a/", "/a/b/", "/c/"]);
         assert_eq!(scan.rules.keys().map(GalleryPath::as_str).collect::<Vec<_>>(), ["/a/"]);
@@ -231,7 +263,7 @@ mod tests {
         std::os::unix::fs::symlink(target, root.path().join("a/_folder.md")).unwrap();
         let mut scan = Scan::default();
         scan.walk(root.path(), &GalleryPath::root(), &Vocabulary::load().unwrap());
-        assert!(!scan.known.contains("/link/"));
+        assert!(!scan.known.contains_key("/link/"));
         assert!(is_broken(&scan, "/a/"));
     }
 }

@@ -21,7 +21,7 @@ use vestibule_schema::{GalleryPath, SiteId};
 
 use crate::build::Surroundings;
 use crate::config::Configuration;
-use crate::gallery;
+use crate::gallery::{KnownFolders, Stamp};
 use site::LiveSite;
 pub(crate) use watch::watch;
 
@@ -32,9 +32,22 @@ type Known = HashMap<SiteId, Arc<SiteFolders>>;
 #[derive(Debug)]
 struct SiteFolders {
     gallery: PathBuf,
-    known: HashSet<GalleryPath>,
+    known: KnownFolders,
     /// The watch does not work: files are looked at on each request.
     unwatched: bool,
+}
+
+impl SiteFolders {
+    /// The folder, if it is on disk and what is known is not of that very directory.
+    fn unread(&self, folder: &str) -> Option<GalleryPath> {
+        let inside = folder.trim_start_matches('/');
+        let stamp = match inside {
+            "" => Stamp::of_root(&self.gallery)?,
+            inside => Stamp::of(&self.gallery.join(inside))?,
+        };
+        let is_known = !self.unwatched && self.known.get(folder) == Some(&stamp);
+        if is_known { None } else { GalleryPath::from_decoded(folder).ok() }
+    }
 }
 
 /// The configuration in force.
@@ -275,22 +288,15 @@ impl FolderWatch for Live {
         let Some(folders) = known.get(site) else {
             return Ok(Freshness::Known);
         };
-        let nearest = path.ancestors().next().unwrap_or("/");
-        if folders.known.contains(nearest) && !folders.unwatched {
-            return Ok(Freshness::Known);
-        }
-        // of the way to it, what is on disk; a folder that is not there has no rules
-        let mut way: Vec<GalleryPath> = path
-            .ancestors()
-            .filter_map(|folder| GalleryPath::from_decoded(folder).ok())
-            .filter(|folder| folders.unwatched || !folders.known.contains(folder))
-            .filter(|folder| gallery::is_folder(&gallery::on_disk(&folders.gallery, folder)))
-            .collect();
-        way.reverse();
+        // of the way to it, what is on disk and was not read yet, or is another directory than the
+        // one that was read; a folder that is not there has no rules
+        let mut way: Vec<GalleryPath> =
+            path.ancestors().filter_map(|folder| folders.unread(folder)).collect();
         drop(known);
         if way.is_empty() {
             return Ok(Freshness::Known);
         }
+        way.reverse();
         let mut state = self.lock();
         let Some(live) = state.sites.get_mut(site) else { return Err(Unready) };
         if !live.read_each(&way, &self.vocabulary) {

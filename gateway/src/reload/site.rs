@@ -1,7 +1,6 @@
 //! One site in force: its last good configuration, its folders, its engine.
 
 use std::collections::HashSet;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,10 +12,7 @@ use vestibule_schema::{GalleryPath, SiteId};
 
 use crate::build::{self, Surroundings};
 use crate::config::SiteConfig;
-use crate::gallery::{self, Scan};
-
-/// Which directory a path leads to: a device and an inode.
-type Identity = (u64, u64);
+use crate::gallery::{self, KnownFolders, Scan, Stamp};
 
 /// One site in force.
 #[derive(Debug)]
@@ -28,7 +24,7 @@ pub(super) struct LiveSite {
     /// of upstreams stay what they were.
     runtime: Option<Arc<SiteRuntime>>,
     /// The gallery's root when it was scanned; `None`: it is not there.
-    root: Option<Identity>,
+    root: Option<Stamp>,
 }
 
 impl LiveSite {
@@ -46,7 +42,7 @@ impl LiveSite {
         self.config.gallery.as_ref()
     }
 
-    pub(super) fn known_folders(&self) -> HashSet<GalleryPath> {
+    pub(super) fn known_folders(&self) -> KnownFolders {
         self.scan.known.clone()
     }
 
@@ -102,7 +98,7 @@ impl LiveSite {
     /// Walks the gallery from its root.
     pub(super) fn rescan(&mut self, vocabulary: &Vocabulary) {
         let Some(gallery) = &self.config.gallery else { return };
-        self.root = identity(gallery);
+        self.root = Stamp::of_root(gallery);
         if self.root.is_some() {
             self.scan.walk(gallery, &GalleryPath::root(), vocabulary);
             self.log_folders(None);
@@ -112,7 +108,7 @@ impl LiveSite {
     /// Whether the gallery came, went or was replaced since it was last looked at.
     pub(super) fn check_gallery(&mut self, vocabulary: &Vocabulary) -> bool {
         let Some(gallery) = &self.config.gallery else { return false };
-        let now = identity(gallery);
+        let now = Stamp::of_root(gallery);
         if now == self.root {
             return false;
         }
@@ -137,14 +133,14 @@ impl LiveSite {
         vocabulary: &Vocabulary,
     ) -> bool {
         let Some(gallery) = self.config.gallery.clone() else { return false };
-        if identity(&gallery).is_none() {
+        if Stamp::of_root(&gallery).is_none() {
             return false;
         }
         let before = self.scan.rules.clone();
         let mut sorted: Vec<_> = folders.iter().collect();
         sorted.sort();
         for folder in sorted {
-            if gallery::is_folder(&gallery::on_disk(&gallery, folder)) {
+            if gallery::stamp(&gallery, folder).is_some() {
                 self.read_changed(&gallery, folder, vocabulary);
             } else {
                 self.scan.forget(folder);
@@ -161,7 +157,7 @@ impl LiveSite {
         let gone: Vec<GalleryPath> = self
             .scan
             .known
-            .iter()
+            .keys()
             .filter(|known| known.parent().as_ref() == Some(folder) && !there.contains(known))
             .cloned()
             .collect();
@@ -169,7 +165,7 @@ impl LiveSite {
             self.scan.forget(&folder);
         }
         for folder in below {
-            if !self.scan.known.contains(&folder) {
+            if !self.scan.known.contains_key(&folder) {
                 self.scan.walk(gallery, &folder, vocabulary);
             }
         }
@@ -252,9 +248,4 @@ impl LiveSite {
 fn shown_here(site: &SiteConfig) -> bool {
     let upstream = site.document.as_ref().map(|document| &document.upstream);
     upstream.is_some_and(|upstream| upstream.contains(&UpstreamAddress::BuiltIn))
-}
-
-fn identity(gallery: &Path) -> Option<Identity> {
-    let meta = std::fs::metadata(gallery).ok()?;
-    meta.is_dir().then(|| (meta.dev(), meta.ino()))
 }
