@@ -1,7 +1,7 @@
 //! The end-to-end run: starts everything on free ports of this machine, loads it in turn, reports.
 //!
-//! [`targets`] says what is held against what, [`rounds`] in which order it is measured and
-//! [`report`] what is made of the rows. All processes end with the run, also after an error.
+//! `targets` says what is held against what, `rounds` in which order it is measured and
+//! `report` what is made of the rows. All processes end with the run, also after an error.
 
 mod children;
 mod client;
