@@ -218,12 +218,7 @@ impl SiteEngine {
         if let Some(set) = mask.whole() {
             return Ok(set);
         }
-        let mut set = PermissionSet::EMPTY;
-        for action in Action::ALL {
-            if self.verdict(&mask, &place, *action)?.allowed {
-                set = set.with_action(*action);
-            }
-        }
+        let mut set = self.all_verdicts(&mask, &place)?;
         let hidden = place.variant.is_hidden() && !set.allows(Action::SeeHidden);
         if hidden || !set.allows(Action::View) {
             set = PermissionSet::EMPTY;

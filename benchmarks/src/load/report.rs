@@ -174,7 +174,7 @@ impl<'r> Report<'r> {
             let verdict = if is_met { "met" } else { "not met" };
             writeln!(
                 f,
-                "{:<50}{:>8.2}{reach:>20}   {sign} {limit:<6}{verdict}",
+                "{:<50}{:>8.2} {reach:>20}   {sign} {limit:<6}{verdict}",
                 bar.name, found.median
             )?;
         }

@@ -11,7 +11,7 @@ use cedar_policy::{
     Authorizer, Context, Entities, Entity, EntityUid, PolicyId, PolicySet, Request, Response,
     RestrictedExpression,
 };
-use vestibule_schema::{Action, GalleryPath};
+use vestibule_schema::{Action, GalleryPath, PermissionSet};
 
 use super::index::Chain;
 use super::mask::{Mask, Variant, Verdict};
@@ -96,6 +96,14 @@ pub(crate) fn role_parents(site: &SiteModel, chain: &Chain<'_>) -> BTreeMap<Stri
     parents
 }
 
+/// One mask's question, but for the action: what all 28 have in common.
+struct Prepared {
+    slice: Arc<Slice>,
+    principal: EntityUid,
+    resource: EntityUid,
+    entities: Entities,
+}
+
 impl SiteEngine {
     /// The answer for one action: remembered, or Cedar's.
     pub(super) fn verdict<'m>(
@@ -107,29 +115,54 @@ impl SiteEngine {
         if let Some(verdict) = mask.verdict(action) {
             return Ok(verdict);
         }
-        let verdict = self.evaluate(mask, place.mark, action)?;
+        let verdict = self.evaluate(&self.prepare(mask, place)?, action)?;
         mask.keep(action, verdict).ok_or_else(|| CompileError::Entity(action.to_string()))
     }
 
-    fn evaluate(
+    /// The answers for all actions, those that are remembered and Cedar's for the rest.
+    pub(super) fn all_verdicts(
         &self,
         mask: &Mask,
-        mark: super::index::MarkId,
-        action: Action,
-    ) -> Result<Verdict, Fault> {
-        let slice = self.slice(mark)?;
-        let vocabulary = &self.vocabulary;
+        place: &Place<'_>,
+    ) -> Result<PermissionSet, Fault> {
+        let prepared = self.prepare(mask, place)?;
+        let mut set = PermissionSet::EMPTY;
+        for action in Action::ALL {
+            let allowed = match mask.verdict(*action) {
+                Some(verdict) => verdict.allowed,
+                None => {
+                    let verdict = self.evaluate(&prepared, *action)?;
+                    let allowed = verdict.allowed;
+                    mask.keep(*action, verdict);
+                    allowed
+                }
+            };
+            if allowed {
+                set = set.with_action(*action);
+            }
+        }
+        Ok(set)
+    }
+
+    fn prepare(&self, mask: &Mask, place: &Place<'_>) -> Result<Prepared, Fault> {
+        let slice = self.slice(place.mark)?;
         let (principal, resource, entities) = self.entities(&slice, mask)?;
+        Ok(Prepared { slice, principal, resource, entities })
+    }
+
+    fn evaluate(&self, prepared: &Prepared, action: Action) -> Result<Verdict, Fault> {
         let request = Request::new(
-            principal,
-            vocabulary.uid(kind::ACTION, action.name())?,
-            resource,
+            prepared.principal.clone(),
+            self.vocabulary.uid(kind::ACTION, action.name())?,
+            prepared.resource.clone(),
             // no generated policy reads the context
             Context::empty(),
             None,
         )
         .map_err(|error| CompileError::Entity(error.to_string()))?;
-        let response = Authorizer::new().is_authorized(&request, &slice.policies, &entities);
+        let slice = &prepared.slice;
+        let response =
+            Authorizer::new().is_authorized(&request, &slice.policies, &prepared.entities);
         if let Some(error) = response.diagnostics().errors().next() {
             return Err(CompileError::Entity(error.to_string()));
         }
