@@ -9,7 +9,8 @@ use vestibule_policies::Vocabulary;
 use vestibule_schema::problem::{self, Problem, Source};
 use vestibule_schema::{PathKind, SiteId};
 
-pub(crate) use gateway::{GatewayConfig, TlsConfig};
+use crate::cli::NotFound;
+pub(crate) use gateway::{GatewayConfig, TlsConfig, Watching};
 pub(crate) use site::SiteConfig;
 
 /// A configuration directory, read.
@@ -52,9 +53,28 @@ impl Configuration {
         Ok(Self { dir: dir.to_owned(), gateway, sites, problems })
     }
 
+    /// Whether a directory holds a configuration at all. An empty one would do, but is more
+    /// likely the wrong one.
+    pub(crate) fn is_there(dir: &Path) -> bool {
+        dir.join("vestibule.toml").exists() || dir.join("config.d").exists()
+    }
+
     /// A site by name.
     pub(crate) fn site(&self, id: &SiteId) -> Option<&SiteConfig> {
         self.sites.iter().find(|site| site.id == *id)
+    }
+
+    /// A site by name, which somebody typed.
+    ///
+    /// # Errors
+    /// If there is none of this name; with a near one, if there is.
+    pub(crate) fn required_site(&self, id: &SiteId) -> anyhow::Result<&SiteConfig> {
+        self.site(id).ok_or_else(|| {
+            let names = self.sites.iter().map(|site| site.id.as_str());
+            let near = problem::nearest(id.as_str(), names);
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            anyhow::anyhow!(NotFound(format!("there is no site `{id}`{near}")))
+        })
     }
 }
 

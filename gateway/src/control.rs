@@ -3,6 +3,7 @@
 //!
 //! One line a request, one line an answer. Only the state directory's owner reaches the socket.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,12 +32,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) async fn listen(path: &Path) -> anyhow::Result<UnixListener> {
     if path.exists() {
         if UnixStream::connect(path).await.is_ok() {
-            bail!("another gateway runs with the state directory of `{}`", path.display());
+            let state = path.parent().unwrap_or(path).display();
+            bail!("another gateway runs with the state directory `{state}`");
         }
         std::fs::remove_file(path)
             .with_context(|| format!("the stale socket `{}` can't be removed", path.display()))?;
     }
-    UnixListener::bind(path).with_context(|| format!("can't listen on `{}`", path.display()))
+    let listener = UnixListener::bind(path)
+        .and_then(|listener| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+            Ok(listener)
+        })
+        .with_context(|| format!("can't listen on `{}`", path.display()))?;
+    Ok(listener)
 }
 
 /// Answers until the task is dropped.

@@ -16,7 +16,7 @@ use vestibule_policies::{Vocabulary, check};
 use vestibule_schema::document::FOLDER_FILE;
 use vestibule_schema::path::is_reserved_name;
 use vestibule_schema::problem::{Problem, Source};
-use vestibule_schema::{GalleryPath, PathKind, SourceRef};
+use vestibule_schema::{GalleryPath, HiddenNames, PathKind, SourceRef};
 
 use crate::config::folder_source_name;
 
@@ -38,13 +38,17 @@ pub(crate) type KnownFolders = HashMap<GalleryPath, Stamp>;
 impl Stamp {
     /// Of the directory at a path, as itself and not as a link; `None` if there is none.
     pub(crate) fn of(path: &Path) -> Option<Self> {
-        let meta = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_dir)?;
-        Some(Self { device: meta.dev(), inode: meta.ino(), created: meta.created().ok() })
+        Self::of_metadata(&fs::symlink_metadata(path).ok()?)
     }
 
     /// Of the directory that a gallery's root leads to: the root may be a link.
     pub(crate) fn of_root(path: &Path) -> Option<Self> {
-        Self::of(&path.canonicalize().ok()?)
+        Self::of_metadata(&fs::metadata(path).ok()?)
+    }
+
+    fn of_metadata(meta: &fs::Metadata) -> Option<Self> {
+        let created = meta.created().ok();
+        meta.is_dir().then(|| Self { device: meta.dev(), inode: meta.ino(), created })
     }
 }
 
@@ -56,14 +60,21 @@ pub(crate) struct Scan {
     pub(crate) problems: BTreeMap<GalleryPath, Vec<Problem>>,
 }
 
-/// Where a folder of a gallery is on disk.
-pub(crate) fn on_disk(root: &Path, folder: &GalleryPath) -> PathBuf {
-    root.join(folder.as_str().trim_start_matches('/'))
+/// Where a folder or file of a gallery is on disk. Without the slash at the end of a folder: with
+/// it the system follows a link that is there in the folder's place.
+pub(crate) fn on_disk(root: &Path, path: &str) -> PathBuf {
+    root.join(path.trim_matches('/'))
 }
 
-/// The stamp of a folder of a gallery, if it is there.
+/// The stamp of a folder of a gallery, if it is there. Only for a folder that no link leads to.
+pub(crate) fn stamp_of(root: &Path, folder: &str) -> Option<Stamp> {
+    if folder == "/" { Stamp::of_root(root) } else { Stamp::of(&on_disk(root, folder)) }
+}
+
+/// As [`stamp_of`], where a link may be on the way: there is no such folder in the gallery then.
 pub(crate) fn stamp(root: &Path, folder: &GalleryPath) -> Option<Stamp> {
-    if folder.is_root() { Stamp::of_root(root) } else { Stamp::of(&on_disk(root, folder)) }
+    let way: Vec<&str> = folder.ancestors().collect();
+    way.into_iter().rev().try_fold(None, |_, step| stamp_of(root, step).map(Some)).flatten()
 }
 
 impl Scan {
@@ -87,7 +98,7 @@ impl Scan {
         self.problems.remove(folder);
         // taken before the folder is read: what replaces it meanwhile has another
         let stamp = stamp(root, folder);
-        let (rules, problems, below) = match list(&on_disk(root, folder)) {
+        let (rules, problems, below) = match list(&on_disk(root, folder.as_str())) {
             Ok(listing) => {
                 let (rules, problems) = read_rules(root, folder, &listing, vocabulary);
                 let below = listing.folders.iter();
@@ -112,6 +123,11 @@ impl Scan {
         below
     }
 
+    /// Whether the directory at a folder's place is the one that was read.
+    pub(crate) fn knows(&self, root: &Path, folder: &GalleryPath) -> bool {
+        self.known.get(folder).is_some_and(|known| Some(*known) == stamp(root, folder))
+    }
+
     /// Forgets a folder and everything below it.
     pub(crate) fn forget(&mut self, folder: &GalleryPath) {
         self.known.retain(|known, _| !known.is_within(folder));
@@ -124,18 +140,21 @@ struct Listing {
     folders: Vec<String>,
     /// `_folder.md` and whatever differs from it in case only.
     descriptions: Vec<String>,
+    files: Vec<String>,
 }
 
 fn list(folder: &Path) -> io::Result<Listing> {
-    let mut listing = Listing { folders: Vec::new(), descriptions: Vec::new() };
+    let mut listing = Listing { folders: Vec::new(), descriptions: Vec::new(), files: Vec::new() };
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         // a name that is not UTF-8 can't be asked for
         let Ok(name) = entry.file_name().into_string() else { continue };
         if name.to_lowercase() == FOLDER_FILE {
             listing.descriptions.push(name);
-        } else if !is_reserved_name(&name) && entry.file_type()?.is_dir() {
-            listing.folders.push(name);
+        } else if !is_reserved_name(&name) {
+            let is_folder = entry.file_type()?.is_dir();
+            let names = if is_folder { &mut listing.folders } else { &mut listing.files };
+            names.push(name);
         }
     }
     Ok(listing)
@@ -159,18 +178,42 @@ fn read_rules(
     if listing.descriptions.is_empty() {
         return (None, Vec::new());
     }
-    let bytes = match read_bounded(&on_disk(root, folder).join(FOLDER_FILE)) {
+    let bytes = match read_bounded(&on_disk(root, folder.as_str()).join(FOLDER_FILE)) {
         Ok(bytes) => bytes,
         Err(error) => return (Some(broken(folder)), vec![unreadable(folder, &error)]),
     };
     match Source::from_bytes(&shown, &bytes) {
         Ok(source) => {
-            let (rules, problems) = check::folder(folder, &source, vocabulary.builtin());
+            let (rules, mut problems) = check::folder(folder, &source, vocabulary.builtin());
+            problems.extend(hiding_nothing(&rules, &source, &listing.files));
             let says_something = !rules.is_plain();
             (says_something.then_some(rules), problems)
         }
         Err(problem) => (Some(broken(folder)), vec![*problem]),
     }
+}
+
+/// Names in `hidden_images` that no file of the folder has: likely a picture that is seen though
+/// it was meant to be hidden.
+fn hiding_nothing<'a>(
+    rules: &'a FolderRules,
+    source: &'a Source,
+    files: &'a [String],
+) -> impl Iterator<Item = Problem> + 'a {
+    let there: HiddenNames = files.iter().map(String::as_str).collect();
+    rules.hidden_images.iter().filter(move |name| !there.contains(name)).map(move |name| {
+        let problem = Problem::warning(
+            "folder::hides_nothing",
+            format!("`hidden_images` names `{name}`, which is not in this folder"),
+        );
+        let place = source.text().find(name).map(|at| at..at + name.len()).unwrap_or_default();
+        let near = vestibule_schema::problem::nearest(name, files.iter().map(String::as_str));
+        let same = files.iter().find(|file| file.eq_ignore_ascii_case(name));
+        problem.at(source, place, "no such picture").help(match same.map(String::as_str).or(near) {
+            Some(near) => format!("did you mean `{near}`? Names count letter by letter"),
+            None => "nothing is hidden by it".to_owned(),
+        })
+    })
 }
 
 /// Reads a regular file, not a link, of bounded size.
@@ -250,6 +293,26 @@ mod tests {
             assert!(is_broken(&scan, folder), "{folder}");
             assert_eq!(scan.problems.get(folder).map(Vec::len), Some(1), "{folder}");
         }
+    }
+
+    /// A picture that is not hidden though somebody meant it to be is said, and nothing is closed.
+    #[test]
+    fn a_hidden_image_that_is_not_there_is_said() {
+        let scan = scan(&[
+            ("a/_folder.md", "+++\nhidden_images = [\"A.JPG\", \"b.jpg\", \"zzz.png\"]\n+++\n"),
+            ("a/a.jpg", ""),
+            ("a/b.jpg", ""),
+        ]);
+        let problems = scan.problems.get("/a/").unwrap();
+        let said: Vec<_> = problems.iter().map(|p| (p.code, p.help.as_deref().unwrap())).collect();
+        assert_eq!(
+            said,
+            [
+                ("folder::hides_nothing", "did you mean `a.jpg`? Names count letter by letter"),
+                ("folder::hides_nothing", "nothing is hidden by it"),
+            ]
+        );
+        assert!(!is_broken(&scan, "/a/"));
     }
 
     #[test]

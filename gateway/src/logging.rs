@@ -24,7 +24,7 @@ pub(crate) enum LogFormat {
 pub(crate) fn start(loudness: Loudness, format: LogFormat) {
     let default = match loudness {
         Loudness::Quiet => "warn,pingora_core=error,pingora_proxy=error",
-        Loudness::Server => "info,pingora_core=warn,pingora_proxy=error,sqlx=warn",
+        Loudness::Server => "info,pingora_core=warn,pingora_proxy=error,sqlx=warn,notify=warn",
     };
     let filter =
         EnvFilter::try_from_env("VESTIBULE_LOG").unwrap_or_else(|_| EnvFilter::new(default));

@@ -2,7 +2,7 @@
 //!
 //! This file is a table of contents. [`cli`] reads the command, [`config`] the configuration
 //! directory, [`gallery`] the folders' own rules; [`build`] makes of them what requests are judged
-//! by, [`reload`] keeps it current, [`serve`] runs it.
+//! by, [`reload`] keeps it current, [`shown`] holds the media backends, [`serve`] runs it all.
 
 mod build;
 mod cli;
@@ -14,6 +14,7 @@ mod logging;
 mod pages;
 mod reload;
 mod serve;
+mod shown;
 mod state;
 
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! The proxy's refusals as the portal's pages. Proxy and portal don't know each other.
 
-use vestibule_portal::{FolderEntry, RefusalPage, folders_page, refusal_page};
+use vestibule_portal::{FolderEntry, RefusalPage, folders_page, refusal_page, sign_in_first_page};
 use vestibule_proxy::{Refusal, RefusalPages};
 
 /// The portal's pages.
@@ -27,7 +27,10 @@ impl RefusalPages for PortalPages {
                 RefusalPage::NotFound
             }
             Refusal::MethodNotAllowed { .. } => RefusalPage::MethodNotAllowed,
-            Refusal::SignIn { .. } | Refusal::Unauthorized { .. } => RefusalPage::Unauthorized,
+            Refusal::SignIn { back } | Refusal::Unauthorized { back } => {
+                return sign_in_first_page(&Refusal::sign_in_address(back));
+            }
+            Refusal::WrongCredential { .. } => RefusalPage::WrongCredential,
             Refusal::Forbidden { missing } => RefusalPage::Forbidden { action: *missing },
             Refusal::Closed | Refusal::Unavailable => RefusalPage::Unavailable,
             Refusal::BadGateway => RefusalPage::BadGateway,

@@ -21,7 +21,8 @@ use vestibule_schema::{GalleryPath, SiteId};
 
 use crate::build::Surroundings;
 use crate::config::Configuration;
-use crate::gallery::{KnownFolders, Stamp};
+use crate::gallery::{self, KnownFolders};
+use crate::shown::Shown;
 use site::LiveSite;
 pub(crate) use watch::watch;
 
@@ -38,15 +39,27 @@ struct SiteFolders {
 }
 
 impl SiteFolders {
-    /// The folder, if it is on disk and what is known is not of that very directory.
-    fn unread(&self, folder: &str) -> Option<GalleryPath> {
-        let inside = folder.trim_start_matches('/');
-        let stamp = match inside {
-            "" => Stamp::of_root(&self.gallery)?,
-            inside => Stamp::of(&self.gallery.join(inside))?,
-        };
-        let is_known = !self.unwatched && self.known.get(folder) == Some(&stamp);
-        if is_known { None } else { GalleryPath::from_decoded(folder).ok() }
+    /// Of the way to a path, outermost first, the folders that are on disk and were not read yet,
+    /// or are other directories than those that were. A folder that is not there has no rules, and
+    /// nothing below a link is part of the gallery.
+    fn unread(&self, path: &GalleryPath) -> Vec<GalleryPath> {
+        let way: Vec<&str> = path.ancestors().collect();
+        let mut unread = Vec::new();
+        for folder in way.into_iter().rev() {
+            let Some(stamp) = gallery::stamp_of(&self.gallery, folder) else { break };
+            if self.unwatched || self.known.get(folder) != Some(&stamp) {
+                unread.extend(GalleryPath::from_decoded(folder).ok());
+            }
+        }
+        unread
+    }
+
+    /// Whether there is such a folder or file, on a way without links.
+    fn has(&self, path: &GalleryPath) -> bool {
+        let way: Vec<&str> = path.ancestors().collect();
+        let mut way = way.into_iter().rev();
+        way.all(|folder| gallery::stamp_of(&self.gallery, folder).is_some())
+            && gallery::on_disk(&self.gallery, path.as_str()).symlink_metadata().is_ok()
     }
 }
 
@@ -55,6 +68,7 @@ impl SiteFolders {
 pub(crate) struct Live {
     vocabulary: Arc<Vocabulary>,
     around: Surroundings,
+    shown: Arc<Shown>,
     portal_hosts: Vec<HostName>,
     state: Mutex<State>,
     known: ArcSwap<Known>,
@@ -81,11 +95,13 @@ impl Live {
         vocabulary: Arc<Vocabulary>,
         around: Surroundings,
         stored: BTreeMap<SiteId, Arc<Rights>>,
+        shown: Arc<Shown>,
     ) -> anyhow::Result<Arc<Self>> {
         let portal_hosts = HostName::parse(&configuration.gateway.public_url.host);
         let live = Self {
             vocabulary,
             around,
+            shown,
             portal_hosts: portal_hosts.into_iter().collect(),
             state: Mutex::new(State { stored, ..State::default() }),
             known: ArcSwap::default(),
@@ -142,15 +158,21 @@ impl Live {
         log_problems(&loaded.problems);
         let mut state = self.lock();
         let mut changed = HashSet::new();
+        let before = state.sites.len();
         state.sites.retain(|id, _| {
             let stays = loaded.site(id).is_some();
             if !stays {
                 tracing::info!(site = %id, "the site's configuration is gone: the site is closed");
+                self.shown.stop(id);
             }
             stays
         });
+        let is_gone = state.sites.len() < before;
         for site in loaded.sites {
             let id = site.id.clone();
+            if let Err(error) = self.shown.start(&site) {
+                tracing::error!(site = %id, error = format!("{error:#}"), "nothing shows it");
+            }
             let updated = match state.sites.get_mut(&id) {
                 Some(live) => live.update(site, &self.vocabulary),
                 None => {
@@ -162,7 +184,12 @@ impl Live {
                 changed.insert(id);
             }
         }
-        self.swap_or_log(&mut state, &Rebuild::Some(changed));
+        if is_gone || !changed.is_empty() {
+            self.swap_or_log(&mut state, &Rebuild::Some(changed));
+        }
+        // no request goes there any more
+        let elsewhere = state.sites.iter().filter(|(_, site)| !site.is_shown_here());
+        elsewhere.for_each(|(id, _)| self.shown.stop(id));
     }
 
     /// Takes over what the store says now.
@@ -187,17 +214,24 @@ impl Live {
         }
     }
 
-    /// Walks every gallery again.
-    pub(crate) fn rescan(&self) {
+    /// Walks every gallery again, after which the watch tells of every change, or doesn't.
+    pub(crate) fn rescan(&self, trust: Trust) {
         let mut state = self.lock();
-        for site in state.sites.values_mut() {
-            site.rescan(&self.vocabulary);
+        let mut changed = HashSet::new();
+        for (id, site) in &mut state.sites {
+            if site.rescan(&self.vocabulary) {
+                changed.insert(id.clone());
+            }
         }
-        self.degraded.store(false, Ordering::SeqCst);
-        self.swap_or_log(&mut state, &Rebuild::All);
+        self.degraded.store(trust == Trust::Unwatched, Ordering::SeqCst);
+        if changed.is_empty() {
+            self.publish_known(&state);
+        } else {
+            self.swap_or_log(&mut state, &Rebuild::Some(changed));
+        }
     }
 
-    /// Says that the watch can't be relied on, until [`Live::rescan`].
+    /// Says that the watch can't be relied on, until a [`Live::rescan`].
     pub(crate) fn distrust_watch(&self) {
         if !self.degraded.swap(true, Ordering::SeqCst) {
             self.publish_known(&self.lock());
@@ -267,6 +301,13 @@ impl Live {
     }
 }
 
+/// Whether every change of a file is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    Watched,
+    Unwatched,
+}
+
 /// Whose engines a swap makes anew.
 enum Rebuild {
     All,
@@ -288,15 +329,11 @@ impl FolderWatch for Live {
         let Some(folders) = known.get(site) else {
             return Ok(Freshness::Known);
         };
-        // of the way to it, what is on disk and was not read yet, or is another directory than the
-        // one that was read; a folder that is not there has no rules
-        let mut way: Vec<GalleryPath> =
-            path.ancestors().filter_map(|folder| folders.unread(folder)).collect();
+        let way = folders.unread(path);
         drop(known);
         if way.is_empty() {
             return Ok(Freshness::Known);
         }
-        way.reverse();
         let mut state = self.lock();
         let Some(live) = state.sites.get_mut(site) else { return Err(Unready) };
         if !live.read_each(&way, &self.vocabulary) {
@@ -310,6 +347,11 @@ impl FolderWatch for Live {
                 Err(Unready)
             }
         }
+    }
+
+    fn exists(&self, site: &SiteId, path: &GalleryPath) -> bool {
+        let known = self.known.load();
+        known.get(site).is_none_or(|folders| folders.has(path))
     }
 }
 

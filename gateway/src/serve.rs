@@ -1,29 +1,24 @@
 //! Runs a gateway: everything is built first, then pingora listens until a signal ends it.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bytes::Bytes;
 use pingora::server::RunArgs;
 use tokio::runtime::Runtime;
-use tokio::sync::watch::Receiver;
-use vestibule_grant::{GrantKey, KeyRing};
 use vestibule_identity::{Changed, Identity, Settings};
-use vestibule_media_backend::{Config as MediaConfig, Listen, Server as MediaServer};
 use vestibule_policies::{Principal, Vocabulary};
 use vestibule_portal::{Portal, SiteCard, Sites};
-use vestibule_proxy::{Gateway, GatewayParts, Listeners, TlsListener};
-use vestibule_schema::document::UpstreamAddress;
+use vestibule_proxy::{Certificate, Gateway, GatewayParts, Listeners, TlsListener};
 use vestibule_store::Store;
 
 use crate::build::{self, Surroundings};
-use crate::config::Configuration;
+use crate::config::{Configuration, Watching};
 use crate::control;
 use crate::pages::PortalPages;
 use crate::reload::{self, Live};
+use crate::shown::Shown;
 use crate::state::StateDir;
 
 /// How often the store is asked whether another process changed anything.
@@ -35,9 +30,9 @@ pub(crate) struct Prepared {
     runtime: Runtime,
     identity: Arc<Identity>,
     live: Arc<Live>,
+    watching: Watching,
     state: StateDir,
-    stop: tokio::sync::watch::Sender<bool>,
-    media: Vec<tokio::task::JoinHandle<()>>,
+    shown: Arc<Shown>,
 }
 
 /// Builds everything of a gateway, and starts what runs beside the proxy.
@@ -60,7 +55,6 @@ pub(crate) fn prepare(
     let gateway_config = configuration.gateway.clone();
     let around =
         Surroundings { config_dir: configuration.dir.clone(), state: state.clone(), grant_key };
-    let (stop, stopped) = tokio::sync::watch::channel(false);
     let (identity, stored, control) = runtime.block_on(async {
         let control = control::listen(&state.control_socket()).await?;
         let store = Store::open(&state.database()).await.context("the store can't be opened")?;
@@ -68,8 +62,9 @@ pub(crate) fn prepare(
         let stored = build::stored_rights(identity.store()).await?;
         anyhow::Ok((Arc::new(identity), stored, control))
     })?;
-    let media = start_media(&runtime, &configuration, &around, &stopped)?;
-    let live = Live::start(configuration, vocabulary, around, stored)?;
+    let shown = Arc::new(Shown::new(runtime.handle().clone(), around.clone()));
+    configuration.sites.iter().try_for_each(|site| shown.start(site))?;
+    let live = Live::start(configuration, vocabulary, around, stored, Arc::clone(&shown))?;
     let world = live.world().context("there are no policies")?;
     let chooser =
         Arc::new(Chooser { live: Arc::clone(&live), url: gateway_config.public_url.text });
@@ -77,7 +72,7 @@ pub(crate) fn prepare(
     let gateway = Arc::new(Gateway::new(GatewayParts {
         world,
         identity: Arc::clone(&identity),
-        portal: portal_service(portal),
+        portal: vestibule_proxy::portal_service(vestibule_portal::router(portal)),
         pages: Arc::new(PortalPages),
         folders: Arc::clone(&live) as Arc<dyn vestibule_proxy::FolderWatch>,
         trusted_proxies: gateway_config.trusted_proxies,
@@ -85,14 +80,16 @@ pub(crate) fn prepare(
     live.attach(&gateway);
     let listeners = Listeners {
         plain: gateway_config.listen,
-        tls: gateway_config.tls.into_iter().map(tls_listener).collect(),
+        tls: gateway_config.tls.iter().map(tls_listener).collect::<anyhow::Result<_>>()?,
     };
+    let certificates = listeners.tls.iter().map(|tls| Arc::clone(&tls.certificate)).collect();
     let mut settings = vestibule_proxy::Settings::default();
     settings.threads = gateway_config.threads.unwrap_or(settings.threads);
     let server = vestibule_proxy::server(gateway, &listeners, settings)?;
     runtime.spawn(control::serve(control, Arc::clone(&live), Arc::clone(&identity)));
-    runtime.spawn(upkeep(Arc::clone(&live), Arc::clone(&identity)));
-    Ok(Prepared { server, runtime, identity, live, state, stop, media })
+    runtime.spawn(upkeep(Arc::clone(&live), Arc::clone(&identity), certificates));
+    let watching = gateway_config.watch;
+    Ok(Prepared { server, runtime, identity, live, watching, state, shown })
 }
 
 impl Prepared {
@@ -103,19 +100,16 @@ impl Prepared {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let (stop_watch, watch_stopped) = mpsc::channel();
         let live = Arc::clone(&self.live);
+        let watching = self.watching;
         let watcher = std::thread::Builder::new()
             .name("vestibule-watch".into())
-            .spawn(move || reload::watch(&live, &watch_stopped))
+            .spawn(move || reload::watch(&live, watching, &watch_stopped))
             .context("can't start a thread")?;
         self.server.run(RunArgs::default());
         tracing::info!("ending");
         drop(stop_watch);
-        self.stop.send_replace(true);
         self.runtime.block_on(async {
-            for task in self.media {
-                // the socket is removed by the backend; what still streams has had its time
-                let _ = tokio::time::timeout(Duration::from_secs(2), task).await;
-            }
+            self.shown.stop_all().await;
             if let Err(error) = self.identity.flush().await {
                 tracing::warn!(%error, "when sessions were last used could not be written");
             }
@@ -129,86 +123,16 @@ impl Prepared {
     }
 }
 
-fn tls_listener(tls: crate::config::TlsConfig) -> TlsListener {
-    TlsListener { address: tls.listen, certificate: tls.certificate, key: tls.key }
+fn tls_listener(tls: &crate::config::TlsConfig) -> anyhow::Result<TlsListener> {
+    let address = tls.listen;
+    let certificate = Certificate::load(&tls.certificate, &tls.key)
+        .with_context(|| format!("the certificate for `{address}` can't be used"))?;
+    Ok(TlsListener { address, certificate })
 }
 
-/// Starts the built-in media backend of each site that asks for it.
-fn start_media(
-    runtime: &Runtime,
-    configuration: &Configuration,
-    around: &Surroundings,
-    stopped: &Receiver<bool>,
-) -> anyhow::Result<Vec<tokio::task::JoinHandle<()>>> {
-    let mut tasks = Vec::new();
-    for site in &configuration.sites {
-        let (Some(document), Some(gallery)) = (&site.document, &site.gallery) else { continue };
-        if !document.upstream.contains(&UpstreamAddress::BuiltIn) {
-            continue;
-        }
-        let listen = Listen::Unix(around.state.media_socket(&site.id));
-        let config = media_config(site.id.clone(), gallery, listen, around, document.sizes)?;
-        let server = runtime
-            .block_on(MediaServer::bind(config))
-            .with_context(|| format!("the media backend of the site `{}` can't start", site.id))?;
-        let mut stopped = stopped.clone();
-        tasks.push(runtime.spawn(async move {
-            let stop = async move {
-                // an error means that the sender is gone: also the end
-                let _ = stopped.wait_for(|stop| *stop).await;
-            };
-            server.run(stop).await;
-        }));
-    }
-    Ok(tasks)
-}
-
-/// The configuration of a site's media backend.
-///
-/// # Errors
-/// If the key that it shares with the gateway can't be read.
-pub(crate) fn media_config(
-    site: vestibule_schema::SiteId,
-    gallery: &Path,
-    listen: Listen,
-    around: &Surroundings,
-    sizes: vestibule_schema::Sizes,
-) -> anyhow::Result<MediaConfig> {
-    let key = GrantKey::from_text(&around.grant_key.to_text()).context("the grant key")?;
-    let renditions = around.state.renditions(&site);
-    let keys = KeyRing::new(vec![key]);
-    let config = MediaConfig::new(gallery.to_owned(), renditions, site, keys, listen);
-    Ok(MediaConfig { sizes, ..config })
-}
-
-/// The portal's router as the service that the proxy calls: bodies are bounded on both sides.
-fn portal_service(portal: Portal) -> vestibule_proxy::PortalService {
-    use tower::ServiceExt as _;
-
-    let router = vestibule_portal::router(portal);
-    let service = tower::service_fn(move |request: http::Request<Bytes>| {
-        let router = router.clone();
-        async move {
-            let (parts, body) = request.into_parts();
-            let request = http::Request::from_parts(parts, axum::body::Body::from(body));
-            let response = router.oneshot(request).await?;
-            let (parts, body) = response.into_parts();
-            let answer = match axum::body::to_bytes(body, 4 << 20).await {
-                Ok(bytes) => http::Response::from_parts(parts, bytes),
-                Err(_) => {
-                    let mut failed = http::Response::new(Bytes::new());
-                    *failed.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-                    failed
-                }
-            };
-            Ok::<_, std::convert::Infallible>(answer)
-        }
-    });
-    tower::util::BoxCloneSyncService::new(service)
-}
-
-/// Notices what other processes change in the store, within [`UPKEEP`].
-async fn upkeep(live: Arc<Live>, identity: Arc<Identity>) {
+/// Notices what other processes change in the store, and certificates that are renewed, within
+/// [`UPKEEP`].
+async fn upkeep(live: Arc<Live>, identity: Arc<Identity>, certificates: Vec<Arc<Certificate>>) {
     let mut ticks = tokio::time::interval(UPKEEP);
     loop {
         ticks.tick().await;
@@ -220,6 +144,16 @@ async fn upkeep(live: Arc<Live>, identity: Arc<Identity>) {
         };
         if let Err(error) = round.await {
             tracing::warn!(error = format!("{error:#}"), "the store can't be reached");
+        }
+        for certificate in &certificates {
+            match certificate.refresh() {
+                Ok(true) => tracing::info!("a new certificate is in force"),
+                Ok(false) => {}
+                Err(error) => {
+                    let error = anyhow::Error::from(error);
+                    tracing::error!(error = format!("{error:#}"), "the last good one stays");
+                }
+            }
         }
     }
 }

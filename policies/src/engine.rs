@@ -226,6 +226,14 @@ impl SiteEngine {
         Ok(mask.remember(set))
     }
 
+    /// The folders on the way to a resource, itself included, whose rules decide about it, the
+    /// outermost first.
+    #[must_use]
+    pub fn judged_by(&self, path: &GalleryPath) -> Vec<GalleryPath> {
+        let chain = self.index.chain(self.index.governing(path), &self.folders);
+        chain.folders.iter().map(|(folder, _)| (*folder).clone()).collect()
+    }
+
     /// Every folder below this one that has rules of its own, with what the principal may do
     /// there, sorted by path.
     #[must_use]
@@ -266,6 +274,21 @@ impl SiteEngine {
             }
         }
         entrances
+    }
+
+    /// Whether a folder may be listed to the principal: it and those above it are not hidden, or
+    /// the principal sees hidden ones there.
+    #[must_use]
+    pub fn lists(&self, principal: &Principal, folder: &GalleryPath) -> bool {
+        let mut way = Some(folder.clone());
+        while let Some(step) = way {
+            let is_hidden = self.folders.get(&step).is_some_and(|rules| rules.hidden);
+            if is_hidden && !self.permissions(principal, &step).allows(Action::SeeHidden) {
+                return false;
+            }
+            way = step.parent();
+        }
+        true
     }
 
     /// The users that the documents name: in user entries and in declared grants.

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use exif::Tag;
 use pretty_assertions::assert_eq;
 use vestibule_grant::{Binding, Claims, GrantKey, HEADER, Subject};
-use vestibule_schema::PermissionSet;
+use vestibule_schema::{GalleryPath, PermissionSet};
 use vestibule_tests::pictures::{exif, exif_field, jpeg, pixels};
 use vestibule_tests::{Client, ConfigDir, Gateway, raw};
 
@@ -293,6 +293,8 @@ fn grant(key: &GrantKey, site: &str, target: &str) -> String {
         subject: Subject::User { name: "olivia".into() },
         base: String::new(),
         permissions: PermissionSet::ALL,
+        // as the sample's folders have it
+        above: vec![GalleryPath::from_decoded("/family/").unwrap()],
         below: Vec::new(),
         raw_keeps_metadata: false,
     };

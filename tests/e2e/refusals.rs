@@ -88,9 +88,45 @@ async fn who_may_not_view_can_not_tell_what_exists() {
         ("/browse/family/", "/browse/family/?unknown=1"),
         // a folder that may be seen, but what is asked for is not there: an upstream's own 404
         ("/image/family/garden.jpg?size=thumbnail", "/image/welcome.none.jpg?size=thumbnail"),
+        // nor is she told "forbidden" where nothing is, of what she may do nowhere
+        ("/zip/family/", "/zip/famine/"),
+        ("/image/family/garden.jpg?size=original", "/image/famine/none.jpg?size=original"),
+        ("/image/landscapes/unfinished.jpg?size=large", "/image/landscapes/nope.jpg?size=large"),
+        ("/raw/family/garden.jpg", "/raw/famine/none.jpg"),
     ] {
         assert_same(&carla.get(existing).await, &carla.get(missing).await, (existing, missing));
         assert_same(&carla.open(existing).await, &carla.open(missing).await, (existing, missing));
+    }
+}
+
+/// A visitor is asked to sign in, whether or not there is anything behind it.
+#[tokio::test]
+async fn a_visitor_can_not_tell_what_exists() {
+    let visitor = demo().await.client();
+    for (existing, missing) in [
+        ("/browse/family/", "/browse/famine/"),
+        ("/view/family/garden.jpg", "/view/famine/garden.jpg"),
+        ("/view/landscapes/unfinished.jpg", "/view/landscapes/nope.jpg"),
+        ("/api/folders/family/", "/api/folders/famine/"),
+        ("/api/images/family/garden.jpg", "/api/images/famine/garden.jpg"),
+        ("/image/family/garden.jpg?size=thumbnail", "/image/famine/garden.jpg?size=thumbnail"),
+        ("/image/family/garden.jpg?size=original", "/image/famine/garden.jpg?size=original"),
+        ("/raw/family/garden.jpg", "/raw/famine/garden.jpg"),
+        ("/zip/family/", "/zip/famine/"),
+    ] {
+        let (there, gone) = (visitor.get(existing).await, visitor.get(missing).await);
+        assert_eq!((there.status, gone.status), (401, 401), "{existing} {missing}");
+        assert_eq!(there.looks(), gone.looks(), "{existing} {missing}");
+        let (there, gone) = (visitor.open(existing).await, visitor.open(missing).await);
+        assert_eq!(there.status, gone.status, "{existing} {missing}");
+        // but for the way back, which is what was asked
+        let same = |text: &str| text.replace("famine", "family").replace("nope", "unfinished");
+        assert_eq!(there.text(), same(gone.text()), "{existing} {missing}");
+        if there.status == 303 {
+            assert_eq!(there.header("location"), same(gone.header("location")), "{existing}");
+        } else {
+            assert!(there.text().contains("/_vestibule/sign-in?return="), "{existing}");
+        }
     }
 }
 

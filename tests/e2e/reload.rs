@@ -98,13 +98,18 @@ async fn a_site_comes_and_goes() {
         config.site_text("site", r#"hosts = ["other.localhost"]"#).replace("site\"", "site/sub\"");
     config.write("config.d/sites/other/permissions.toml", OPEN);
     config.write("config.d/sites/other/site.toml", &site);
-    eventually(SOON, "the new site is known", async || {
-        (other.get("/api/folders/").await.status != 421).then_some(())
-    })
-    .await;
+    // it is shown, too: its media backend is started with it
+    becomes(&other, "/image/b.jpg?size=thumbnail", 200).await;
+    other.get(ROOT).await.expect(401);
     fs::remove_dir_all(config.at("config.d/sites/other")).unwrap();
     becomes(&other, ROOT, 421).await;
     gateway.client().get(ROOT).await.expect(200);
+    // one of the same name shows its own folder, not that of the former
+    let site = config.site_text("site", r#"hosts = ["other.localhost"]"#);
+    config.write("config.d/sites/other/permissions.toml", OPEN);
+    config.write("config.d/sites/other/site.toml", &site);
+    becomes(&other, ROOT, 200).await;
+    other.get("/image/b.jpg?size=thumbnail").await.expect(401);
 }
 
 #[tokio::test]
@@ -167,7 +172,8 @@ async fn a_broken_block_closes_at_once() {
     ] {
         gateway.config.put("site", "sub/_folder.md", broken);
         becomes(&visitor, SUB, 401).await;
-        olivia.get(SUB).await.expect(200);
+        // to the owner it is closed only until the gateway has read it, too
+        becomes(&olivia, SUB, 200).await;
         visitor.get(ROOT).await.expect(200);
         fs::remove_file(&file).unwrap();
         becomes(&visitor, SUB, 200).await;
@@ -195,7 +201,10 @@ async fn an_unreadable_block_closes() {
     becomes(&visitor, SUB, 200).await;
     gateway.config.put("site", "sub/_Folder.md", "+++\n+++\n");
     becomes(&visitor, SUB, 401).await;
-    assert!(gateway.log().contains("differs from `_folder.md` in case only"));
+    eventually(SOON, "the log says why", async || {
+        gateway.log().contains("differs from `_folder.md` in case only").then_some(())
+    })
+    .await;
 }
 
 /// A folder that appears with its block is never open, not even to a request that is faster than
@@ -243,6 +252,131 @@ async fn a_folder_that_takes_anothers_place_is_governed_from_its_first_request()
         fs::rename(gateway.config.at("aside"), &sub).unwrap();
         fs::remove_dir_all(made).unwrap();
     }
+}
+
+/// What a request asks for can appear between the gateway's look and the media backend's: the
+/// backend looks again.
+#[tokio::test]
+async fn a_folder_that_appears_is_closed_at_every_moment() {
+    let gateway = open().await;
+    let visitor = gateway.client();
+    let (made, place) = (gateway.config.at("made"), gateway.config.gallery("site").join("appears"));
+    fs::create_dir(&made).unwrap();
+    fs::write(made.join("_folder.md"), CLOSING).unwrap();
+    fs::write(made.join("b.jpg"), pictures::jpeg(40, 30)).unwrap();
+    let flapping = std::thread::spawn(move || {
+        for _ in 0..400 {
+            fs::rename(&made, &place).unwrap();
+            std::thread::yield_now();
+            fs::rename(&place, &made).unwrap();
+        }
+    });
+    let mut asked = 0;
+    while !flapping.is_finished() || asked < 50 {
+        let reply = visitor.get("/image/appears/b.jpg?size=original").await;
+        assert_eq!(reply.status, 401, "request {asked}");
+        asked += 1;
+    }
+    flapping.join().unwrap();
+}
+
+/// A directory that takes another's place brings its sub-folders' rules with it.
+#[tokio::test]
+async fn what_is_below_a_replaced_directory_is_judged_anew() {
+    let gateway = open().await;
+    let visitor = gateway.client();
+    let config = &gateway.config;
+    config.put("site", "a/t.jpg", pictures::jpeg(60, 40));
+    config.put("site", "a/b/secret.jpg", pictures::jpeg(60, 40));
+    config.put(
+        "site",
+        "a/b/_folder.md",
+        "+++\n[permissions]\npublic_role = \"all\"\n\
+        [permissions.roles.all]\npermissions = { can_view = true, can_download_gallery = true, \
+        can_download_original = true }\n+++\n",
+    );
+    let below = "/image/a/b/secret.jpg?size=thumbnail";
+    becomes(&visitor, below, 200).await;
+    let made = config.at("made");
+    fs::create_dir_all(made.join("b")).unwrap();
+    fs::write(made.join("t.jpg"), pictures::jpeg(60, 40)).unwrap();
+    fs::write(made.join("b/secret.jpg"), pictures::jpeg(60, 40)).unwrap();
+    fs::write(made.join("b/_folder.md"), CLOSING).unwrap();
+    let place = config.gallery("site").join("a");
+    fs::rename(&place, config.at("aside")).unwrap();
+    fs::rename(&made, &place).unwrap();
+    // never asked for by itself, as that would make the gateway read it
+    for target in ["/api/folders/a/", "/api/folders/"] {
+        let listing = visitor.get(target).await.expect(200).json();
+        assert!(!listing.to_string().contains("secret"), "{target}: {listing}");
+    }
+    eventually(SOON, "the new rules are in force", async || {
+        let listing = visitor.get("/api/folders/a/").await.expect(200).json();
+        (!listing.to_string().contains("/a/b/")).then_some(())
+    })
+    .await;
+    visitor.get(below).await.expect(401);
+}
+
+/// Events of a watch that follows links come under the link's name, or of another gallery's.
+#[tokio::test]
+async fn links_in_a_gallery_hide_no_change() {
+    let config = ConfigDir::new().with_site("site", r#"hosts = ["localhost"]"#, OPEN);
+    config.put("site", "sub/b.jpg", pictures::jpeg(60, 40));
+    let gallery = config.gallery("site");
+    for (target, link) in [("sub", "aa"), ("sub", "zz9"), ("../..", "up"), (".", "loop")] {
+        std::os::unix::fs::symlink(target, gallery.join(link)).unwrap();
+    }
+    let gateway = Gateway::start(config).await;
+    let visitor = gateway.client();
+    visitor.get(SUB).await.expect(200);
+    gateway.config.put("site", "sub/_folder.md", CLOSING);
+    becomes(&visitor, SUB, 401).await;
+    fs::remove_file(gallery.join("sub/_folder.md")).unwrap();
+    becomes(&visitor, SUB, 200).await;
+    gateway.config.write("config.d/sites/site/permissions.toml", "");
+    becomes(&visitor, SUB, 401).await;
+}
+
+/// Where changes are not reported, as on a network's file system, everything is looked at.
+#[tokio::test]
+async fn a_change_is_in_force_soon_without_a_watch_too() {
+    let config = ConfigDir::new()
+        .with_site("site", r#"hosts = ["localhost"]"#, OPEN)
+        .with_gateway("watch = \"poll\"\n");
+    config.put("site", "sub/b.jpg", pictures::jpeg(60, 40));
+    config.put("site", "sub/in/c.jpg", pictures::jpeg(60, 40));
+    let gateway = Gateway::start(config).await;
+    let visitor = gateway.client();
+    visitor.get(SUB).await.expect(200);
+    gateway.config.put("site", "sub/_folder.md", CLOSING);
+    visitor.get(SUB).await.expect(401);
+    // a folder that nobody asks for by itself goes from its parent's listing
+    gateway.config.put("site", "sub/in/_folder.md", CLOSING);
+    fs::remove_file(gateway.config.gallery("site").join("sub/_folder.md")).unwrap();
+    eventually(SOON, "the listing has lost it", async || {
+        let listing = visitor.get("/api/folders/sub/").await;
+        (listing.status == 200 && !listing.text().contains("/sub/in/")).then_some(())
+    })
+    .await;
+    gateway.config.write("config.d/sites/site/permissions.toml", "");
+    becomes(&visitor, SUB, 401).await;
+}
+
+/// What waits for a restart holds nothing else back: least of all a revocation.
+#[tokio::test]
+async fn a_change_that_waits_for_a_restart_holds_nothing_back() {
+    let gateway = open().await;
+    let visitor = gateway.client();
+    let site = gateway.config.site_text("site", r#"hosts = ["localhost"]"#);
+    let sizes = format!("{site}[sizes]\nthumbnail = 320\n");
+    gateway.config.write("config.d/sites/site/site.toml", &sizes);
+    eventually(SOON, "the log says what waits", async || {
+        gateway.log().contains("change with a restart").then_some(())
+    })
+    .await;
+    gateway.config.write("config.d/sites/site/permissions.toml", "");
+    becomes(&visitor, ROOT, 401).await;
 }
 
 /// A gallery that vanishes while serving is closed, and works again when it is back.

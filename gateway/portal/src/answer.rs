@@ -58,7 +58,7 @@ impl IntoResponse for Failure {
             }
             Self::CrossSite | Self::OldForm => RefusalPage::OldForm,
             Self::BadRequest => RefusalPage::BadRequest,
-            Self::FailedCredential => RefusalPage::Unauthorized,
+            Self::FailedCredential => RefusalPage::WrongCredential,
             Self::NotFound => RefusalPage::NotFound,
             Self::MethodNotAllowed => RefusalPage::MethodNotAllowed,
             Self::Unavailable(ref error) => {

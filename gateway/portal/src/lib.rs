@@ -38,7 +38,7 @@ pub use answer::PAGE_HEADERS;
 pub use folders::{FolderEntry, folders_page};
 pub use pages::router;
 pub use portal::Portal;
-pub use refusal::{RefusalPage, refusal_page};
+pub use refusal::{RefusalPage, refusal_page, sign_in_first_page};
 pub use return_to::ReturnTo;
 pub use sites::{SiteCard, Sites};
 

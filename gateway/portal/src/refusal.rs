@@ -14,7 +14,7 @@ pub enum RefusalPage {
     /// The request can't be read in one way only (400).
     BadRequest,
     /// A credential is wrong (401).
-    Unauthorized,
+    WrongCredential,
     /// Somebody sees the thing, but lacks this for what they want of it (403).
     Forbidden {
         /// What is missing.
@@ -44,7 +44,7 @@ impl RefusalPage {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::WrongCredential => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } | Self::OldForm => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -63,7 +63,7 @@ impl RefusalPage {
                 "It can be understood in more than one way, so it was not followed. Go to the \
                  start page and find your way from there.",
             ),
-            Self::Unauthorized => (
+            Self::WrongCredential => (
                 "Wrong credentials",
                 "The user name, password or token that was sent is not valid here.",
             ),
@@ -112,7 +112,7 @@ impl RefusalPage {
         match self {
             Self::Forbidden { action } => Some(action.name()),
             Self::BadRequest
-            | Self::Unauthorized
+            | Self::WrongCredential
             | Self::OldForm
             | Self::NotFound
             | Self::MethodNotAllowed
@@ -127,12 +127,22 @@ impl RefusalPage {
 
 #[derive(Template)]
 #[template(path = "refusal.html")]
-struct Page {
+struct Page<'a> {
     code: u16,
     title: &'static str,
     text: &'static str,
     missing: Option<&'static str>,
     user: Option<&'static str>,
+    /// Where the way goes on, and what it is called.
+    way: Option<(&'a str, &'static str)>,
+}
+
+impl Page<'_> {
+    fn html(&self) -> String {
+        // a template that only writes into memory does not fail; should it, less is said
+        let title = self.title;
+        self.render().unwrap_or_else(|_| format!("<!doctype html><title>{title}</title>{title}"))
+    }
 }
 
 /// The page of a refusal, as HTML. To be sent with its status and [`crate::PAGE_HEADERS`].
@@ -140,9 +150,25 @@ struct Page {
 pub fn refusal_page(kind: RefusalPage) -> String {
     let (title, text) = kind.words();
     let code = kind.status().as_u16();
-    let page = Page { code, title, text, missing: kind.missing(), user: None };
-    // a template that only writes into memory does not fail; should it, less is said
-    page.render().unwrap_or_else(|_| format!("<!doctype html><title>{title}</title>{title}"))
+    // the portal's page is open to everybody, also to who may see nothing; where no gallery is,
+    // there is no portal either
+    let way = (kind != RefusalPage::SiteUnknown).then_some(("/_vestibule/", "Start page"));
+    Page { code, title, text, missing: kind.missing(), user: None, way }.html()
+}
+
+/// The page for a visitor who must sign in for what they asked, as HTML, with status 401. It
+/// leads to `sign_in`, an address that knows the way back.
+#[must_use]
+pub fn sign_in_first_page(sign_in: &str) -> String {
+    let page = Page {
+        code: StatusCode::UNAUTHORIZED.as_u16(),
+        title: "Please sign in",
+        text: "This is for people who have signed in.",
+        missing: None,
+        user: None,
+        way: Some((sign_in, "Sign in")),
+    };
+    page.html()
 }
 
 #[cfg(test)]
@@ -159,10 +185,17 @@ mod tests {
     }
 
     #[test]
+    fn who_must_sign_in_is_led_there() {
+        let page = sign_in_first_page("/_vestibule/sign-in?return=%2Fzip%2Fa%2F");
+        assert!(page.contains(r#"href="/_vestibule/sign-in?return=%2Fzip%2Fa%2F""#), "{page}");
+        assert!(page.contains("Please sign in") && page.contains(">401</p>"), "{page}");
+    }
+
+    #[test]
     fn every_page_is_whole() {
         for kind in [
             RefusalPage::BadRequest,
-            RefusalPage::Unauthorized,
+            RefusalPage::WrongCredential,
             RefusalPage::OldForm,
             RefusalPage::NotFound,
             RefusalPage::MethodNotAllowed,

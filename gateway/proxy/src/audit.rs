@@ -6,7 +6,7 @@ use std::time::Duration;
 use vestibule_identity::Authentication;
 use vestibule_policies::decision::Missing;
 use vestibule_policies::{Denial, Permit, PolicyRef, Principal};
-use vestibule_schema::SiteId;
+use vestibule_schema::{GalleryPath, SiteId};
 
 use crate::request_id::RequestId;
 
@@ -27,6 +27,8 @@ pub(crate) struct Record<'a> {
     pub(crate) client: Option<IpAddr>,
     pub(crate) site: Option<&'a SiteId>,
     pub(crate) who: Option<&'a Authentication>,
+    /// The folder or image that was asked for.
+    pub(crate) path: Option<&'a GalleryPath>,
     pub(crate) decided: Decided<'a>,
     pub(crate) refusal: Option<&'a str>,
     pub(crate) status: u16,
@@ -52,12 +54,10 @@ impl Record<'_> {
         if !tracing::enabled!(target: "vestibule::request", tracing::Level::INFO) {
             return;
         }
-        let (decision, action, path, policies) = match self.decided {
-            Decided::Allow(permit) => {
-                ("allow", Some(permit.action().name()), Some(permit.path()), permit.policies())
-            }
-            Decided::Deny(denial) => ("deny", Some(missing(denial)), None, denial.policies()),
-            Decided::Nothing => ("none", None, None, [].as_slice()),
+        let (decision, action, policies) = match self.decided {
+            Decided::Allow(permit) => ("allow", Some(permit.action().name()), permit.policies()),
+            Decided::Deny(denial) => ("deny", Some(missing(denial)), denial.policies()),
+            Decided::Nothing => ("none", None, [].as_slice()),
         };
         tracing::info!(
             target: "vestibule::request",
@@ -67,7 +67,7 @@ impl Record<'_> {
             principal = self.principal(),
             method = self.method,
             action,
-            path = path.map(vestibule_schema::GalleryPath::as_str),
+            path = self.path.map(GalleryPath::as_str),
             decision,
             policies = %Policies(policies),
             refusal = self.refusal,

@@ -3,19 +3,23 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType};
+use vestibule_adapters::Kind;
 use vestibule_identity::{Authentication, SetCookie};
 use vestibule_policies::Denial;
-use vestibule_schema::SiteId;
+use vestibule_schema::{GalleryPath, SiteId};
 
 use crate::audit::{Decided, Record};
 use crate::forward::{Forwarding, REQUEST_ID};
 use crate::front::Head;
-use crate::refuse::Answer;
+use crate::refuse::{Answer, Refusal};
 use crate::request_id::RequestId;
+
+/// One year, as requirement S80 asks. Other hosts of the domain are not ours to speak for.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// What is known of one request, from its first byte to its line in the log.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub struct Exchange {
     pub(crate) started: Instant,
     pub(crate) head: Option<Head>,
     pub(crate) site: Option<SiteId>,
+    /// The folder or image that is asked for.
+    pub(crate) asked: Option<GalleryPath>,
     pub(crate) who: Option<Authentication>,
     pub(crate) denial: Option<Denial>,
     pub(crate) refusal: Option<&'static str>,
@@ -48,6 +54,7 @@ impl Exchange {
             started: Instant::now(),
             head: None,
             site: None,
+            asked: None,
             who: None,
             denial: None,
             refusal: None,
@@ -76,6 +83,9 @@ impl Exchange {
     /// What every answer has: the request's name, and the end of a cookie that is worth nothing.
     pub(crate) fn sign_off(&self, response: &mut ResponseHeader) -> pingora::Result<()> {
         response.insert_header(REQUEST_ID, self.id.header_value())?;
+        if self.head.as_ref().is_some_and(|head| head.origin.secure) {
+            response.insert_header(header::STRICT_TRANSPORT_SECURITY, HSTS)?;
+        }
         // the portal sees to its cookies itself
         let is_for_site = self.site.is_some();
         let Some(Authentication::Anonymous { clear_cookie: true }) = self.who else {
@@ -88,6 +98,17 @@ impl Exchange {
             response.append_header(header::SET_COOKIE, cookie.as_str())?;
         }
         Ok(())
+    }
+
+    /// What is told of something that the gallery server does not have: the same as of something
+    /// that may not be seen. Files of the gallery as a whole are no secret.
+    pub(crate) fn not_there(&self) -> Refusal {
+        match (&self.forwarding, &self.head) {
+            (Some(forwarding), Some(head)) if forwarding.kind() != Kind::Asset => {
+                Refusal::missing_view(forwarding.permit().principal(), forwarding.kind(), head)
+            }
+            _ => Refusal::NotFound,
+        }
     }
 
     pub(crate) fn forwarding(&self) -> pingora::Result<(&Forwarding, &Head)> {
@@ -112,6 +133,7 @@ impl Exchange {
             client: self.head.as_ref().map(|head| head.origin.client),
             site: self.site.as_ref(),
             who: self.who.as_ref(),
+            path: self.asked.as_ref(),
             decided,
             refusal: self.refusal,
             status: session.response_written().map_or(0, |written| written.status.as_u16()),

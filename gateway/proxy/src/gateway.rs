@@ -29,6 +29,10 @@ pub trait FolderWatch: Send + Sync {
     /// # Errors
     /// [`Unready`], if that can't be told; the request is answered 503.
     fn ensure(&self, site: &SiteId, path: &GalleryPath) -> Result<Freshness, Unready>;
+
+    /// Whether there is such a folder or image, as far as the gateway can see: of a gallery that
+    /// is on another machine, everything may be there.
+    fn exists(&self, site: &SiteId, path: &GalleryPath) -> bool;
 }
 
 /// Whether a folder's rules were known already.

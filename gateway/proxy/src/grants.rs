@@ -155,6 +155,7 @@ fn sign(request: &GrantRequest<'_>, now: SystemTime) -> Result<HeaderValue, Gran
         subject,
         base: site.mount.base().to_owned(),
         permissions: engine.permissions(principal, permit.path()),
+        above: engine.judged_by(permit.path()),
         below,
         raw_keeps_metadata: site.raw_keeps_metadata,
     };

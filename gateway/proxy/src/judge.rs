@@ -11,7 +11,7 @@ use vestibule_policies::{Decision, Denial, Need, Permit, Principal, SiteEngine};
 use vestibule_schema::Action;
 
 use crate::forward::{ForwardError, Forwarding};
-use crate::front::{ClientKind, Head};
+use crate::front::Head;
 use crate::gateway::Gateway;
 use crate::grants::GrantRequest;
 use crate::refuse::{Challenge, FolderLink, Refusal};
@@ -72,7 +72,7 @@ fn text(value: &http::HeaderValue) -> Option<&str> {
 /// A wrong credential is always 401; a browser is not made to show its dialogue.
 fn unauthorized_credential(head: &Head) -> Refusal {
     let challenge = if head.has_fetch_metadata { Challenge::Bearer } else { Challenge::Basic };
-    Refusal::Unauthorized { challenge, back: head.target().to_owned() }
+    Refusal::WrongCredential { challenge }
 }
 
 /// What a request asks of a site.
@@ -108,7 +108,7 @@ pub(crate) struct Question<'a> {
 impl Question<'_> {
     /// Decides. What no route classifies is refused as if `view` were missing.
     pub(crate) fn decide(mut self, asked: Option<Ask>) -> Verdict {
-        let Some(ask) = asked else { return self.missing_view(None).into() };
+        let Some(ask) = asked else { return self.missing_view(Kind::Page).into() };
         if let Err(refusal) = self.refresh(&ask) {
             return refusal.into();
         }
@@ -173,7 +173,7 @@ impl Question<'_> {
             && !self.may_everywhere(engine, &permit)
         {
             // a server that reads no grant would show what lies beneath to anybody
-            return self.missing_view(Some(ask.kind)).into();
+            return self.missing_view(ask.kind).into();
         }
         match self.forward(engine, permit, ask) {
             Ok(forwarding) => Verdict::Forward(Box::new(forwarding)),
@@ -226,12 +226,17 @@ impl Question<'_> {
         match missing {
             Missing::View => {
                 let entrance = self.entrance(engine, ask);
-                entrance.unwrap_or_else(|| self.missing_view(Some(ask.kind)))
+                entrance.unwrap_or_else(|| self.missing_view(ask.kind))
+            }
+            // who may see the folder is not told "forbidden" of what is not there: a folder below
+            // that is closed would be known by the difference
+            Missing::Action(_) if !self.gateway.folders.exists(&self.site.id, &ask.path) => {
+                self.missing_view(ask.kind)
             }
             Missing::Action(missing) if self.principal.is_signed_in() => {
                 Refusal::Forbidden { missing }
             }
-            Missing::Action(_) => self.unauthorized(),
+            Missing::Action(_) => Refusal::unauthorized(self.head),
         }
     }
 
@@ -245,7 +250,7 @@ impl Question<'_> {
         let links: Vec<FolderLink> = engine
             .entrances(self.principal)
             .into_iter()
-            .filter(|folder| !folder.is_root())
+            .filter(|folder| !folder.is_root() && engine.lists(self.principal, folder))
             .filter_map(|folder| {
                 let href = format!("{base}{}", self.site.adapter.folder_page(&folder)?);
                 Some(FolderLink { name: folder.as_str().to_owned(), href })
@@ -258,20 +263,7 @@ impl Question<'_> {
         }
     }
 
-    /// As if nothing were there: a visitor may sign in and see, anybody else may not.
-    fn missing_view(&self, kind: Option<Kind>) -> Refusal {
-        let is_page = matches!(kind, None | Some(Kind::Page));
-        if self.principal.is_signed_in() {
-            Refusal::NotFound
-        } else if is_page && self.head.client == ClientKind::Navigation {
-            Refusal::SignIn { back: self.head.target().to_owned() }
-        } else {
-            self.unauthorized()
-        }
-    }
-
-    fn unauthorized(&self) -> Refusal {
-        let back = self.head.target().to_owned();
-        Refusal::Unauthorized { challenge: Challenge::Bearer, back }
+    fn missing_view(&self, kind: Kind) -> Refusal {
+        Refusal::missing_view(self.principal, kind, self.head)
     }
 }

@@ -45,6 +45,8 @@ pub use gateway::{FolderWatch, Freshness, Gateway, GatewayParts, PortalService, 
 pub use local::portal_service;
 pub use refuse::{Challenge, FolderLink, Refusal, RefusalPages};
 pub use request_id::RequestId;
-pub use server::{ListenError, Listeners, Settings, TlsListener, server};
+pub use server::{
+    Certificate, CertificateError, ListenError, Listeners, Settings, TlsListener, server,
+};
 pub use sites::{HostName, HostNameError, Mount};
 pub use world::{SiteRuntime, SiteState, World, WorldError};

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
@@ -21,6 +22,9 @@ use crate::refuse::{Answer, Refusal};
 
 /// The largest body that the portal is given, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// How long such a body may take: a form is small.
+const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// The largest answer of the portal, in bytes.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
@@ -66,7 +70,11 @@ pub(crate) async fn serve(
     who: Authentication,
 ) -> Result<Answer, Refusal> {
     let path = GalleryPath::from_encoded(head.path()).map_err(|_| Refusal::BadRequest)?;
-    let body = read_body(session, head).await?;
+    let body = tokio::time::timeout(BODY_TIME, read_body(session, head));
+    let body = body.await.unwrap_or(Err(Refusal::BadRequest)).inspect_err(|_| {
+        // where a body that was not read whole ends, the next reader may see it elsewhere
+        session.set_keepalive(None);
+    })?;
     let mut request = http::Request::new(body);
     *request.method_mut() = head.method.clone();
     *request.uri_mut() = uri(&path, head.query())?;

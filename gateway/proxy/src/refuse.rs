@@ -8,9 +8,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use vestibule_adapters::Kind;
+use vestibule_policies::Principal;
 use vestibule_schema::Action;
 
-use crate::front::{ClientKind, FrontError};
+use crate::front::{ClientKind, FrontError, Head};
 
 /// Where one signs in, and how it knows the way back.
 const SIGN_IN: &str = "/_vestibule/sign-in?return=";
@@ -47,10 +49,13 @@ pub enum Refusal {
     },
     /// Somebody who has not signed in asks for something else.
     Unauthorized {
-        /// Whether a wrong password was shown by a program that can ask for another.
-        challenge: Challenge,
         /// The path and query to come back to.
         back: String,
+    },
+    /// A password or token that is worth nothing was sent.
+    WrongCredential {
+        /// Whether a program sent it that can ask for another.
+        challenge: Challenge,
     },
     /// The resource may be seen, but not this done with it.
     Forbidden {
@@ -90,6 +95,16 @@ pub enum Challenge {
     Basic,
 }
 
+impl Challenge {
+    fn header(self) -> (HeaderName, HeaderValue) {
+        let value = match self {
+            Self::Basic => "Basic realm=\"vestibule\", charset=\"UTF-8\"",
+            Self::Bearer => "Bearer realm=\"vestibule\"",
+        };
+        (header::WWW_AUTHENTICATE, HeaderValue::from_static(value))
+    }
+}
+
 /// A folder that may be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderLink {
@@ -126,6 +141,23 @@ impl Refusal {
         }
     }
 
+    /// As if nothing were there: a visitor may sign in and see, anybody else may not. What really
+    /// is not there is refused by this too, so that nobody can tell the two apart.
+    pub(crate) fn missing_view(principal: &Principal, kind: Kind, head: &Head) -> Self {
+        if principal.is_signed_in() {
+            Self::NotFound
+        } else if kind == Kind::Page && head.client == ClientKind::Navigation {
+            Self::SignIn { back: head.target().to_owned() }
+        } else {
+            Self::unauthorized(head)
+        }
+    }
+
+    /// A visitor would have to sign in for it.
+    pub(crate) fn unauthorized(head: &Head) -> Self {
+        Self::Unauthorized { back: head.target().to_owned() }
+    }
+
     /// The status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
@@ -140,7 +172,7 @@ impl Refusal {
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::SignIn { .. } | Self::Elsewhere { .. } => StatusCode::SEE_OTHER,
             Self::Moved { .. } => StatusCode::PERMANENT_REDIRECT,
-            Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized { .. } | Self::WrongCredential { .. } => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::Folders(_) => StatusCode::OK,
             Self::Closed | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -162,7 +194,9 @@ impl Refusal {
             Self::UnknownHost => "unknown_host",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
-            Self::SignIn { .. } | Self::Unauthorized { .. } => "unauthorized",
+            Self::SignIn { .. } | Self::Unauthorized { .. } | Self::WrongCredential { .. } => {
+                "unauthorized"
+            }
             Self::Forbidden { .. } => "forbidden",
             Self::Elsewhere { .. } | Self::Moved { .. } => "moved",
             Self::Folders(_) => "folders",
@@ -216,13 +250,8 @@ impl Refusal {
                 let allow = HeaderValue::from_str(allow);
                 headers.extend(allow.ok().map(|allow| (header::ALLOW, allow)));
             }
-            Self::Unauthorized { challenge, .. } => {
-                let value = match challenge {
-                    Challenge::Basic => "Basic realm=\"vestibule\", charset=\"UTF-8\"",
-                    Challenge::Bearer => "Bearer realm=\"vestibule\"",
-                };
-                headers.push((header::WWW_AUTHENTICATE, HeaderValue::from_static(value)));
-            }
+            Self::Unauthorized { .. } => headers.push(Challenge::Bearer.header()),
+            Self::WrongCredential { challenge } => headers.push(challenge.header()),
             Self::Unavailable => headers.push((header::RETRY_AFTER, HeaderValue::from_static("5"))),
             _ => {}
         }

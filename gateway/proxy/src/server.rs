@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use pingora::listeners::tls::TlsSettings;
@@ -15,7 +14,7 @@ use crate::service::Enforcement;
 
 mod tls;
 
-pub use tls::CertificateError;
+pub use tls::{Certificate, CertificateError};
 
 /// Where the gateway listens.
 #[derive(Debug, Clone, Default)]
@@ -31,10 +30,8 @@ pub struct Listeners {
 pub struct TlsListener {
     /// The address.
     pub address: SocketAddr,
-    /// The certificate and those between it and the root, PEM.
-    pub certificate: PathBuf,
-    /// The certificate's private key, PEM.
-    pub key: PathBuf,
+    /// What browsers are shown.
+    pub certificate: Arc<Certificate>,
 }
 
 /// How the server runs.
@@ -67,14 +64,6 @@ pub enum ListenError {
         address: SocketAddr,
         /// What the system says.
         source: io::Error,
-    },
-    /// A certificate can't be used.
-    #[error("the certificate for `{address}` can't be used")]
-    Certificate {
-        /// The address.
-        address: SocketAddr,
-        /// What is wrong with it.
-        source: CertificateError,
     },
     /// HTTPS can't be set up.
     #[error("HTTPS on `{address}` can't be set up")]
@@ -138,11 +127,9 @@ fn try_binding(address: SocketAddr) -> Result<(), ListenError> {
 /// HTTP/1.1 over TLS 1.2 and 1.3.
 fn tls_settings(listener: &TlsListener) -> Result<TlsSettings, ListenError> {
     let address = listener.address;
-    let certificate = tls::load(&listener.certificate, &listener.key)
-        .map_err(|source| ListenError::Certificate { address, source })?;
     let mut settings =
         TlsSettings::intermediate("", "").map_err(|source| ListenError::Tls { address, source })?;
-    settings.set_cert_resolver(Arc::new(certificate));
+    settings.set_cert_resolver(Arc::clone(&listener.certificate) as Arc<_>);
     settings.set_alpn(pingora::protocols::ALPN::H1);
     Ok(settings)
 }

@@ -1,6 +1,7 @@
 //! pingora's phases, each a few lines: the work is in the modules they name.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -32,6 +33,10 @@ const NO_BELIEF: ErrorType = ErrorType::Custom("upstream did not believe the gra
 
 /// How long a connection may be idle between two requests, and within the head of one.
 const IDLE_SECONDS: u64 = 75;
+
+/// How long a client may take none of an answer. Who stops reading holds a gallery server's
+/// stream, and a media backend has only so many.
+const STALLED: Duration = Duration::from_secs(30);
 
 /// The gateway as a pingora application.
 #[derive(Debug)]
@@ -86,6 +91,9 @@ impl Enforcement {
         let site = Arc::clone(world.at(index).ok_or(Refusal::Internal)?);
         exchange.site = Some(site.id.clone());
         let asked = judge::classify(&site, head, path);
+        if let Ok(Some(ask)) = &asked {
+            exchange.asked = Some(ask.path.clone());
+        }
         if asked == Err(Refusal::BadRequest) {
             return Err(Refusal::BadRequest);
         }
@@ -116,6 +124,7 @@ impl Enforcement {
         if session.get_keepalive() == Some(0) {
             session.set_keepalive(Some(IDLE_SECONDS));
         }
+        session.as_downstream_mut().set_write_timeout(Some(STALLED));
         Head::read(raw.as_deref(), session.req_header(), connection).map_err(|error| {
             tracing::debug!(error = %error, "a request is not read");
             session.set_keepalive(None);
@@ -233,10 +242,12 @@ impl ProxyHttp for Enforcement {
                     // without a body there is none to put ours in the place of
                     return Err(Error::new(NOT_FOUND));
                 }
-                let answer = self.refuse(exchange, &Refusal::NotFound);
+                let refusal = exchange.not_there();
+                let answer = self.refuse(exchange, &refusal);
                 *response = exchange.response(&answer)?;
+                let is_empty = is_head || answer.body.is_empty();
                 let page =
-                    if is_head { Replacement::Sent } else { Replacement::Pending(answer.body) };
+                    if is_empty { Replacement::Sent } else { Replacement::Pending(answer.body) };
                 exchange.replacement = Some(page);
                 Ok(())
             }
@@ -254,7 +265,7 @@ impl ProxyHttp for Enforcement {
         body: &mut Option<Bytes>,
         _end: bool,
         exchange: &mut Exchange,
-    ) -> pingora::Result<Option<std::time::Duration>> {
+    ) -> pingora::Result<Option<Duration>> {
         if let Some(replacement) = &mut exchange.replacement {
             *body = match std::mem::replace(replacement, Replacement::Sent) {
                 Replacement::Pending(page) => Some(page),
@@ -286,12 +297,13 @@ impl ProxyHttp for Enforcement {
         error: &Error,
         exchange: &mut Exchange,
     ) -> FailToProxy {
-        let refusal = refusal_of(error);
+        let is_missing = *error.etype() == NOT_FOUND;
+        let refusal = if is_missing { exchange.not_there() } else { refusal_of(error) };
         let is_gone = *error.esource() == ErrorSource::Downstream;
         if is_gone || session.response_written().is_some() {
             return FailToProxy { error_code: 0, can_reuse_downstream: false };
         }
-        if refusal != Refusal::NotFound {
+        if !is_missing {
             tracing::error!(
                 request_id = %exchange.id,
                 site = exchange.site.as_ref().map(SiteId::as_str),
@@ -331,7 +343,6 @@ impl ProxyHttp for Enforcement {
 /// What the client is told of a failure.
 fn refusal_of(error: &Error) -> Refusal {
     match error.etype() {
-        kind if *kind == NOT_FOUND => Refusal::NotFound,
         kind if *kind == NO_BELIEF => Refusal::BadGateway,
         ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout => {
             Refusal::GatewayTimeout

@@ -8,6 +8,7 @@ use vestibule_schema::problem::{self, Problem};
 
 use super::output::{plural, problem_json};
 use super::policy::site::OfflineSite;
+use super::policy::stored::StoredFacts;
 use super::{ConfigArg, Exit, Format, Output};
 use crate::config::Configuration;
 
@@ -31,12 +32,18 @@ impl Check {
             Err(problems) => problems,
             Ok(configuration) => {
                 let mut problems = configuration.problems.clone();
+                problems.extend(configuration.gateway.beyond_the_text());
+                let stored = StoredFacts::read(&configuration)?;
                 for site in &configuration.sites {
-                    let Some(offline) = OfflineSite::open(site, &vocabulary) else { continue };
+                    let rights = stored.rights(&site.id);
+                    let Some(offline) = OfflineSite::open(site, &vocabulary, rights) else {
+                        continue;
+                    };
                     problems.extend(offline.folder_problems.iter().cloned());
+                    problems.extend(stored.misspelt(&offline.engine));
                     match export::validate(&offline.engine, &vocabulary) {
                         Ok(policies) => summary.push(format!(
-                            "{}: {} with rules, {}, all valid",
+                            "{}: {} with rules, {}, accepted by Cedar",
                             site.id,
                             plural(offline.engine.folders().len(), "folder"),
                             if policies == 1 {

@@ -71,9 +71,7 @@ struct NewFile {
 
 impl Init {
     pub(super) fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
-        let taken =
-            self.config.join("vestibule.toml").exists() || self.config.join("config.d").exists();
-        if taken {
+        if Configuration::is_there(&self.config) {
             let message = format!("`{}` holds a configuration already", self.config.display());
             return Err(anyhow!(BadInput(message)));
         }
@@ -102,7 +100,12 @@ impl Init {
         output.line(
             "Who may see what stands in permissions.toml, and in a `_folder.md` in any folder.",
         );
-        output.line(format!("Add people:\n  vestibule users add NAME --config {shown}"));
+        output.line(format!(
+            "Add people, and say what they are to the site:\n  \
+             vestibule users add NAME --config {shown}\n  \
+             vestibule cluster users access grant NAME {} --role family --config {shown}",
+            answers.site
+        ));
         let closed = configuration.sites.iter().any(|site| site.model.is_none());
         Ok(if closed { Exit::BadInput } else { Exit::Done })
     }
@@ -127,7 +130,7 @@ fn site_file(site: &SiteId, gallery: &str, mount: &str) -> NewFile {
     let gallery = toml::Value::from(gallery);
     let text = format!(
         "{mount}\n\
-         # The gateway shows the pictures itself; or the address of your gallery server.\n\
+         # The gateway shows the pictures itself.\n\
          upstream = [\"built-in\"]\n\
          adapter = \"vestibule\"\n\
          gallery = {gallery}\n\

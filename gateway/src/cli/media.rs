@@ -13,7 +13,7 @@ use super::{BadInput, ConfigArg, Exit, NotFound, Output};
 use crate::build::Surroundings;
 use crate::config::Configuration;
 use crate::logging::{self, LogFormat, Loudness};
-use crate::serve;
+use crate::shown;
 use crate::state::StateDir;
 
 /// Run the media backend of one site by itself
@@ -52,7 +52,7 @@ impl Media {
         let around = Surroundings { config_dir: configuration.dir.clone(), state, grant_key };
         let listen = Listen::Unix(self.socket.clone());
         let id = self.site.clone();
-        let config = serve::media_config(id, gallery, listen, &around, document.sizes)?;
+        let config = shown::config(id, gallery, listen, &around, document.sizes)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime
             .block_on(async {

@@ -3,6 +3,7 @@
 mod check;
 mod export;
 pub(super) mod site;
+pub(crate) mod stored;
 mod test;
 
 use clap::{Args, Subcommand};

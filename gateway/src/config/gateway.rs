@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
+use vestibule_proxy::Certificate;
 use vestibule_schema::document::{Reader, Spanned, Table};
 use vestibule_schema::problem::{self, Problem};
 
@@ -22,6 +23,19 @@ pub(crate) struct GatewayConfig {
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// How many threads serve requests; by default one a processor.
     pub(crate) threads: Option<usize>,
+    /// How changes of files are noticed.
+    pub(crate) watch: Watching,
+}
+
+/// How changes of files are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Watching {
+    /// The system reports them; where it can't, as [`Watching::Poll`].
+    #[default]
+    Reported,
+    /// Everything is read every second or so: for galleries on a network's file system, where
+    /// what other machines change is not reported.
+    Poll,
 }
 
 /// One `[[tls]]` table.
@@ -58,6 +72,37 @@ impl GatewayConfig {
         if problem::has_errors(&problems) { Err(problems) } else { Ok(config) }
     }
 
+    /// What is wrong with it that its text does not show: certificates that can't be used, and
+    /// addresses at which nobody can sign in.
+    pub(crate) fn beyond_the_text(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for tls in &self.tls {
+            if let Err(error) = Certificate::load(&tls.certificate, &tls.key) {
+                let error = anyhow::Error::from(error);
+                problems.push(
+                    Problem::error("config::bad_certificate", format!("{error:#}"))
+                        .in_file("vestibule.toml")
+                        .help("name files in PEM that fit, and that the gateway's user may read"),
+                );
+            }
+        }
+        let open = self.listen.iter().find(|address| !address.ip().is_loopback());
+        if let Some(open) = open.filter(|_| self.trusted_proxies.is_empty()) {
+            problems.push(
+                Problem::warning(
+                    "config::plain_http",
+                    format!("`{open}` is reached from other machines, without HTTPS"),
+                )
+                .in_file("vestibule.toml")
+                .help(
+                    "nobody can sign in there: use `[[tls]]`, or listen on 127.0.0.1 behind a \
+                     proxy that ends HTTPS and name it in `trusted_proxies`",
+                ),
+            );
+        }
+        problems
+    }
+
     fn read(root: &mut Table<'_, '_>, dir: &Path) -> Self {
         let reader = root.reader();
         let listen = root.strings("listen");
@@ -90,6 +135,7 @@ impl GatewayConfig {
                 .filter_map(|network| read_network(reader, network))
                 .collect(),
             threads: root.integer("threads").and_then(|threads| read_threads(reader, &threads)),
+            watch: root.string("watch").map(|text| read_watch(reader, &text)).unwrap_or_default(),
         }
     }
 }
@@ -132,6 +178,21 @@ fn read_threads(reader: &Reader<'_>, threads: &Spanned<i64>) -> Option<usize> {
         reader.error("config::bad_threads", message, &threads.span, "out of range");
     }
     number
+}
+
+fn read_watch(reader: &Reader<'_>, text: &Spanned<String>) -> Watching {
+    match text.value.as_str() {
+        "auto" => Watching::Reported,
+        "poll" => Watching::Poll,
+        _ => {
+            reader.report(
+                Problem::error("config::bad_watch", "`watch` must be `auto` or `poll`")
+                    .at(reader.source(), text.span.clone(), "not known")
+                    .help("`auto` is the default; `poll` is for galleries on a network's disk"),
+            );
+            Watching::default()
+        }
+    }
 }
 
 fn read_tls(mut table: Table<'_, '_>, dir: &Path) -> Option<TlsConfig> {

@@ -13,6 +13,7 @@ use vestibule_schema::{GalleryPath, SiteId};
 use crate::build::{self, Surroundings};
 use crate::config::SiteConfig;
 use crate::gallery::{self, KnownFolders, Scan, Stamp};
+use crate::shown::is_shown_here;
 
 /// One site in force.
 #[derive(Debug)]
@@ -61,6 +62,7 @@ impl LiveSite {
             tracing::warn!(site = %id, "the new configuration has an error; the last good one stays");
             return false;
         }
+        let config = self.with_what_needs_a_restart(config);
         let same = config.model == self.config.model
             && config.document == self.config.document
             && config.folders == self.config.folders;
@@ -68,21 +70,6 @@ impl LiveSite {
             return false;
         }
         let moved = config.gallery != self.config.gallery;
-        if self.is_shown_here() || shown_here(&config) {
-            // its media backend was started with these, and would go on showing the old folder
-            let kept = |site: &SiteConfig| {
-                let document = site.document.as_ref();
-                (site.gallery.clone(), document.map(|d| (d.upstream.clone(), d.sizes)))
-            };
-            if kept(&config) != kept(&self.config) {
-                tracing::warn!(
-                    site = %id,
-                    "`gallery`, `upstream` and `sizes` of a built-in site change with a restart; \
-                     the last good configuration stays"
-                );
-                return false;
-            }
-        }
         self.config = config;
         self.runtime = None;
         if moved {
@@ -91,18 +78,44 @@ impl LiveSite {
         true
     }
 
-    fn is_shown_here(&self) -> bool {
-        shown_here(&self.config)
+    /// A new configuration, but with the folder and sizes that its media backend was started
+    /// with: all else, and above all who may see what, is taken over.
+    fn with_what_needs_a_restart(&self, mut config: SiteConfig) -> SiteConfig {
+        if !is_shown_here(&self.config) || !is_shown_here(&config) {
+            return config;
+        }
+        let (Some(old), Some(new)) = (&self.config.document, &mut config.document) else {
+            return config;
+        };
+        if config.gallery != self.config.gallery || old.sizes != new.sizes {
+            tracing::warn!(
+                site = %self.config.id,
+                "`gallery` and `sizes` of a built-in site change with a restart; the rest is in force"
+            );
+            new.sizes = old.sizes;
+            config.gallery.clone_from(&self.config.gallery);
+        }
+        config
     }
 
-    /// Walks the gallery from its root.
-    pub(super) fn rescan(&mut self, vocabulary: &Vocabulary) {
-        let Some(gallery) = &self.config.gallery else { return };
+    pub(super) fn is_shown_here(&self) -> bool {
+        is_shown_here(&self.config)
+    }
+
+    /// Walks the gallery from its root. Says whether rules changed.
+    pub(super) fn rescan(&mut self, vocabulary: &Vocabulary) -> bool {
+        let Some(gallery) = &self.config.gallery else { return false };
+        let was_there = self.root.is_some();
         self.root = Stamp::of_root(gallery);
-        if self.root.is_some() {
-            self.scan.walk(gallery, &GalleryPath::root(), vocabulary);
+        if self.root.is_none() {
+            return was_there;
+        }
+        let before = std::mem::take(&mut self.scan);
+        self.scan.walk(gallery, &GalleryPath::root(), vocabulary);
+        if before.problems != self.scan.problems {
             self.log_folders(None);
         }
+        !was_there || before.rules != self.scan.rules
     }
 
     /// Whether the gallery came, went or was replaced since it was last looked at.
@@ -165,18 +178,26 @@ impl LiveSite {
             self.scan.forget(&folder);
         }
         for folder in below {
-            if !self.scan.known.contains_key(&folder) {
+            if !self.scan.knows(gallery, &folder) {
                 self.scan.walk(gallery, &folder, vocabulary);
             }
         }
     }
 
-    /// Reads exactly these folders, outermost first. Says whether rules changed.
+    /// Reads exactly these folders, outermost first. Says whether rules changed. Of a directory
+    /// that has taken another's place nothing is known of what is below: the media backend shows
+    /// no folder with rules that the grant does not name.
     pub(super) fn read_each(&mut self, folders: &[GalleryPath], vocabulary: &Vocabulary) -> bool {
         let Some(gallery) = self.config.gallery.clone() else { return false };
         let mut changed = false;
         for folder in folders {
             let before = self.scan.rules.get(folder).cloned();
+            if !self.scan.knows(&gallery, folder) {
+                let rules = self.scan.rules.len();
+                self.scan.forget(folder);
+                let gone = rules - self.scan.rules.len();
+                changed |= gone > usize::from(before.is_some());
+            }
             self.scan.read(&gallery, folder, vocabulary);
             changed |= before.as_ref() != self.scan.rules.get(folder);
         }
@@ -242,10 +263,4 @@ impl LiveSite {
             }
         }
     }
-}
-
-/// Whether the gateway's own media backend shows the site.
-fn shown_here(site: &SiteConfig) -> bool {
-    let upstream = site.document.as_ref().map(|document| &document.upstream);
-    upstream.is_some_and(|upstream| upstream.contains(&UpstreamAddress::BuiltIn))
 }

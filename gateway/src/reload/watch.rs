@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use vestibule_schema::{GalleryPath, PathKind, SiteId};
 
-use super::Live;
+use super::{Live, Trust};
+use crate::config::Watching;
 
 /// Changes that come together are taken together.
 const SETTLE: Duration = Duration::from_millis(60);
@@ -19,10 +20,13 @@ const TICK: Duration = Duration::from_millis(300);
 const SECOND_LOOK: Duration = Duration::from_millis(700);
 /// How long until a watch that failed is tried again.
 const RETRY: Duration = Duration::from_secs(10);
+/// How often everything is read while there is no watch that can be relied on; longer, where
+/// reading itself takes long.
+const POLL: Duration = Duration::from_secs(1);
 
 /// Watches until the sender of `stop` is dropped. Runs on a thread of its own.
-pub(crate) fn watch(live: &Arc<Live>, stop: &Receiver<()>) {
-    let mut watch = Watch::begin(live);
+pub(crate) fn watch(live: &Arc<Live>, watching: Watching, stop: &Receiver<()>) {
+    let mut watch = Watch::begin(live, watching);
     loop {
         if !matches!(stop.try_recv(), Err(mpsc::TryRecvError::Empty)) {
             return;
@@ -32,12 +36,17 @@ pub(crate) fn watch(live: &Arc<Live>, stop: &Receiver<()>) {
 }
 
 struct Watch {
+    sender: Sender<notify::Result<Event>>,
+    watching: Watching,
     events: Receiver<notify::Result<Event>>,
     watcher: Option<RecommendedWatcher>,
     /// The galleries, with links in their paths resolved, as events name them.
     galleries: Vec<(SiteId, PathBuf)>,
     again: BTreeMap<Instant, Vec<(SiteId, HashSet<GalleryPath>)>>,
+    /// There is no watch that can be relied on; it is tried again then.
     retry: Option<Instant>,
+    /// Without a watch: when everything is read next.
+    poll: Instant,
 }
 
 /// What a batch of events comes to.
@@ -49,30 +58,26 @@ struct Changes {
 }
 
 impl Watch {
-    fn begin(live: &Arc<Live>) -> Self {
+    fn begin(live: &Arc<Live>, watching: Watching) -> Self {
         let (sender, events) = mpsc::channel();
-        let watcher = notify::recommended_watcher(move |event| {
-            // the receiver is gone only when the gateway ends
-            let _ = sender.send(event);
-        });
         let mut watch = Self {
+            sender,
+            watching,
             events,
             watcher: None,
             galleries: Vec::new(),
             again: BTreeMap::new(),
             retry: None,
+            poll: Instant::now(),
         };
-        match watcher {
-            Ok(watcher) => watch.watcher = Some(watcher),
-            Err(error) => watch.failed(live, &error),
-        }
         watch.cover(live);
         // what changed between the first scan and the watch
-        live.rescan();
-        if watch.retry.is_some() {
-            live.distrust_watch();
-        }
+        live.rescan(watch.trust());
         watch
+    }
+
+    fn trust(&self) -> Trust {
+        if self.retry.is_none() { Trust::Watched } else { Trust::Unwatched }
     }
 
     /// Watches the configuration directory and every gallery.
@@ -82,19 +87,39 @@ impl Watch {
             live.galleries().into_iter().map(|(id, path)| (id, canonical(&path))).collect();
         let mut paths = vec![canonical(live.config_dir())];
         paths.extend(self.galleries.iter().map(|(_, path)| path.clone()));
+        if self.watching == Watching::Poll {
+            self.retry = Some(Instant::now() + RETRY);
+            return;
+        }
         self.retry = None;
-        for path in paths {
-            let Some(watcher) = &mut self.watcher else { return };
-            if let Err(error) = watcher.watch(&path, RecursiveMode::Recursive)
-                && path.is_dir()
-            {
-                self.failed(live, &error);
-            }
+        if let Err(error) = self.watch_each(&paths) {
+            self.failed(live, &error);
         }
     }
 
+    fn watch_each(&mut self, paths: &[PathBuf]) -> notify::Result<()> {
+        if self.watcher.is_none() {
+            let sender = self.sender.clone();
+            let tell = move |event| {
+                // the receiver is gone only when the gateway ends
+                let _ = sender.send(event);
+            };
+            // links are not followed: what a link leads to would be reported under the link's
+            // name alone, and the folder itself never
+            let quiet = Config::default().with_follow_symlinks(false);
+            self.watcher = Some(RecommendedWatcher::new(tell, quiet)?);
+        }
+        let Some(watcher) = &mut self.watcher else { return Ok(()) };
+        for path in paths.iter().filter(|path| path.is_dir()) {
+            watcher.watch(path, RecursiveMode::Recursive)?;
+        }
+        Ok(())
+    }
+
     fn failed(&mut self, live: &Arc<Live>, error: &notify::Error) {
-        tracing::warn!(%error, "watching files fails: they are looked at on each request");
+        tracing::warn!(%error, "watching files fails: everything is read every second or so");
+        // a watch that stands in part is as good as none
+        self.watcher = None;
         self.retry = Some(Instant::now() + RETRY);
         live.distrust_watch();
     }
@@ -105,12 +130,14 @@ impl Watch {
             tracing::warn!("the watch lost events: everything is read again");
             live.distrust_watch();
             self.cover(live);
-            live.rescan();
+            live.reload_configuration();
+            live.rescan(self.trust());
         }
         if changes.configuration {
             live.reload_configuration();
-            if live.galleries().len() != self.galleries.len() {
+            if !self.covers(&live.galleries()) {
                 self.cover(live);
+                live.rescan(self.trust());
             }
         }
         for (site, folders) in changes.folders {
@@ -125,12 +152,31 @@ impl Watch {
         if live.check_galleries() {
             self.cover(live);
         }
-        if self.retry.is_some_and(|at| at <= Instant::now()) {
-            self.cover(live);
-            if self.retry.is_none() {
-                live.rescan();
-            }
+        self.do_without(live);
+    }
+
+    /// Reads everything again and again while there is no watch, and tries to have one.
+    fn do_without(&mut self, live: &Arc<Live>) {
+        let Some(retry) = self.retry else { return };
+        let began = Instant::now();
+        if began < self.poll {
+            return;
         }
+        if retry <= began {
+            self.cover(live);
+        }
+        live.reload_configuration();
+        live.rescan(self.trust());
+        self.poll = Instant::now() + POLL.max(began.elapsed() * 4);
+    }
+
+    fn covers(&self, galleries: &[(SiteId, PathBuf)]) -> bool {
+        let canonical = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+        galleries.len() == self.galleries.len()
+            && galleries
+                .iter()
+                .zip(&self.galleries)
+                .all(|((id, path), (known, at))| id == known && canonical(path) == *at)
     }
 
     /// Waits for events, and then until no more come.

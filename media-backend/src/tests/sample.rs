@@ -5,7 +5,7 @@ use vestibule_grant::Claims;
 use vestibule_sample::{GallerySize, write_gallery};
 use vestibule_schema::{Action, PermissionSet};
 
-use super::support::{Gallery, claims, with_below};
+use super::support::{Gallery, claims, path, with_below};
 
 /// Follows a link as a browser does, without the part before the gallery.
 async fn follow(gallery: &Gallery, link: &Value, who: &Claims) -> super::support::Answer {
@@ -29,7 +29,8 @@ fn everywhere(gallery: &Gallery, permissions: PermissionSet) -> Claims {
         }
     }
     let below: Vec<_> = folders.iter().map(|folder| (folder.as_str(), permissions)).collect();
-    with_below(claims(permissions), &below)
+    let above = folders.iter().map(|folder| path(folder)).collect();
+    Claims { above, ..with_below(claims(permissions), &below) }
 }
 
 #[tokio::test]

@@ -71,6 +71,7 @@ pub(super) fn claims(permissions: PermissionSet) -> Claims {
         subject: Subject::User { name: "jane".into() },
         base: "/i/family".into(),
         permissions,
+        above: Vec::new(),
         below: Vec::new(),
         raw_keeps_metadata: false,
     }

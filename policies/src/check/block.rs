@@ -53,14 +53,18 @@ pub(super) fn unknown_role(
     known: &Known<'_>,
 ) -> Problem {
     let shipped = known.builtin.iter().map(|(role, _)| role.name.value.as_str());
-    let known: Vec<&str> = known.block.roles.keys().map(RoleName::as_str).chain(shipped).collect();
+    let names: Vec<&str> = known.block.roles.keys().map(RoleName::as_str).chain(shipped).collect();
     let problem = Problem::error("policy::unknown_role", format!("unknown role `{role}`")).at(
         source,
         span.clone(),
         "neither defined in this block nor built in",
     );
-    match problem::nearest(role.as_str(), known.iter().copied()) {
+    match problem::nearest(role.as_str(), names.iter().copied()) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None if known.block.folder.is_some() => problem.help(format!(
+            "define it: `[permissions.roles.{role}]`; a folder's block does not know the roles of \
+             the site"
+        )),
         None => problem.help(format!("define it: `[roles.{role}]`")),
     }
 }

@@ -46,6 +46,10 @@ pub struct Claims {
     pub base: String,
     /// What the subject may do with the resource that the target names.
     pub permissions: PermissionSet,
+    /// The folders on the way to the resource, itself included, that have rules of their own: by
+    /// these it was judged. A folder on the way with a block that is not listed here appeared
+    /// after that, and must be treated as closed.
+    pub above: Vec<GalleryPath>,
     /// For a folder: *every* folder beneath it that has rules of its own (a block, an error in
     /// one, a flag), sorted by path. A folder with a block that is not listed here was not yet
     /// known to the gateway and must be treated as closed.
@@ -68,7 +72,13 @@ impl Claims {
             .map_or(self.permissions, |below| below.permissions)
     }
 
-    /// Whether the gateway knew of this folder's own rules.
+    /// Whether the gateway judged by the rules of this folder, which is on the way to the resource.
+    #[must_use]
+    pub fn was_judged_by(&self, folder: &str) -> bool {
+        self.above.iter().any(|known| known.as_str() == folder)
+    }
+
+    /// Whether the gateway knew of the rules of this folder, which is below the resource.
     #[must_use]
     pub fn lists(&self, folder: &GalleryPath) -> bool {
         self.below.binary_search_by(|below| below.folder.cmp(folder)).is_ok()
@@ -86,6 +96,7 @@ pub(crate) struct Wire {
     subject: Subject,
     base: String,
     permissions: u32,
+    above: Vec<String>,
     below: Vec<(String, u32)>,
     raw: bool,
 }
@@ -101,6 +112,7 @@ impl Wire {
             subject: claims.subject.clone(),
             base: claims.base.clone(),
             permissions: claims.permissions.bits(),
+            above: claims.above.iter().map(|folder| folder.as_str().to_owned()).collect(),
             below: below.map(|b| (b.folder.as_str().to_owned(), b.permissions.bits())).collect(),
             raw: claims.raw_keeps_metadata,
         }
@@ -112,12 +124,15 @@ impl Wire {
             let folder = GalleryPath::from_decoded(&folder).ok()?;
             Some(Below { folder, permissions: PermissionSet::from_bits(bits) })
         });
+        let above = self.above.iter().map(|folder| GalleryPath::from_decoded(folder).ok());
+        let above = above.collect::<Option<Vec<_>>>()?;
         let mut below = below.collect::<Option<Vec<_>>>()?;
         below.sort_by(|a, b| a.folder.cmp(&b.folder));
         Some(Claims {
             subject: self.subject,
             base: self.base,
             permissions: PermissionSet::from_bits(self.permissions),
+            above,
             below,
             raw_keeps_metadata: self.raw,
         })

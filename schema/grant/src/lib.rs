@@ -20,6 +20,7 @@
 //!     subject: Subject::User { name: "jane".into() },
 //!     base: String::new(),
 //!     permissions: PermissionSet::EMPTY.with(Permission::View),
+//!     above: Vec::new(),
 //!     below: Vec::new(),
 //!     raw_keeps_metadata: false,
 //! };

@@ -42,15 +42,14 @@ pub fn check(raw: &[u8]) -> Result<Framing, FrontError> {
     request_line(line(lines.next().unwrap_or_default())?)?;
     let mut fields = Fields::default();
     for raw_line in lines {
-        if raw_line.is_empty() {
-            break;
-        }
         let field = line(raw_line)?;
-        if !field.is_empty() {
-            fields.add(field)?;
+        if field.is_empty() {
+            return fields.framing();
         }
+        fields.add(field)?;
     }
-    fields.framing()
+    // the empty line is one of both characters, too
+    Err(FrontError::BareLineFeed)
 }
 
 /// A line without its `\r`; control characters other than a tab stand in none.

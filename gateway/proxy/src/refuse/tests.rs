@@ -42,7 +42,7 @@ fn signing_in_leads_back() {
 #[test]
 fn a_challenge_is_a_dialogue_only_for_programs() {
     let challenge = |challenge| {
-        let refusal = Refusal::Unauthorized { challenge, back: "/".into() };
+        let refusal = Refusal::WrongCredential { challenge };
         let answer = refusal.answer(ClientKind::Program, &Pages);
         assert_eq!(answer.status, 401);
         value(&answer, &header::WWW_AUTHENTICATE).unwrap()

@@ -1,8 +1,10 @@
-//! Certificates, read before the server runs.
+//! Certificates, read before the server runs and again when they change.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -36,34 +38,88 @@ pub enum CertificateError {
     },
 }
 
-/// One certificate for every name.
+/// A certificate for every name, read again when its files change.
 #[derive(Debug)]
-pub(super) struct OneCertificate(Arc<CertifiedKey>);
+pub struct Certificate {
+    chain: PathBuf,
+    key: PathBuf,
+    current: ArcSwap<CertifiedKey>,
+    /// The files when they were last read, well or not.
+    read: Mutex<[Option<Stamp>; 2]>,
+}
 
-impl ResolvesServerCert for OneCertificate {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0))
+/// Which contents a file had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let meta = std::fs::metadata(path).ok()?;
+        let modified = (meta.mtime(), meta.mtime_nsec());
+        Some(Self { inode: meta.ino(), length: meta.len(), modified })
     }
 }
 
-/// Reads a chain and its key, and checks that they belong together.
-pub(super) fn load(certificate: &Path, key: &Path) -> Result<OneCertificate, CertificateError> {
+impl Certificate {
+    /// Reads a chain and its key, PEM, and checks that they belong together.
+    ///
+    /// # Errors
+    /// [`CertificateError`], if a file can't be read or the two don't fit.
+    pub fn load(chain: &Path, key: &Path) -> Result<Arc<Self>, CertificateError> {
+        // taken first: what is written meanwhile is read again
+        let read = [Stamp::of(chain), Stamp::of(key)];
+        let current = certified(chain, key)?;
+        Ok(Arc::new(Self {
+            chain: chain.to_owned(),
+            key: key.to_owned(),
+            current: ArcSwap::from_pointee(current),
+            read: Mutex::new(read),
+        }))
+    }
+
+    /// Reads the files again if they changed, and says whether a new certificate is in force for
+    /// connections from now on.
+    ///
+    /// # Errors
+    /// [`CertificateError`], once for each change; then the one before stays.
+    pub fn refresh(&self) -> Result<bool, CertificateError> {
+        let now = [Stamp::of(&self.chain), Stamp::of(&self.key)];
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if *read == now {
+            return Ok(false);
+        }
+        *read = now;
+        self.current.store(Arc::new(certified(&self.chain, &self.key)?));
+        Ok(true)
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current.load_full())
+    }
+}
+
+fn certified(chain: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
     let read = |path: &Path| {
         let path = path.to_owned();
         move |source| CertificateError::Read { path, source }
     };
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .map_err(read(certificate))?
+    let certificates = CertificateDer::pem_file_iter(chain)
+        .map_err(read(chain))?
         .collect::<Result<Vec<_>, _>>()
-        .map_err(read(certificate))?;
-    if chain.is_empty() {
-        return Err(CertificateError::Empty { path: certificate.to_owned() });
+        .map_err(read(chain))?;
+    if certificates.is_empty() {
+        return Err(CertificateError::Empty { path: chain.to_owned() });
     }
     let private = PrivateKeyDer::from_pem_file(key).map_err(read(key))?;
     let provider = rustls::crypto::ring::default_provider();
-    let certified = CertifiedKey::from_der(chain, private, &provider)
-        .map_err(|source| CertificateError::Key { path: key.to_owned(), source })?;
-    Ok(OneCertificate(Arc::new(certified)))
+    CertifiedKey::from_der(certificates, private, &provider)
+        .map_err(|source| CertificateError::Key { path: key.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -74,7 +130,7 @@ mod tests {
     fn a_file_that_is_no_certificate_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("cert.pem");
-        let message = |path: &Path| load(path, path).unwrap_err().to_string();
+        let message = |path: &Path| Certificate::load(path, path).unwrap_err().to_string();
         assert!(message(&path).ends_with("cert.pem` can't be read as PEM"));
         std::fs::write(&path, "nothing").unwrap();
         assert!(message(&path).ends_with("cert.pem` holds no certificate"));
@@ -93,8 +149,28 @@ mod tests {
         let certificate = write("cert.pem", one.cert.pem());
         let key = write("key.pem", one.signing_key.serialize_pem());
         let other = write("other.pem", made().signing_key.serialize_pem());
-        assert!(load(&certificate, &key).is_ok());
-        let error = load(&certificate, &other).unwrap_err();
+        assert!(Certificate::load(&certificate, &key).is_ok());
+        let error = Certificate::load(&certificate, &other).unwrap_err();
         assert!(matches!(error, CertificateError::Key { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_change_is_taken_over_when_both_files_fit() {
+        let dir = tempfile::tempdir().unwrap();
+        let (chain, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+        let made = || rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+        let (old, new) = (made(), made());
+        std::fs::write(&chain, old.cert.pem()).unwrap();
+        std::fs::write(&key, old.signing_key.serialize_pem()).unwrap();
+        let certificate = Certificate::load(&chain, &key).unwrap();
+        let shown = || certificate.current.load().cert.first().unwrap().to_vec();
+        assert!(!certificate.refresh().unwrap());
+        std::fs::write(&chain, new.cert.pem()).unwrap();
+        assert!(certificate.refresh().is_err(), "the key is still the old one");
+        assert!(!certificate.refresh().unwrap(), "said once");
+        assert_eq!(shown(), old.cert.der().to_vec());
+        std::fs::write(&key, new.signing_key.serialize_pem()).unwrap();
+        assert!(certificate.refresh().unwrap());
+        assert_eq!(shown(), new.cert.der().to_vec());
     }
 }

@@ -18,9 +18,9 @@ use vestibule_identity::{
 use vestibule_policies::model::{Folders, Rights};
 use vestibule_policies::{Engine, SiteEngine, Vocabulary, check};
 use vestibule_proxy::{
-    FolderWatch, Freshness, Gateway, GatewayParts, HostName, Listeners, Mount, Refusal,
-    RefusalPages, SiteRuntime, SiteState, TlsListener, Unready, Upstreams, World, portal_service,
-    server,
+    Certificate, FolderWatch, Freshness, Gateway, GatewayParts, HostName, Listeners, Mount,
+    Refusal, RefusalPages, SiteRuntime, SiteState, TlsListener, Unready, Upstreams, World,
+    portal_service, server,
 };
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{AccountRole, GalleryPath, SiteId, Sizes, Source, UserName};
@@ -74,6 +74,10 @@ impl FolderWatch for Known {
             "/fresh/" => Ok(Freshness::Reloaded),
             _ => Ok(Freshness::Known),
         }
+    }
+
+    fn exists(&self, _site: &SiteId, _path: &GalleryPath) -> bool {
+        true
     }
 }
 
@@ -208,7 +212,8 @@ fn tls_listener() -> (TlsListener, CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
     std::fs::write(&certificate, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    (TlsListener { address, certificate, key }, made.cert.der().clone())
+    let certificate = Certificate::load(&certificate, &key).unwrap();
+    (TlsListener { address, certificate }, made.cert.der().clone())
 }
 
 /// One request over TLS, to the end of the connection.

@@ -98,10 +98,18 @@ impl Grant {
             let grants = identity.store().grants();
             let is_new = grants.grant(&self.node, &user, &access, identity.now()).await;
             let is_new = is_new.map_err(store_error)?;
-            Ok(if is_new {
-                format!("granted {what}")
+            let account = identity.store().accounts().find(&user).await.map_err(store_error)?;
+            let gives_nothing = access.role.is_none()
+                && account.is_none_or(|account| account.role.inheritable().is_none());
+            let note = if gives_nothing {
+                ";\nit gives nothing: the account has no role. Say which one with `--role`"
             } else {
-                format!("{what} was granted already")
+                ""
+            };
+            Ok(if is_new {
+                format!("granted {what}{note}")
+            } else {
+                format!("{what} was granted already{note}")
             })
         })
     }

@@ -9,7 +9,7 @@ use vestibule_policies::Vocabulary;
 use vestibule_schema::{GalleryPath, RoleName, SiteId};
 use vestibule_store::{Access, Store};
 
-use crate::cli::{BadInput, Exit, NotFound, Output};
+use crate::cli::{BadInput, Exit, Output};
 use crate::config::{Configuration, SiteConfig};
 use crate::control::{self, InForce};
 use crate::state::StateDir;
@@ -28,6 +28,13 @@ impl AdminSession {
     /// # Errors
     /// If the configuration has an error, or the store can't be opened.
     pub(crate) fn open(config: &Path, output: &mut Output) -> anyhow::Result<Self> {
+        if !Configuration::is_there(config) {
+            let shown = config.display();
+            return Err(anyhow!(BadInput(format!(
+                "`{shown}` holds no configuration; say where it is with `--config DIR`, or make \
+                 one: vestibule init --config {shown}"
+            ))));
+        }
         let vocabulary = Vocabulary::load()?;
         let configuration = Configuration::load(config, &vocabulary).map_err(|problems| {
             output.problems(&problems);
@@ -75,12 +82,7 @@ impl AdminSession {
     /// # Errors
     /// If there is none of this name.
     pub(crate) fn site(&self, id: &SiteId) -> anyhow::Result<&SiteConfig> {
-        self.configuration.site(id).ok_or_else(|| {
-            let names = self.configuration.sites.iter().map(|site| site.id.as_str());
-            let near = vestibule_schema::problem::nearest(id.as_str(), names);
-            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            anyhow!(NotFound(format!("there is no site `{id}`{near}")))
-        })
+        self.configuration.required_site(id)
     }
 
     /// What a grant or mapping gives, checked against the site: a role that it has, and a base
@@ -110,8 +112,10 @@ impl AdminSession {
         if let (Some(name), Some(model)) = (&access.role, &config.model) {
             let known = model.block.roles.get(name).ok_or_else(|| {
                 let names = model.block.roles.keys().map(RoleName::as_str);
+                let near = vestibule_schema::problem::nearest(name.as_str(), names.clone());
+                let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
                 anyhow!(BadInput(format!(
-                    "the site `{site}` has no role `{name}`; it has {}",
+                    "the site `{site}` has no role `{name}`{near}; it has {}",
                     names.collect::<Vec<_>>().join(", ")
                 )))
             })?;

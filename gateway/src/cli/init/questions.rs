@@ -23,46 +23,83 @@ pub(super) struct Answers {
 impl Answers {
     pub(super) fn gather(init: &Init, output: &mut Output) -> anyhow::Result<Self> {
         let gallery = match &init.gallery {
-            Some(gallery) => gallery.display().to_string(),
-            None => ask(output, "1. Where are your pictures?", "~/Pictures")?,
+            Some(gallery) => folder(&gallery.display().to_string())?,
+            None => until_good(output, "1. Where are your pictures?", "~/Pictures", folder)?,
         };
-        let gallery = folder(&gallery)?;
         let site = match &init.site {
-            Some(site) => site.clone(),
-            None if init.import.is_some() => "imported".to_owned(),
-            None => ask(output, "2. What shall the site be called?", "family")?,
+            Some(name) => site(name)?,
+            None if init.import.is_some() => site("imported")?,
+            None => until_good(output, "2. What shall the site be called?", "family", site)?,
         };
-        let site = SiteId::parse(&site).map_err(|e| anyhow!(BadInput(format!("`{site}`: {e}"))))?;
         let owner = match (&init.owner, init.import.is_some()) {
             (Some(owner), _) => Some(user_name(owner)?),
             // who owns what stands in the imported permissions
             (None, true) => None,
             (None, false) => {
-                let name = ask(output, "3. Who owns it? A user name:", "me")?;
-                Some(user_name(&name)?)
+                Some(until_good(output, "3. Who owns it? A user name:", "me", user_name)?)
             }
         };
         let secret = match &owner {
             None => None,
-            Some(owner) => {
-                let secret = ask_password(init.password_stdin)?;
-                password::check(&secret, owner)
-                    .map_err(|error| anyhow!(BadInput(error.to_string())))?;
-                Some(secret)
-            }
+            Some(owner) => Some(new_password(init, owner, output)?),
         };
         let public = match init.public {
             Some(public) => public,
             None if init.import.is_some() => Public::Nobody,
-            None => ask_public(output)?,
+            None => {
+                let question = "4. Who may see pictures without signing in, nobody or everybody?";
+                until_good(output, question, "nobody", public)?
+            }
         };
         Ok(Self { gallery, site, owner, password: secret, public })
     }
 }
 
-fn ask_public(output: &mut Output) -> anyhow::Result<Public> {
-    let question = "4. Who may see pictures without signing in, nobody or everybody?";
-    match ask(output, question, "nobody")?.as_str() {
+/// Asks until the answer can be used: one mistake must not cost the answers before it.
+fn until_good<T>(
+    output: &mut Output,
+    question: &str,
+    proposed: &str,
+    read: impl Fn(&str) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    loop {
+        let answer = ask(output, question, proposed)?;
+        match read(&answer) {
+            Ok(value) => return Ok(value),
+            Err(error) => output.note(format!("   {error}")),
+        }
+    }
+}
+
+fn new_password(
+    init: &Init,
+    owner: &UserName,
+    output: &mut Output,
+) -> anyhow::Result<Secret<String>> {
+    if !init.password_stdin {
+        output.note(format!("   A password for `{owner}`, of 8 characters or more"));
+    }
+    loop {
+        let secret = ask_password(init.password_stdin);
+        let checked = secret.and_then(|secret| {
+            password::check(&secret, owner).map_err(|e| anyhow!(BadInput(e.to_string())))?;
+            Ok(secret)
+        });
+        match checked {
+            Err(error) if !init.password_stdin && std::io::stdin().is_terminal() => {
+                output.note(format!("   {error}"));
+            }
+            checked => return checked,
+        }
+    }
+}
+
+fn site(text: &str) -> anyhow::Result<SiteId> {
+    SiteId::parse(text).map_err(|error| anyhow!(BadInput(format!("`{text}`: {error}"))))
+}
+
+fn public(text: &str) -> anyhow::Result<Public> {
+    match text {
         "nobody" => Ok(Public::Nobody),
         "everybody" => Ok(Public::Everybody),
         other => Err(anyhow!(BadInput(format!("`{other}` is neither `nobody` nor `everybody`")))),
@@ -81,7 +118,9 @@ fn ask(output: &mut Output, question: &str, proposed: &str) -> anyhow::Result<St
     write!(stderr, "   [{proposed}] ")?;
     stderr.flush()?;
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
+    if std::io::stdin().lock().read_line(&mut answer)? == 0 {
+        return Err(anyhow!(BadInput("the questions were not answered; nothing was made".into())));
+    }
     let answer = answer.trim();
     Ok(if answer.is_empty() { proposed.to_owned() } else { answer.to_owned() })
 }

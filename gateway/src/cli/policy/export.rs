@@ -1,6 +1,6 @@
 //! `vestibule policy export`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -15,7 +15,7 @@ use crate::cli::{BadInput, ConfigArg, Exit, Output};
 
 const AFTER_HELP: &str = "\
 Writes schema.cedarschema, policies.cedar, entities.json and requests/*.json, which the official
-`cedar` command reads:
+`cedar` command reads, and the gateway's own answers to the requests in expected.json:
   vestibule policy export --site family --out audit
   cedar validate --schema audit/schema.cedarschema --policies audit/policies.cedar
   cedar authorize --schema audit/schema.cedarschema --policies audit/policies.cedar \\
@@ -23,8 +23,9 @@ Writes schema.cedarschema, policies.cedar, entities.json and requests/*.json, wh
 
 /// Write schema, policies and entities for the official `cedar` command
 ///
-/// The users are those that the documents name, and one that they don't: `somebody-else`. Their
-/// roles are those they hold; scoped roles, which depend on the folder, are left out.
+/// The users are those that the documents name, those that have an account, and one that nobody
+/// knows: `somebody-else`. Their roles are those they hold; scoped roles, which depend on the
+/// folder, are left out.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Export {
@@ -39,21 +40,25 @@ pub(super) struct Export {
     /// How many requests to sample, with the gateway's own answers
     #[arg(long, value_name = "N", default_value = "0")]
     samples: usize,
+    /// Leave the store out: as if nobody had an account or a grant
+    #[arg(long)]
+    documents_only: bool,
 }
 
 impl Export {
     pub(super) fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
-        let (site, _) = OfflineSite::load(&self.config.config, &self.site, output)?;
+        let with_store = !self.documents_only;
+        let (site, stored) =
+            OfflineSite::load(&self.config.config, &self.site, with_store, output)?;
         let engine = &site.engine;
-        let mut users: BTreeSet<UserName> = engine.named_users();
-        users.extend(UserName::parse("somebody-else").ok());
+        let somebody_else = UserName::parse("somebody-else").ok();
+        let named = engine.named_users().into_iter().chain(somebody_else);
+        let mut users: BTreeMap<UserName, AccountRole> =
+            named.map(|name| (name, AccountRole::default())).collect();
+        users.extend(stored.users().map(|(name, role)| (name.clone(), role.clone())));
         let mut principals = vec![Principal::Visitor];
-        principals.extend(users.into_iter().map(|name| {
-            Principal::user(UserFacts {
-                name,
-                account_role: AccountRole::default(),
-                groups: BTreeSet::new(),
-            })
+        principals.extend(users.into_iter().map(|(name, account_role)| {
+            Principal::user(UserFacts { name, account_role, groups: BTreeSet::new() })
         }));
         let partial = prepare(&self.out)?;
         write(&partial, "schema.cedarschema", vestibule_schema::CEDAR_SCHEMA)?;

@@ -9,8 +9,9 @@ use vestibule_policies::{SiteEngine, Vocabulary};
 use vestibule_schema::problem::Problem;
 use vestibule_schema::{GalleryPath, SiteId};
 
+use super::stored::StoredFacts;
 use crate::build;
-use crate::cli::{BadInput, NotFound, Output};
+use crate::cli::{BadInput, Output};
 use crate::config::{Configuration, SiteConfig};
 use crate::gallery::Scan;
 
@@ -22,7 +23,11 @@ pub(crate) struct OfflineSite {
 
 impl OfflineSite {
     /// Reads the folders of a site; `None` if its configuration has an error.
-    pub(crate) fn open(site: &SiteConfig, vocabulary: &Arc<Vocabulary>) -> Option<Self> {
+    pub(crate) fn open(
+        site: &SiteConfig,
+        vocabulary: &Arc<Vocabulary>,
+        stored: Arc<Rights>,
+    ) -> Option<Self> {
         let model = site.model.as_ref()?;
         let mut scan = Scan::default();
         if let Some(gallery) = &site.gallery {
@@ -42,30 +47,30 @@ impl OfflineSite {
             }
         }
         let folders = Arc::new(build::folders(site, &scan, false));
-        let engine =
-            SiteEngine::new(1, vocabulary, Arc::clone(model), folders, Arc::new(Rights::default()));
+        let engine = SiteEngine::new(1, vocabulary, Arc::clone(model), folders, stored);
         Some(Self { engine, folder_problems })
     }
 
-    /// Loads a configuration directory and one site of it.
+    /// Loads a configuration directory and one site of it, with what the store says or without.
     ///
     /// # Errors
     /// If the configuration has an error that concerns the site, or there is no such site.
     pub(crate) fn load(
         config: &Path,
         site: &SiteId,
+        with_store: bool,
         output: &mut Output,
-    ) -> anyhow::Result<(Self, Arc<Vocabulary>)> {
+    ) -> anyhow::Result<(Self, StoredFacts)> {
         let vocabulary = Arc::new(Vocabulary::load()?);
         let configuration = Configuration::load(config, &vocabulary).map_err(|problems| {
             output.problems(&problems);
             anyhow!(BadInput("the configuration has an error".into()))
         })?;
-        let Some(found) = configuration.site(site) else {
-            return Err(anyhow!(NotFound(format!("there is no site `{site}`"))));
-        };
-        match Self::open(found, &vocabulary) {
-            Some(offline) => Ok((offline, vocabulary)),
+        let found = configuration.required_site(site)?;
+        let stored =
+            if with_store { StoredFacts::read(&configuration)? } else { StoredFacts::default() };
+        match Self::open(found, &vocabulary, stored.rights(site)) {
+            Some(offline) => Ok((offline, stored)),
             None => {
                 output.problems(&found.problems);
                 Err(anyhow!(BadInput(format!(

@@ -22,6 +22,7 @@ fn claims(below: usize) -> Claims {
         subject: Subject::Visitor,
         base: "/i/family".into(),
         permissions: view,
+        above: vec![folder(0).parent().unwrap()],
         below: (0..below)
             .map(|i| Below { folder: folder(i), permissions: PermissionSet::EMPTY })
             .collect(),

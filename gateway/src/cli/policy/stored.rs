@@ -1,0 +1,112 @@
+//! What the store adds to the documents, for verbs that answer without a running gateway.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use vestibule_policies::SiteEngine;
+use vestibule_policies::model::Rights;
+use vestibule_schema::problem::Problem;
+use vestibule_schema::{AccountRole, SiteId, SourceRef, UserName};
+use vestibule_store::{Account, Store, folded};
+
+use crate::build;
+use crate::config::Configuration;
+use crate::state::StateDir;
+
+/// Accounts, grants and group mappings. Nothing at all, if no gateway has run yet.
+#[derive(Debug, Default)]
+pub(crate) struct StoredFacts {
+    rights: BTreeMap<SiteId, Arc<Rights>>,
+    accounts: Vec<Account>,
+}
+
+impl StoredFacts {
+    /// Reads the store of a configuration, if there is one.
+    ///
+    /// # Errors
+    /// If there is one that can't be read.
+    pub(crate) fn read(configuration: &Configuration) -> anyhow::Result<Self> {
+        if !configuration.gateway.state_dir.exists() {
+            return Ok(Self::default());
+        }
+        let state = StateDir::open(&configuration.gateway.state_dir)?;
+        if !state.database().exists() {
+            return Ok(Self::default());
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime
+            .block_on(async {
+                let store = Store::open(&state.database()).await?;
+                let rights = build::stored_rights(&store).await?;
+                let accounts = store.accounts().list().await?;
+                store.close().await;
+                Ok::<_, vestibule_store::StoreError>(Self { rights, accounts })
+            })
+            .context("the store can't be read; `--documents-only` leaves it out")
+    }
+
+    /// What the store grants on a site.
+    pub(crate) fn rights(&self, site: &SiteId) -> Arc<Rights> {
+        self.rights.get(site).cloned().unwrap_or_default()
+    }
+
+    /// The account of a name, however it is spelt: as sign-in finds it.
+    pub(crate) fn account(&self, name: &UserName) -> Option<&Account> {
+        let form = folded(name);
+        self.accounts.iter().find(|account| folded(&account.name) == form)
+    }
+
+    /// The accounts' names and roles.
+    pub(crate) fn users(&self) -> impl Iterator<Item = (&UserName, &AccountRole)> {
+        self.accounts.iter().map(|account| (&account.name, &account.role))
+    }
+
+    /// Names in the documents that no account has, or has in another spelling. Documents name
+    /// users exactly (`permissions.md` 2): such an entry counts for nobody.
+    pub(crate) fn misspelt(&self, engine: &SiteEngine) -> Vec<Problem> {
+        if self.accounts.is_empty() {
+            return Vec::new();
+        }
+        let entries = named(engine).into_iter();
+        entries.filter_map(|(name, source)| self.problem_of(&name, &source)).collect()
+    }
+
+    fn problem_of(&self, name: &UserName, source: &SourceRef) -> Option<Problem> {
+        let account = self.account(name).map(|account| &account.name);
+        let (message, help) = match account {
+            Some(account) if account == name => return None,
+            Some(account) => (
+                format!("`{name}` is not the account `{account}`: names count letter by letter"),
+                format!("write `{account}`; until then the entry counts for nobody"),
+            ),
+            None => {
+                let names = self.accounts.iter().map(|account| account.name.as_str());
+                let near = vestibule_schema::problem::nearest(name.as_str(), names);
+                (
+                    format!("no account is called `{name}`"),
+                    near.map_or_else(
+                        || format!("add it: vestibule users add {name}"),
+                        |near| format!("did you mean `{near}`?"),
+                    ),
+                )
+            }
+        };
+        let place = format!("{}:{}", source.file, source.line);
+        Some(Problem::warning("policy::unknown_user", message).in_file(&place).help(help))
+    }
+}
+
+/// The users that blocks and declared grants name, each with the place.
+fn named(engine: &SiteEngine) -> Vec<(UserName, SourceRef)> {
+    let folders = engine.folders().values().filter_map(|rules| rules.block.as_deref());
+    let blocks = std::iter::once(&engine.model().block).chain(folders);
+    let entries = blocks.flat_map(|block| {
+        block.user_roles.iter().map(|(name, entry)| (name.clone(), entry.source.clone()))
+    });
+    let file = format!("config.d/sites/{}/grants.toml", engine.id());
+    let grants = engine.model().declared.grants.iter();
+    let grants = grants
+        .map(|grant| (grant.user.clone(), SourceRef { file: Arc::from(file.as_str()), line: 1 }));
+    entries.chain(grants).collect()
+}
