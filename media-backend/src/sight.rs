@@ -35,13 +35,42 @@ impl Sight {
         claims: &Claims,
         path: &GalleryPath,
     ) -> Result<Self, Refusal> {
-        let may = claims.permissions_at(path);
+        let mut may = claims.permissions_at(path);
         if path.is_reserved() || !may.allows(Action::View) {
             return Err(Refusal::NotFound);
         }
+        let is_flagged = Self::has_unjudged_flag(shelf, claims, path)?;
+        if is_flagged {
+            may = may.without_action(Action::SeeTechnicalDetails);
+        }
         let snapshot = shelf.folder(path)?;
         let rules = shelf.rules(path, &snapshot);
-        Ok(Self { path: path.clone(), may, rules, snapshot, is_flagged: false })
+        Ok(Self { path: path.clone(), may, rules, snapshot, is_flagged })
+    }
+
+    /// Looks at the folders on the way for what the gateway did not know of when it judged: a
+    /// folder that appeared, or took another's place, between its question and ours.
+    ///
+    /// # Errors
+    /// Not found, if one has a block of its own. Says whether one hides technical details.
+    fn has_unjudged_flag(
+        shelf: &Shelf<'_>,
+        claims: &Claims,
+        path: &GalleryPath,
+    ) -> Result<bool, Refusal> {
+        let mut is_flagged = false;
+        let mut way = Some(path.clone());
+        while let Some(folder) = way {
+            if !claims.was_judged_by(folder.as_str()) {
+                let rules = shelf.rules(&folder, &*shelf.folder(&folder)?);
+                if rules.needs_judgement {
+                    return Err(Refusal::NotFound);
+                }
+                is_flagged |= rules.hides_technical_details;
+            }
+            way = folder.parent();
+        }
+        Ok(is_flagged)
     }
 
     /// The picture that a request names, with the folder that holds it.

@@ -25,6 +25,13 @@ fn run(arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
+/// The certificate that the shown configurations name.
+fn write_certificate(dir: &Path) {
+    let made = rcgen::generate_simple_self_signed(vec!["photos.example.com".to_owned()]).unwrap();
+    fs::write(dir.join("fullchain.pem"), made.cert.pem()).unwrap();
+    fs::write(dir.join("privkey.pem"), made.signing_key.serialize_pem()).unwrap();
+}
+
 fn said(output: &Output) -> String {
     let both = [output.stdout.as_slice(), &output.stderr].concat();
     String::from_utf8_lossy(&both).into_owned()
@@ -96,6 +103,7 @@ fn every_gateway_configuration_that_is_shown_is_accepted() {
     for example in examples().iter().filter(|example| example.title == "vestibule.toml") {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("vestibule.toml"), &example.text).unwrap();
+        write_certificate(dir.path());
         let output = run(&["check", "--config", dir.path().to_str().unwrap()]);
         if !output.status.success() {
             found.push(format!("{}:\n{}", example.place, said(&output)));
@@ -117,6 +125,8 @@ fn the_documents_of_the_reference_make_a_site() {
     let photos = dir.path().join("photos");
     fs::create_dir_all(photos.join("clients/smith")).unwrap();
     fs::write(photos.join("clients/smith/_folder.md"), text("_folder.md")).unwrap();
+    fs::write(photos.join("clients/smith/blurred.jpg"), "").unwrap();
+    write_certificate(dir.path());
     let site = dir.path().join("config.d/sites/family");
     fs::create_dir_all(&site).unwrap();
     let site_toml = text("site.toml").replace("/srv/photos", photos.to_str().unwrap());

@@ -76,7 +76,7 @@ async fn every_link_leads_to_something_and_redaction_keeps_the_pixels() {
     let names = zip::ZipArchive::new(std::io::Cursor::new(zip.body)).unwrap();
     assert_eq!(names.len(), summary.pictures + summary.raws);
     let dng = names.file_names().map(Result::unwrap).find(|name| name.ends_with(".dng")).unwrap();
-    let at = super::support::path(&format!("/{}", dng.split_once('/').unwrap().1)).encoded();
+    let at = path(&format!("/{}", dng.split_once('/').unwrap().1)).encoded();
     let preview = gallery.get(&format!("/image{at}?size=thumbnail"), &owner).await.expect(200);
     assert!(image::load_from_memory(&preview.body).unwrap().width() > 100);
 }
