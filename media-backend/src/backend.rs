@@ -74,7 +74,11 @@ impl Backend {
         let shared = Shared {
             site: site.clone(),
             admission: Admission::new(site, keys),
-            desk: Desk { library: Library::new(library), details: DetailsCache::new() },
+            desk: Desk {
+                library: Library::new(library),
+                details: DetailsCache::new(),
+                failures: renderer.failures(),
+            },
             renderer,
             redactor: Redactor::new(&limits),
             readers: Arc::new(Semaphore::new(decode_concurrency.max(1) * 4)),
@@ -189,14 +193,14 @@ impl Shared {
         match route {
             Route::Browse(path, paging) => {
                 let listing = self.listing(&ask, path.clone(), paging).await?;
-                page::browse(&listing, &path, paging, &ask.claims)
+                page::browse(&listing, &path, paging, (&ask.claims, self.site()))
             }
             Route::Folder(path, paging) => {
                 Ok(reply::json(StatusCode::OK, &self.listing(&ask, path, paging).await?))
             }
             Route::View(path, sort) => {
                 let details = self.details(&ask, path.clone(), sort).await?;
-                page::view(&details, &path, &ask.claims, self.sizes)
+                page::view(&details, &path, (&ask.claims, self.site()), self.sizes)
             }
             Route::Details(path) => {
                 let details = self.details(&ask, path, Sort::default()).await?;
@@ -235,7 +239,10 @@ impl Shared {
         sort: Sort,
     ) -> Result<listing::ImageDetails, Refusal> {
         let claims = Arc::clone(&ask.claims);
-        let work = move |shared: &Shared| listing::details(&shared.desk, &claims, &path, sort);
+        let work = move |shared: &Shared| {
+            let site = shared.site.as_str();
+            listing::details(&shared.desk, &claims, &path, (sort, site))
+        };
         self.blocking(&self.readers, work).await
     }
 

@@ -19,6 +19,8 @@ use crate::media::Kind;
 pub(crate) struct Details {
     /// Width and height as shown, orientation applied; `None` if the header can't be read.
     pub(crate) measures: Option<(u32, u32)>,
+    /// The file was read, and is no picture that could be decoded.
+    pub(crate) is_undecodable: bool,
     /// The orientation of EXIF, 1 to 8.
     pub(crate) orientation: u8,
     /// When it was taken, in the camera's local time.

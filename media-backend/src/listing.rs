@@ -13,8 +13,10 @@ pub(crate) use image::{ImageDetails, details, may_have_original, may_have_raw};
 pub(crate) use order::ordered;
 
 use crate::details::{Details, DetailsCache, Shown};
-use crate::library::{Entry, Library, Shelf, Sidecar};
+use crate::library::{Entry, Library, Opened, Shelf, Sidecar};
+use crate::media::Kind;
 use crate::refusal::Refusal;
+use crate::render::Failures;
 use crate::request::{Paging, Sort};
 use crate::sight::Sight;
 
@@ -22,6 +24,8 @@ use crate::sight::Sight;
 const PREVIEWS: usize = 4;
 /// How many folders are looked into for them.
 const PREVIEW_FOLDERS: usize = 24;
+/// How many pictures of one of them are looked at, whose headers must be read.
+const PREVIEW_CANDIDATES: usize = 4 * PREVIEWS;
 
 /// What a listing is made from.
 #[derive(Debug)]
@@ -30,6 +34,17 @@ pub(crate) struct Desk {
     pub(crate) library: Library,
     /// The headers that have been read.
     pub(crate) details: DetailsCache,
+    /// The pictures that turned out not to be decodable.
+    pub(crate) failures: Failures,
+}
+
+/// What is known of a picture before it is decoded.
+#[derive(Debug)]
+pub(crate) struct Look {
+    /// What its header says.
+    pub(crate) details: Arc<Details>,
+    /// No rendition of it can be made, as far as is known.
+    pub(crate) is_undecodable: bool,
 }
 
 /// A folder.
@@ -42,6 +57,9 @@ pub(crate) struct Listing {
     pub(crate) sort: &'static str,
     /// How many images there are in all.
     pub(crate) total: usize,
+    /// How many files are no pictures, and so are not shown.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) other_files: usize,
     pub(crate) folders: Vec<Card>,
     pub(crate) images: Vec<Thumb>,
     /// Where the next images begin.
@@ -73,6 +91,9 @@ pub(crate) struct Card {
     pub(crate) images: usize,
     /// How many folders are directly in it.
     pub(crate) folders: usize,
+    /// How many files directly in it are no pictures.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) other_files: usize,
     /// Thumbnails, of what is in it or below.
     pub(crate) previews: Vec<String>,
     pub(crate) links: FolderLinks,
@@ -88,6 +109,9 @@ pub(crate) struct Thumb {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) alt_text: Option<String>,
     pub(crate) kind: &'static str,
+    /// No size of it can be shown.
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) no_preview: bool,
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) hidden: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,6 +133,21 @@ pub(crate) struct ThumbLinks {
     pub(crate) gallery: String,
 }
 
+impl Listing {
+    /// What is not shown, in words.
+    pub(crate) fn unshown(&self) -> Option<String> {
+        let files = match self.other_files {
+            0 => return None,
+            1 => "1 other file is not shown".to_owned(),
+            count => format!("{count} other files are not shown"),
+        };
+        Some(match self.total {
+            0 => format!("No pictures in this folder; {files}."),
+            _ => format!("{files}."),
+        })
+    }
+}
+
 impl Card {
     /// What is in the folder, in words.
     pub(crate) fn contents(&self) -> String {
@@ -117,7 +156,8 @@ impl Card {
             _ => format!("{count} {one}s"),
         };
         match (self.images, self.folders) {
-            (0, 0) => "empty".to_owned(),
+            (0, 0) if self.other_files == 0 => "empty".to_owned(),
+            (0, 0) => "no pictures".to_owned(),
             (images, 0) => counted(images, "picture"),
             (0, folders) => counted(folders, "folder"),
             (images, folders) => {
@@ -142,6 +182,23 @@ impl Thumb {
     pub(crate) fn is_wide(&self) -> bool {
         self.width.zip(self.height).is_some_and(|(width, height)| width / 2 > height)
     }
+
+    /// The class of the style sheet for the picture's shape: its width in tenths of its height.
+    pub(crate) fn shape(&self) -> String {
+        let sides = self.width.zip(self.height).filter(|(_, height)| *height > 0);
+        // what is no picture takes a square
+        let (width, height) = sides.filter(|_| !self.no_preview).unwrap_or((1, 1));
+        let (width, height) = (u64::from(width), u64::from(height));
+        match (width * 10 + height / 2) / height {
+            tenths @ 0..=30 => format!("r{}", tenths.max(3)),
+            _ => "wide".to_owned(),
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -185,9 +242,10 @@ impl Desk {
             description: sight.rules.description(),
             sort: paging.sort.name(),
             total: images.len(),
+            other_files: sight.count_others(),
             // the folders stand on the first page only
             folders: match paging.skip {
-                0 => folders.iter().map(|folder| card(claims, &shelf, folder)).collect(),
+                0 => folders.iter().map(|folder| self.card(claims, &shelf, folder)).collect(),
                 _ => Vec::new(),
             },
             images: thumbs,
@@ -196,15 +254,22 @@ impl Desk {
         })
     }
 
-    /// The details of an image of a folder; those of one that can't be opened are empty.
-    pub(crate) fn details_of(
-        &self,
-        shelf: &Shelf<'_>,
-        sight: &Sight,
-        entry: &Entry,
-    ) -> Arc<Details> {
-        let opened = shelf.image(&sight.path_of(entry));
-        opened.map_or_else(|_| Arc::default(), |opened| self.details.read(&opened, entry.kind))
+    /// Looks at an image of a folder; of one that can't be opened nothing is known.
+    pub(crate) fn look(&self, shelf: &Shelf<'_>, sight: &Sight, entry: &Entry) -> Look {
+        match shelf.image(&sight.path_of(entry)) {
+            Ok(opened) => self.look_at(&opened, entry.kind),
+            Err(_) => {
+                Look { details: Arc::default(), is_undecodable: entry.kind == Kind::Undecodable }
+            }
+        }
+    }
+
+    /// Looks at an open image.
+    pub(crate) fn look_at(&self, opened: &Opened, kind: Kind) -> Look {
+        let details = self.details.read(opened, kind);
+        let is_undecodable =
+            kind == Kind::Undecodable || details.is_undecodable || self.failures.hold(opened, kind);
+        Look { details, is_undecodable }
     }
 
     fn thumb(
@@ -216,7 +281,8 @@ impl Desk {
     ) -> Thumb {
         let path = sight.path_of(entry);
         let sidecar = sight.sidecar(shelf, entry);
-        let shown = Shown::new(&self.details_of(shelf, sight, entry), &sidecar, sight.may);
+        let look = self.look(shelf, sight, entry);
+        let shown = Shown::new(&look.details, &sidecar, sight.may);
         let image = link(claims, "/image", &path);
         let page = link(claims, "/view", &path);
         let page =
@@ -227,6 +293,7 @@ impl Desk {
             title: sidecar.title.clone(),
             alt_text: alt_text(&sidecar, sight.may),
             kind: entry.kind.name(),
+            no_preview: look.is_undecodable,
             hidden: sight.is_hidden(entry),
             width: shown.width,
             height: shown.height,
@@ -239,6 +306,41 @@ impl Desk {
                 gallery: format!("{image}?size=gallery"),
             },
         }
+    }
+
+    fn card(&self, claims: &Claims, shelf: &Shelf<'_>, sight: &Sight) -> Card {
+        Card {
+            path: sight.path.to_string(),
+            name: sight.path.name().unwrap_or_default().to_owned(),
+            title: title(sight, ""),
+            hidden: sight.rules.is_hidden,
+            images: sight.images().count(),
+            folders: sight.folders(shelf, claims).len(),
+            other_files: sight.count_others(),
+            previews: self.previews(claims, shelf, sight),
+            links: folder_links(claims, sight),
+        }
+    }
+
+    /// Thumbnails of the first pictures that the caller sees in a folder, else below it.
+    fn previews(&self, claims: &Claims, shelf: &Shelf<'_>, sight: &Sight) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut waiting = std::collections::VecDeque::from([sight.clone()]);
+        for _ in 0..PREVIEW_FOLDERS {
+            let Some(folder) = waiting.pop_front() else { break };
+            let candidates = folder.images().filter(|entry| entry.kind != Kind::Undecodable);
+            let decodable = |entry: &&Entry| !self.look(shelf, &folder, entry).is_undecodable;
+            let images = candidates.take(PREVIEW_CANDIDATES).filter(decodable);
+            found.extend(images.take(PREVIEWS - found.len()).map(|entry| {
+                format!("{}?size=thumbnail", link(claims, "/image", &folder.path_of(entry)))
+            }));
+            if found.len() >= PREVIEWS {
+                break;
+            }
+            // nearer pictures first
+            waiting.extend(folder.folders(shelf, claims));
+        }
+        found
     }
 }
 
@@ -260,37 +362,4 @@ fn folder_links(claims: &Claims, sight: &Sight) -> FolderLinks {
         zip: zip.then(|| link(claims, "/zip", &sight.path)),
         next: None,
     }
-}
-
-fn card(claims: &Claims, shelf: &Shelf<'_>, sight: &Sight) -> Card {
-    Card {
-        path: sight.path.to_string(),
-        name: sight.path.name().unwrap_or_default().to_owned(),
-        title: title(sight, ""),
-        hidden: sight.rules.is_hidden,
-        images: sight.images().count(),
-        folders: sight.folders(shelf, claims).len(),
-        previews: previews(claims, shelf, sight),
-        links: folder_links(claims, sight),
-    }
-}
-
-/// Thumbnails of the first pictures that the caller sees in a folder, else below it.
-fn previews(claims: &Claims, shelf: &Shelf<'_>, sight: &Sight) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut waiting = std::collections::VecDeque::from([sight.clone()]);
-    for _ in 0..PREVIEW_FOLDERS {
-        let Some(folder) = waiting.pop_front() else { break };
-        let decodable = |entry: &&Entry| entry.kind != crate::media::Kind::Undecodable;
-        let images = folder.images().filter(decodable).take(PREVIEWS - found.len());
-        found.extend(images.map(|entry| {
-            format!("{}?size=thumbnail", link(claims, "/image", &folder.path_of(entry)))
-        }));
-        if found.len() >= PREVIEWS {
-            break;
-        }
-        // nearer pictures first
-        waiting.extend(folder.folders(shelf, claims));
-    }
-    found
 }

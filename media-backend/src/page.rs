@@ -27,6 +27,15 @@ struct Frame {
     crumbs: Vec<Crumb>,
 }
 
+/// What the folders above are called.
+#[derive(Clone, Copy)]
+struct Names<'a> {
+    /// The site, after which the root is called.
+    site: &'a str,
+    /// The title of the folder that holds the image.
+    folder: Option<&'a str>,
+}
+
 /// A folder above, and where it is. The last has no link: it is the page itself.
 struct Crumb {
     name: String,
@@ -81,7 +90,7 @@ pub(crate) fn browse(
     listing: &Listing,
     path: &GalleryPath,
     paging: Paging,
-    claims: &Claims,
+    (claims, site): (&Claims, &str),
 ) -> Result<Response<Body>, Refusal> {
     let page = &listing.links.page;
     let choice = |label, by, direction| {
@@ -93,7 +102,7 @@ pub(crate) fn browse(
         }
     };
     let view = Browse {
-        frame: Frame::new(claims, "/browse", path),
+        frame: Frame::new(claims, "/browse", path, Names { site, folder: None }),
         paragraphs: paragraphs(&listing.description),
         choices: vec![
             choice("Name", SortBy::Name, Direction::Up),
@@ -115,12 +124,12 @@ fn paragraphs(text: &str) -> Vec<&str> {
 pub(crate) fn view(
     image: &ImageDetails,
     path: &GalleryPath,
-    claims: &Claims,
+    (claims, site): (&Claims, &str),
     sizes: Sizes,
 ) -> Result<Response<Body>, Refusal> {
     let location = image.details.location;
     let page = View {
-        frame: Frame::new(claims, "/view", path),
+        frame: Frame::new(claims, "/view", path, Names { site, folder: Some(&image.folder_title) }),
         facts: facts(image),
         map: location.map(|at| {
             let (lat, lon) = (at.latitude, at.longitude);
@@ -211,7 +220,9 @@ pub(crate) fn refused(refusal: Refusal, claims: &Claims) -> Response<Body> {
         Refusal::LibraryGone | Refusal::Unreadable | Refusal::Busy => "Not now",
         _ => "Not possible",
     };
-    let frame = Frame::new(claims, "/browse", &GalleryPath::root());
+    // above the root there is nothing to name
+    let names = Names { site: "", folder: None };
+    let frame = Frame::new(claims, "/browse", &GalleryPath::root(), names);
     let page = Refused { frame, title, message: refusal.to_string() };
     let mut response = render(refusal.status(), &page).unwrap_or_else(|_| reply::refusal(refusal));
     reply::mark(&mut response, refusal);
@@ -238,8 +249,17 @@ fn render(status: StatusCode, page: &impl Template) -> Result<Response<Body>, Re
     Ok(reply::page(status, html))
 }
 
+impl Names<'_> {
+    /// The name of a folder above. The grant says of none but the nearest whether the caller may
+    /// view it: without that, its title may be what is withheld, and its name is in the address.
+    fn of<'a>(&'a self, folder: &'a GalleryPath, nearest: Option<&GalleryPath>) -> &'a str {
+        let title = self.folder.filter(|_| nearest == Some(folder));
+        title.or(folder.name()).unwrap_or(self.site)
+    }
+}
+
 impl Frame {
-    fn new(claims: &Claims, route: &str, path: &GalleryPath) -> Self {
+    fn new(claims: &Claims, route: &str, path: &GalleryPath, names: Names<'_>) -> Self {
         let here = link(claims, route, path);
         let mut above: Vec<GalleryPath> = Vec::new();
         let mut at = path.parent();
@@ -248,7 +268,7 @@ impl Frame {
             above.push(folder);
         }
         let crumb = |folder: &GalleryPath| Crumb {
-            name: folder.name().unwrap_or("Gallery").to_owned(),
+            name: names.of(folder, above.first()).to_owned(),
             href: link(claims, "/browse", folder),
         };
         let user = match &claims.subject {

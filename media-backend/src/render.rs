@@ -3,6 +3,7 @@
 mod cache;
 mod decode;
 mod encode;
+mod failures;
 mod gate;
 mod preview;
 
@@ -22,6 +23,7 @@ use crate::refusal::Refusal;
 use cache::DiskCache;
 use gate::Gate;
 
+pub(crate) use failures::Failures;
 pub(crate) use preview::largest as largest_preview;
 
 /// Part of every key: a change of how pictures are made makes them anew.
@@ -54,6 +56,7 @@ pub(crate) struct Renderer {
     cache: Arc<DiskCache>,
     gate: Gate,
     failed: Cache<Key, Refusal>,
+    failures: Failures,
 }
 
 impl Job {
@@ -81,8 +84,14 @@ impl Renderer {
             cache: Arc::new(DiskCache::open(dir, bytes)?),
             gate: Gate::new(limits.decode_concurrency, limits.queue),
             failed: Cache::builder().max_capacity(10_000).time_to_live(FAILED).build(),
+            failures: Failures::new(),
             limits,
         })
+    }
+
+    /// The files that could not be decoded, as they become known.
+    pub(crate) fn failures(&self) -> Failures {
+        self.failures.clone()
     }
 
     /// The rendition: from the cache, or made now.
@@ -115,7 +124,7 @@ impl Renderer {
         }
         let permit = turn.begin().await?;
         let (limits, cache) = (self.limits.clone(), Arc::clone(&self.cache));
-        let format = job.format;
+        let (format, file) = (job.format, (job.opened.ident, job.kind));
         // the turn moves into the work: who gives up waiting does not make room before it ends
         let work = tokio::task::spawn_blocking(move || {
             let result = render(&job, &limits);
@@ -132,7 +141,10 @@ impl Renderer {
         match result {
             // a file that could not be read may be there again in a moment
             Err(Refusal::Unreadable) | Ok(_) => {}
-            Err(refusal) => self.failed.insert(key, refusal),
+            Err(refusal) => {
+                self.failures.note(file, refusal);
+                self.failed.insert(key, refusal);
+            }
         }
         result
     }

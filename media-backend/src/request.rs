@@ -136,6 +136,7 @@ impl Route {
             return Ok(Route::Zip(folder(rest)?));
         }
         if let Some(rest) = at("view") {
+            query.unfiltered()?;
             return Ok(Route::View(image(rest)?, query.sort()?));
         }
         if let Some(rest) = at("api/images") {
@@ -195,7 +196,16 @@ impl Query {
         })
     }
 
+    /// Refuses a filter: there is nothing yet to filter by, and all is not what was asked for.
+    fn unfiltered(&self) -> Result<(), Refusal> {
+        match self.get("filter") {
+            None => Ok(()),
+            Some(_) => Err(Refusal::Query("`filter` is not supported by this gallery")),
+        }
+    }
+
     fn paging(&self) -> Result<Paging, Refusal> {
+        self.unfiltered()?;
         let number = |key, default: usize, message| {
             self.get(key)
                 .map_or(Ok(default), |text| text.parse().map_err(|_| Refusal::Query(message)))
@@ -288,6 +298,10 @@ mod tests {
             "/image/a.jpg?size=thumbnail&size=original",
             "/image/a.jpg?size=large&download=0",
             "/?sort=size",
+            "/?filter=picks",
+            "/browse/?filter=",
+            "/api/folders/?filter=tags&sort=date",
+            "/view/a.jpg?filter=comments",
             "/?cursor=-1",
             "/?limit=0",
             "/?limit=1001",

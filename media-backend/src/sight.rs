@@ -93,7 +93,11 @@ impl Sight {
 
     /// Whether the caller may see a picture or RAW file of this folder.
     fn shows(&self, entry: &Entry) -> bool {
-        self.may.allows(Action::SeeHidden) || !self.rules.hides(&entry.name)
+        self.shows_name(&entry.name)
+    }
+
+    fn shows_name(&self, name: &str) -> bool {
+        self.may.allows(Action::SeeHidden) || !self.rules.hides(name)
     }
 
     /// Whether the folder hides this picture from those who may not see what is hidden.
@@ -104,6 +108,11 @@ impl Sight {
     /// The pictures that the caller sees, sorted by name.
     pub(crate) fn images(&self) -> impl Iterator<Item = &Entry> {
         self.snapshot.images().iter().filter(|entry| self.shows(entry))
+    }
+
+    /// How many files here are no pictures, and so are not shown.
+    pub(crate) fn count_others(&self) -> usize {
+        self.snapshot.others().filter(|name| self.shows_name(name)).count()
     }
 
     /// The RAW files of a picture that the caller may know of.

@@ -9,4 +9,5 @@ mod redaction;
 mod sample;
 mod server;
 mod support;
+mod unshown;
 mod zips;

@@ -16,6 +16,8 @@ pub(super) struct Plan {
     pub(super) folders: Vec<Sight>,
     /// How many images lie in folders that the caller may see but not download.
     pub(super) closed: usize,
+    /// How many files in all these folders are no pictures.
+    pub(super) others: usize,
 }
 
 /// What of an image goes into the archive.
@@ -66,7 +68,7 @@ impl Plan {
         if !top.may.allows(Action::DownloadGallery) {
             return Err(Refusal::Forbidden(Action::DownloadGallery));
         }
-        let mut plan = Self { folders: Vec::new(), closed: 0 };
+        let mut plan = Self { folders: Vec::new(), closed: 0, others: 0 };
         plan.walk(&shelf, claims, top);
         let has_content = plan.folders.iter().any(|sight| {
             sight.images().any(|image| choose(claims, sight.may, image).is_ok())
@@ -84,6 +86,7 @@ impl Plan {
             // the last is taken first
             below.reverse();
             waiting.extend(below.into_iter().map(|folder| (folder, is_open)));
+            self.others += sight.count_others();
             if is_open {
                 self.folders.push(sight);
             } else {

@@ -45,6 +45,8 @@ pub(super) struct Writer {
     sender: Sender<io::Result<Bytes>>,
     directory: Directory,
     skipped: BTreeMap<Reason, usize>,
+    /// How many files are left out because they are no pictures.
+    others: usize,
 }
 
 /// The bytes of an entry, and its time.
@@ -66,7 +68,7 @@ impl Writer {
         sender: Sender<io::Result<Bytes>>,
     ) -> Self {
         let (directory, skipped) = (Directory::default(), BTreeMap::new());
-        Self { shared, claims, name, sender, directory, skipped }
+        Self { shared, claims, name, sender, directory, skipped, others: 0 }
     }
 
     /// Writes all, or stops when nobody reads.
@@ -74,6 +76,7 @@ impl Writer {
         if plan.closed > 0 {
             self.skipped.insert(Reason::NotAllowed, plan.closed);
         }
+        self.others = plan.others;
         let Some(top) = plan.folders.first().map(|sight| sight.path.clone()) else { return };
         for sight in &plan.folders {
             let below = sight.path.as_str().strip_prefix(top.as_str()).unwrap_or_default();
@@ -244,7 +247,7 @@ impl Writer {
     }
 
     async fn finish(mut self) -> Result<(), Ended> {
-        if !self.skipped.is_empty() {
+        if !self.skipped.is_empty() || self.others > 0 {
             let text = self.account();
             let time = DateTime::constant(1980, 1, 1, 0, 0, 0, 0);
             let source = Source::Memory(Bytes::from(text));
@@ -267,12 +270,23 @@ impl Writer {
 
     /// What was left out, for people.
     fn account(&self) -> String {
+        let mut text = String::new();
         let total: usize = self.skipped.values().sum();
-        let noun = if total == 1 { "picture was" } else { "pictures were" };
-        let mut text = format!("{total} {noun} left out of this archive:\n");
-        for (reason, count) in &self.skipped {
+        if total > 0 {
+            let noun = if total == 1 { "picture was" } else { "pictures were" };
             // writing to a string can't fail
+            let _ = writeln!(text, "{total} {noun} left out of this archive:");
+        }
+        for (reason, count) in &self.skipped {
             let _ = writeln!(text, "- {count}: {}", reason.text());
+        }
+        if self.others > 0 {
+            let noun = if self.others == 1 {
+                "file that is no picture was"
+            } else {
+                "files that are no pictures were"
+            };
+            let _ = writeln!(text, "{} {noun} left out.", self.others);
         }
         text
     }

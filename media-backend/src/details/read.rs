@@ -21,7 +21,7 @@ pub(crate) fn read(opened: &Opened, kind: Kind) -> Details {
         return Details::default();
     };
     if !kind.matches(file.head()) {
-        return Details::default();
+        return Details { is_undecodable: true, ..Details::default() };
     }
     let mut details = Details { orientation: 1, ..Details::default() };
     match kind {
@@ -33,6 +33,8 @@ pub(crate) fn read(opened: &Opened, kind: Kind) -> Details {
             details.measures = measure(&file, kind);
         }
     }
+    // whether a RAW file holds a preview takes too long to find out here
+    details.is_undecodable = details.measures.is_none() && kind != Kind::Raw;
     if details.orientation >= 5 {
         details.measures = details.measures.map(|(width, height)| (height, width));
     }

@@ -15,6 +15,9 @@ use crate::media::{Kind, extension, natural, stem};
 /// The name of a folder's document.
 pub(super) const DOCUMENT: &str = vestibule_schema::document::FOLDER_FILE;
 
+/// What desktops leave in folders that somebody opened: nobody misses it.
+const LITTER: [&str; 2] = ["desktop.ini", "thumbs.db"];
+
 /// How the name of a sidecar in Markdown ends.
 const SIDECAR: &str = ".md";
 
@@ -48,6 +51,7 @@ pub(crate) struct Snapshot {
     raws: Vec<Entry>,
     families: HashMap<Box<str>, Family>,
     sidecars: HashSet<Box<str>>,
+    others: Vec<Box<str>>,
 }
 
 /// What has one stem: indices of pictures and of their RAW files.
@@ -61,7 +65,7 @@ impl Snapshot {
     /// Reads a directory. Names that no gallery path can hold are left out.
     pub(super) fn read(directory: &File, ident: Ident) -> io::Result<Self> {
         let (mut folders, mut files) = (Vec::new(), Vec::new());
-        let mut sidecars = HashSet::new();
+        let (mut sidecars, mut others) = (HashSet::new(), Vec::new());
         let mut document = Document::None;
         for entry in Dir::read_from(directory)? {
             let entry = entry?;
@@ -84,8 +88,11 @@ impl Snapshot {
                     sidecars.insert(Box::from(name));
                 }
                 FileType::RegularFile if is_nameable(name, PathKind::Image) => {
-                    let kind = Kind::of_name(name).filter(|_| !is_sidecar_name(name));
-                    files.extend(kind.map(|kind| Entry { name: Box::from(name), kind }));
+                    match Kind::of_name(name) {
+                        _ if is_sidecar_name(name) || is_litter(name) => {}
+                        Some(kind) => files.push(Entry { name: Box::from(name), kind }),
+                        None => others.push(Box::from(name)),
+                    }
                 }
                 _ => {}
             }
@@ -94,7 +101,7 @@ impl Snapshot {
         files.sort_by(|a, b| natural(&a.name, &b.name));
         let (images, raws) = pair(files);
         let families = families(&images, &raws);
-        Ok(Self { ident, document, folders, images, raws, families, sidecars })
+        Ok(Self { ident, document, folders, images, raws, families, sidecars, others })
     }
 
     /// Whether this is still what the directory holds.
@@ -109,7 +116,7 @@ impl Snapshot {
     /// About how many bytes this takes.
     pub(super) fn weight(&self) -> u32 {
         let entries = self.images.iter().chain(&self.raws).map(|entry| &entry.name);
-        let names = self.folders.iter().chain(entries).chain(&self.sidecars);
+        let names = self.folders.iter().chain(entries).chain(&self.sidecars).chain(&self.others);
         let bytes: usize = names.map(|name| name.len() + 40).sum();
         u32::try_from(bytes + 200).unwrap_or(u32::MAX)
     }
@@ -127,6 +134,11 @@ impl Snapshot {
     /// The pictures, sorted: all but the RAW files that belong to one of them.
     pub(crate) fn images(&self) -> &[Entry] {
         &self.images
+    }
+
+    /// The names of the files that are neither pictures nor sidecars, in no order.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &str> {
+        self.others.iter().map(|name| &**name)
     }
 
     /// The picture or RAW file of exactly this name.
@@ -181,6 +193,10 @@ fn kind_of(directory: &File, entry: &rustix::fs::DirEntry) -> io::Result<FileTyp
         }
         kind => Ok(kind),
     }
+}
+
+fn is_litter(name: &str) -> bool {
+    LITTER.iter().any(|litter| name.eq_ignore_ascii_case(litter))
 }
 
 fn is_nameable(name: &str, kind: PathKind) -> bool {

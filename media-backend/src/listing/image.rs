@@ -4,7 +4,7 @@ use serde::Serialize;
 use vestibule_grant::Claims;
 use vestibule_schema::{Action, GalleryPath, NamedSize, Permission, PermissionSet};
 
-use super::{Desk, alt_text, link, ordered};
+use super::{Desk, Look, alt_text, link, ordered, title};
 use crate::details::Shown;
 use crate::library::{Entry, Shelf};
 use crate::media::{Kind, extension};
@@ -25,6 +25,12 @@ pub(crate) struct ImageDetails {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) alt_text: Option<String>,
     pub(crate) kind: &'static str,
+    /// No size of it can be shown.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) no_preview: bool,
+    /// What the folder is called.
+    #[serde(skip)]
+    pub(crate) folder_title: String,
     pub(crate) bytes: u64,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) hidden: bool,
@@ -99,12 +105,12 @@ pub(crate) fn details(
     desk: &Desk,
     claims: &Claims,
     path: &GalleryPath,
-    sort: Sort,
+    (sort, site): (Sort, &str),
 ) -> Result<ImageDetails, Refusal> {
     let shelf = desk.library.open()?;
     let (sight, entry) = Sight::image(&shelf, claims, path)?;
     let opened = shelf.image(path)?;
-    let details = desk.details.read(&opened, entry.kind);
+    let look = desk.look_at(&opened, entry.kind);
     let sidecar = sight.sidecar(&shelf, &entry);
     let images = ordered(desk, &shelf, &sight, sort);
     let at = images.iter().position(|image| image.name == entry.name);
@@ -119,11 +125,13 @@ pub(crate) fn details(
         description: sidecar.description.clone(),
         alt_text: alt_text(&sidecar, sight.may),
         kind: entry.kind.name(),
+        no_preview: look.is_undecodable,
+        folder_title: title(&sight, site),
         bytes: opened.ident.size,
         hidden: sight.is_hidden(&entry),
-        details: Shown::new(&details, &sidecar, sight.may),
-        links: links_of(claims, &sight, &entry),
-        downloads: downloads(claims, &sight, &entry),
+        details: Shown::new(&look.details, &sidecar, sight.may),
+        links: links_of(claims, &sight, (&entry, &look)),
+        downloads: downloads(claims, &sight, (&entry, &look)),
         previous: neighbour(at.and_then(|at| at.checked_sub(1))),
         next: neighbour(at.map(|at| at + 1)),
     })
@@ -146,14 +154,16 @@ fn beside(
 }
 
 /// The renditions that the caller may look at.
-pub(crate) fn links_of(claims: &Claims, sight: &Sight, entry: &Entry) -> ImageLinks {
+fn links_of(claims: &Claims, sight: &Sight, (entry, look): (&Entry, &Look)) -> ImageLinks {
     let path = sight.path_of(entry);
     let image = link(claims, "/image", &path);
     let size = |size: NamedSize| format!("{image}?size={}", size.name());
     let may = sight.may;
     let zoom = may.holds(Permission::DownloadMedium) || may.holds(Permission::UseZoom);
-    let medium = zoom.then(|| size(NamedSize::Medium));
-    let large = may.holds(Permission::DownloadLarge).then(|| size(NamedSize::Large));
+    let offer =
+        |size_of, is_allowed: bool| (is_allowed && !look.is_undecodable).then(|| size(size_of));
+    let medium = offer(NamedSize::Medium, zoom);
+    let large = offer(NamedSize::Large, may.holds(Permission::DownloadLarge));
     ImageLinks {
         page: link(claims, "/view", &path),
         api: link(claims, "/api/images", &path),
@@ -166,12 +176,12 @@ pub(crate) fn links_of(claims: &Claims, sight: &Sight, entry: &Entry) -> ImageLi
 }
 
 /// Everything that the caller could save, and nothing that would be refused.
-fn downloads(claims: &Claims, sight: &Sight, entry: &Entry) -> Vec<Download> {
+fn downloads(claims: &Claims, sight: &Sight, (entry, look): (&Entry, &Look)) -> Vec<Download> {
     let path = sight.path_of(entry);
     let image = link(claims, "/image", &path);
     let mut found = Vec::new();
     let mut offer = |name, label: String, href: String| found.push(Download { name, label, href });
-    if entry.kind != Kind::Undecodable {
+    if !look.is_undecodable {
         for (size, action, label) in [
             (NamedSize::Medium, Action::DownloadMedium, "Medium"),
             (NamedSize::Large, Action::DownloadLarge, "Large"),
@@ -182,15 +192,22 @@ fn downloads(claims: &Claims, sight: &Sight, entry: &Entry) -> Vec<Download> {
             }
         }
     }
-    // a RAW file is offered as one, below
-    if entry.kind != Kind::Raw && may_have_original(claims, sight.may, entry.kind) {
+    // a RAW file is offered as one, below; what is no picture can't be freed of details
+    let is_whole = !look.details.is_undecodable || Privacy::of(sight.may).is_open();
+    let is_open = is_whole && may_have_original(claims, sight.may, entry.kind);
+    if entry.kind != Kind::Raw && is_open {
         offer("original", "Original".to_owned(), format!("{image}?size=original&download=1"));
     }
     let raw = link(claims, "/raw", &path);
     for file in sight.raws_of(entry) {
         let ext = extension(&file.name).unwrap_or_default();
         if may_have_raw(claims, sight.may) {
-            let href = format!("{raw}?ext={}", ext.to_ascii_lowercase());
+            // the first is found without, which matters for endings that no map of routes knows
+            let is_first = sight.raw_of(entry, None).is_some_and(|first| first.name == file.name);
+            let href = match is_first {
+                true => raw.clone(),
+                false => format!("{raw}?ext={}", ext.to_ascii_lowercase()),
+            };
             offer("raw", format!("RAW ({})", ext.to_uppercase()), href);
         }
     }

@@ -25,7 +25,7 @@ pub(crate) fn ordered(desk: &Desk, shelf: &Shelf<'_>, sight: &Sight, sort: Sort)
             let is_exact = sight.may.allows(Action::SeeExactDates);
             let dated = images.into_iter().map(|entry| {
                 let noted = || sight.sidecar(shelf, &entry).taken;
-                let taken = desk.details_of(shelf, sight, &entry).taken.or_else(noted);
+                let taken = desk.look(shelf, sight, &entry).details.taken.or_else(noted);
                 (taken.map(|taken| rank(taken, is_exact)), entry)
             });
             let mut dated: Vec<_> = dated.collect();

@@ -123,3 +123,80 @@ async fn browsers_learn_how_wide_the_renditions_are() {
     let page = gallery.get("/", &who).await.expect(200);
     assert!(page.text().contains("src=\"/i/family/image/wide.jpg?size=gallery\""));
 }
+
+#[tokio::test]
+async fn who_has_signed_in_finds_the_account() {
+    let gallery = Gallery::new();
+    gallery.write("a.jpg", jpeg(40, 30));
+    let mut who = claims(set(&[]));
+    let account = "<a class=\"name\" href=\"/_vestibule/account\"";
+    for target in ["/", "/view/a.jpg"] {
+        assert!(gallery.get(target, &who).await.expect(200).text().contains(account), "{target}");
+    }
+    who.subject = vestibule_grant::Subject::Visitor;
+    assert!(!gallery.get("/", &who).await.expect(200).text().contains("/_vestibule/account"));
+}
+
+/// The style sheet caps how far each picture may stretch, by classes for shapes.
+#[tokio::test]
+async fn each_shape_has_its_cap() {
+    let gallery = Gallery::new();
+    gallery.write("a-flag.jpg", jpeg(20, 200));
+    gallery.write("b-upright.jpg", jpeg(60, 90));
+    gallery.write("c-square.jpg", jpeg(50, 50));
+    gallery.write("d-wide.jpg", jpeg(90, 60));
+    gallery.write("e-panorama.jpg", jpeg(400, 100));
+    gallery.write("f-none.jpg", b"");
+    let who = claims(set(&[]));
+    let page = gallery.get("/", &who).await.expect(200);
+    let shapes = page.text().split("<li class=\"").skip(1);
+    let shapes: Vec<_> = shapes.map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(shapes, ["r3", "r7", "r10", "r15", "wide", "r10"]);
+    let style = gallery.get("/assets/gallery.css", &who).await.expect(200);
+    for tenths in 3..=30 {
+        let rule = format!(".r{tenths} {{ --shape: {}", f64::from(tenths) / 10.0);
+        assert!(style.text().contains(&rule.replace(": 0.", ": .")), "{rule}");
+    }
+    assert!(style.text().contains(".wide {"));
+    assert!(style.text().contains("min(100%, var(--row) * var(--shape, 1) * 1.4)"));
+}
+
+#[tokio::test]
+async fn long_names_wrap() {
+    let gallery = Gallery::new();
+    let style = gallery.get("/assets/gallery.css", &claims(set(&[]))).await.expect(200);
+    for rule in [".folders .label {", ".crumbs > a, .crumbs .here {"] {
+        let found = style.text().split("}").filter(|text| text.trim().starts_with(rule));
+        let wraps =
+            |text: &&str| text.contains("normal") && text.contains("overflow-wrap: anywhere");
+        assert!(found.clone().any(|text| wraps(&text)), "{rule}");
+    }
+}
+
+/// The names of the folders above, as a page says.
+async fn crumbs(gallery: &Gallery, target: &str) -> Vec<String> {
+    let page = gallery.get(target, &claims(set(&[]))).await.expect(200);
+    let (crumbs, _) = page.text().split_once("</nav>").unwrap();
+    let links = crumbs.split("/\">").skip(1);
+    links.map(|rest| rest.split('<').next().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_folders_above_are_called_by_what_may_be_known() {
+    let gallery = Gallery::new();
+    gallery.write("a.jpg", jpeg(40, 30));
+    gallery.write("trip/day/b.jpg", jpeg(40, 30));
+    // without a title, the root is called after the site
+    let root = gallery.get("/", &claims(set(&[]))).await.expect(200);
+    assert!(root.text().contains("<h1>family</h1>"));
+    assert_eq!(crumbs(&gallery, "/view/a.jpg").await, ["family"]);
+    assert_eq!(crumbs(&gallery, "/browse/trip/day/").await, ["family", "trip"]);
+    for (folder, title) in [("", "Ours"), ("trip/", "The trip"), ("trip/day/", "A <day>")] {
+        gallery.write(&format!("{folder}_folder.md"), format!("+++\ntitle = \"{title}\"\n+++\n"));
+    }
+    assert_eq!(crumbs(&gallery, "/view/a.jpg").await, ["Ours"]);
+    let day = crumbs(&gallery, "/view/trip/day/b.jpg").await;
+    assert_eq!(day, ["family", "trip", "A &#60;day&#62;"]);
+    // that a folder may be viewed says nothing of those above it
+    assert_eq!(crumbs(&gallery, "/browse/trip/day/").await, ["family", "trip"]);
+}

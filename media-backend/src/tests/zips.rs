@@ -149,3 +149,21 @@ async fn times_tell_no_more_than_the_month() {
     let blurred = PermissionSet::ALL.without_action(vestibule_schema::Action::SeeExactDates);
     assert_eq!(time(blurred).await, "2026-01-01 00:00:00");
 }
+
+#[tokio::test]
+async fn what_is_no_picture_is_told_too() {
+    let gallery = Gallery::new();
+    gallery.write("a.jpg", jpeg(60, 40));
+    gallery.write("a.jpg.toml", "x = 1");
+    gallery.write("film.mp4", "no picture");
+    gallery.write("day/clip.mov", "no picture");
+    gallery.write("day/veiled.mov", "no picture");
+    gallery.write("day/_folder.md", "+++\nhidden_images = [\"veiled.mov\"]\n+++\n");
+    gallery.write("secret/film.mp4", "no picture");
+    let who = with_below(claims(owner()), &[("/secret/", PermissionSet::EMPTY)]);
+    let answer = gallery.get("/zip/", &who).await.expect(200);
+    assert_eq!(names(&answer), ["family/a.jpg", "SKIPPED.txt"]);
+    assert_eq!(skipped(&answer), "2 files that are no pictures were left out.\n");
+    // they are nothing to pack
+    assert_eq!(gallery.get("/zip/day/", &who).await.expect(403).json()["error"], "nothing_to_pack");
+}
