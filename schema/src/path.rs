@@ -220,7 +220,7 @@ impl GalleryPath {
 
     /// Whether any name in the path is one that answers 404 on every method and is never the
     /// source or the target of a write (`permissions.md` 4, rule 6): it begins with `.` or `__`,
-    /// or the last is `_folder.md` or a sidecar.
+    /// is a system's own folder such as `@eaDir`, or the last is `_folder.md` or a sidecar.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
         self.segments().any(is_reserved_name)
@@ -232,6 +232,18 @@ impl GalleryPath {
     }
 }
 
+/// Folders that disks and their software make for themselves: thumbnails, bins, snapshots.
+const SYSTEM_NAMES: [&str; 8] = [
+    "@eaDir",
+    "#recycle",
+    "#snapshot",
+    "@Recycle",
+    "@Recently-Snapshot",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+    "lost+found",
+];
+
 /// Whether a folder or file of this name is never shown, whatever it is.
 #[must_use]
 pub fn is_reserved_name(name: &str) -> bool {
@@ -239,6 +251,7 @@ pub fn is_reserved_name(name: &str) -> bool {
         || name.starts_with("__")
         || name.eq_ignore_ascii_case("_folder.md")
         || name.eq_ignore_ascii_case("_folder.md/")
+        || SYSTEM_NAMES.iter().any(|system| name.eq_ignore_ascii_case(system))
 }
 
 /// Whether a file of this name is a sidecar, which is never shown: `*.toml`, `*.md`, `*.xmp`.
@@ -384,6 +397,8 @@ mod tests {
             "/a/_Folder.MD",
             "/a/b.xmp",
             "/b.TOML",
+            "/a/@eaDir/b.jpg",
+            "/#recycle/",
         ] {
             assert!(GalleryPath::from_decoded(path).unwrap().is_reserved(), "{path}");
         }

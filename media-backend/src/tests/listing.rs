@@ -98,6 +98,8 @@ async fn a_listing_holds_what_the_grant_shows() {
     gallery.write("a2.jpg.toml", "x = 1");
     gallery.write(".trash/t.jpg", jpeg(40, 30));
     gallery.write("__versions/v.jpg", jpeg(40, 30));
+    gallery.write("@eaDir/e.jpg", jpeg(40, 30));
+    gallery.write("#recycle/r.jpg", jpeg(40, 30));
     gallery.write("other/_folder.md", "+++\n[permissions]\npublic_role = \"viewer\"\n+++\n");
     gallery.write("trip/_folder.md", "+++\ntitle = \"The <trip>\"\n+++\nWe went far.\n");
     let who = with_below(claims(set(&[])), &[("/private/", PermissionSet::EMPTY)]);

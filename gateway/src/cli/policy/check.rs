@@ -100,7 +100,7 @@ impl Check {
         let typed = UserName::parse(&self.user).map_err(|e| bad(&self.user, e))?;
         let account = stored.account(&typed);
         if account.is_none() && stored.users().next().is_some() {
-            output.note(&format!("no account is called `{typed}`; answered as if there were one"));
+            output.note(format!("no account is called `{typed}`; answered as if there were one"));
         }
         let account_role = match &self.account_role {
             Some(text) => AccountRole::parse(text).map_err(|e| bad(text, e))?,
