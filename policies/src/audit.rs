@@ -2,3 +2,6 @@
 
 pub mod cases;
 pub mod export;
+pub mod matrix;
+pub mod reach;
+mod rights;

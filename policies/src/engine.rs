@@ -8,6 +8,7 @@
 
 mod admit;
 mod evaluate;
+mod held;
 mod index;
 mod mask;
 mod standing;
@@ -28,6 +29,7 @@ use evaluate::Slice;
 use index::{Index, MarkId};
 use mask::{Mask, MaskKey, Variant, Verdict};
 use standing::RightsIndex;
+pub use held::HeldRole;
 pub use vocabulary::Vocabulary;
 
 /// How many (principal, place) pairs a site remembers.

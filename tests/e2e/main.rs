@@ -9,6 +9,7 @@
 mod bad_input;
 mod camera;
 mod cli;
+mod cli_audit;
 mod journey;
 mod media;
 mod proof;

@@ -1,10 +1,14 @@
 //! `vestibule policy …`: questions about the policies, answered from the documents alone.
 
+mod audited;
 mod check;
 mod export;
+mod matrix;
 pub(super) mod site;
 pub(crate) mod stored;
 mod test;
+mod what_can;
+mod who_can;
 
 use clap::{Args, Subcommand};
 
@@ -22,6 +26,9 @@ enum Verb {
     Check(check::Check),
     Test(test::Test),
     Export(export::Export),
+    WhoCan(who_can::WhoCan),
+    WhatCan(what_can::WhatCan),
+    Matrix(matrix::MatrixVerb),
 }
 
 impl Policy {
@@ -30,6 +37,9 @@ impl Policy {
             Verb::Check(verb) => verb.run(output),
             Verb::Test(verb) => verb.run(output),
             Verb::Export(verb) => verb.run(output),
+            Verb::WhoCan(verb) => verb.run(output),
+            Verb::WhatCan(verb) => verb.run(output),
+            Verb::Matrix(verb) => verb.run(output),
         }
     }
 }

@@ -12,4 +12,6 @@ mod acceptance;
 mod cases;
 mod differential;
 mod load;
+mod matrix;
 mod named;
+mod reach;

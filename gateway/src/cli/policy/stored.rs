@@ -57,6 +57,11 @@ impl StoredFacts {
         self.accounts.iter().find(|account| folded(&account.name) == form)
     }
 
+    /// The accounts.
+    pub(crate) fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+
     /// The accounts' names and roles.
     pub(crate) fn users(&self) -> impl Iterator<Item = (&UserName, &AccountRole)> {
         self.accounts.iter().map(|account| (&account.name, &account.role))
