@@ -1,7 +1,10 @@
 //! What auditors ask: one file per question.
 
 pub mod cases;
+pub mod documents;
+pub mod explain;
 pub mod export;
+pub mod lint;
 pub mod matrix;
 pub mod reach;
 mod rights;

@@ -7,6 +7,7 @@
 //! whole: there is nothing to invalidate.
 
 mod admit;
+mod audited;
 mod evaluate;
 mod held;
 mod index;
@@ -26,10 +27,10 @@ use crate::model::{Folders, Rights, SiteModel};
 use crate::principal::Principal;
 use admit::Admitted;
 use evaluate::Slice;
+pub use held::HeldRole;
 use index::{Index, MarkId};
 use mask::{Mask, MaskKey, Variant, Verdict};
 use standing::RightsIndex;
-pub use held::HeldRole;
 pub use vocabulary::Vocabulary;
 
 /// How many (principal, place) pairs a site remembers.

@@ -10,6 +10,7 @@ mod bad_input;
 mod camera;
 mod cli;
 mod cli_audit;
+mod cli_explain;
 mod journey;
 mod media;
 mod proof;

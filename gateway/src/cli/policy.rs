@@ -1,9 +1,14 @@
 //! `vestibule policy …`: questions about the policies, answered from the documents alone.
 
+mod asking;
 mod audited;
 mod check;
+mod documents;
+mod explain;
 mod export;
+mod lint;
 mod matrix;
+mod sarif;
 pub(super) mod site;
 pub(crate) mod stored;
 mod test;
@@ -24,6 +29,8 @@ pub(super) struct Policy {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Check(check::Check),
+    Explain(explain::Explain),
+    Lint(lint::Lint),
     Test(test::Test),
     Export(export::Export),
     WhoCan(who_can::WhoCan),
@@ -35,6 +42,8 @@ impl Policy {
     pub(super) fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         match self.verb {
             Verb::Check(verb) => verb.run(output),
+            Verb::Explain(verb) => verb.run(output),
+            Verb::Lint(verb) => verb.run(output),
             Verb::Test(verb) => verb.run(output),
             Verb::Export(verb) => verb.run(output),
             Verb::WhoCan(verb) => verb.run(output),

@@ -11,7 +11,10 @@
 mod acceptance;
 mod cases;
 mod differential;
+mod explain;
+mod lint;
 mod load;
 mod matrix;
 mod named;
 mod reach;
+mod written;

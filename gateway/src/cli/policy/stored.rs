@@ -77,7 +77,8 @@ impl StoredFacts {
         entries.filter_map(|(name, source)| self.problem_of(&name, &source)).collect()
     }
 
-    fn problem_of(&self, name: &UserName, source: &SourceRef) -> Option<Problem> {
+    /// What is wrong with a name that stands there: no account has just this one.
+    pub(crate) fn problem_of(&self, name: &UserName, source: &SourceRef) -> Option<Problem> {
         let account = self.account(name).map(|account| &account.name);
         let (message, help) = match account {
             Some(account) if account == name => return None,
