@@ -6,5 +6,7 @@ pub mod explain;
 pub mod export;
 pub mod lint;
 pub mod matrix;
+pub mod probe;
 pub mod reach;
+pub mod reference;
 mod rights;

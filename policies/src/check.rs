@@ -2,15 +2,18 @@
 
 mod block;
 mod builtin;
+mod custom;
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use vestibule_schema::document::{Cascade, FolderDocument, GrantsDocument, PermissionsDocument};
 use vestibule_schema::problem::{self, Problem, Source};
 use vestibule_schema::{GalleryPath, RoleName, SiteId, SourceRef};
 
-use crate::model::{FolderRules, Grant, GroupMapping, Rights, SiteModel};
+use crate::model::{CustomPolicies, FolderRules, Grant, GroupMapping, Rights, SiteModel};
 pub use builtin::{BuiltinError, BuiltinRoles};
+pub use custom::custom;
 
 /// Checks a site's `permissions.toml` and `grants.toml`.
 ///
@@ -38,7 +41,21 @@ pub fn site(
     if problem::has_errors(&problems) {
         return Err(problems);
     }
-    Ok((SiteModel { site: site.clone(), cascade, block: checked.block, declared }, problems))
+    let model = SiteModel {
+        site: site.clone(),
+        cascade,
+        block: checked.block,
+        declared,
+        custom: CustomPolicies::default(),
+        zone: TimeZone::UTC,
+    };
+    Ok((model, problems))
+}
+
+/// The time zone of a name, as the IANA database has it: `Europe/Berlin`.
+#[must_use]
+pub fn zone(name: &str) -> Option<TimeZone> {
+    TimeZone::get(name).ok()
 }
 
 /// Checks a folder's `_folder.md`. With an error the folder is [`FolderRules::broken`], never as

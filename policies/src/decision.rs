@@ -70,8 +70,8 @@ impl Decision {
     #[must_use]
     pub fn policies(&self) -> &[PolicyRef] {
         match self {
-            Decision::Allow(permit) => &permit.policies,
-            Decision::Deny(denial) => &denial.policies,
+            Decision::Allow(permit) => permit.policies(),
+            Decision::Deny(denial) => denial.policies(),
         }
     }
 
@@ -84,9 +84,13 @@ impl Decision {
 
 /// The proof that a request may go on. Only the engine can make one; whatever reaches an
 /// upstream is made from it.
-// INVARIANT: all fields are private to this crate, and `engine` alone constructs a Permit.
+// INVARIANT: the field is private to this crate, and `engine` alone constructs a Permit.
 #[derive(Debug, Clone)]
-pub struct Permit {
+pub struct Permit(pub(crate) Arc<Permitted>);
+
+/// What a permit says. Shared: a decision that was made before costs one count more.
+#[derive(Debug)]
+pub(crate) struct Permitted {
     pub(crate) site: SiteId,
     pub(crate) principal: Principal,
     pub(crate) action: Action,
@@ -99,37 +103,37 @@ impl Permit {
     /// The site.
     #[must_use]
     pub fn site(&self) -> &SiteId {
-        &self.site
+        &self.0.site
     }
 
     /// Who may.
     #[must_use]
     pub fn principal(&self) -> &Principal {
-        &self.principal
+        &self.0.principal
     }
 
     /// What may be done: the action of the need that was allowed.
     #[must_use]
     pub fn action(&self) -> Action {
-        self.action
+        self.0.action
     }
 
     /// The resource that was judged, and the only one that may be forwarded.
     #[must_use]
     pub fn path(&self) -> &GalleryPath {
-        &self.path
+        &self.0.path
     }
 
     /// The generation of the policies that allowed it.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.generation
+        self.0.generation
     }
 
     /// The policies that allowed it.
     #[must_use]
     pub fn policies(&self) -> &[PolicyRef] {
-        &self.policies
+        &self.0.policies
     }
 }
 
@@ -145,7 +149,11 @@ pub enum Missing {
 
 /// A refusal.
 #[derive(Debug, Clone)]
-pub struct Denial {
+pub struct Denial(pub(crate) Arc<Denied>);
+
+/// What a denial says.
+#[derive(Debug)]
+pub(crate) struct Denied {
     pub(crate) missing: Missing,
     pub(crate) policies: Arc<[PolicyRef]>,
     pub(crate) generation: u64,
@@ -156,25 +164,25 @@ impl Denial {
     /// What went wrong while deciding, for the log. Never for the client.
     #[must_use]
     pub fn fault(&self) -> Option<&str> {
-        self.fault.as_deref()
+        self.0.fault.as_deref()
     }
 
     /// What is missing.
     #[must_use]
     pub fn missing(&self) -> Missing {
-        self.missing
+        self.0.missing
     }
 
     /// The generation of the policies that refused it.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.generation
+        self.0.generation
     }
 
     /// The forbidding policies; none, if nothing permits.
     #[must_use]
     pub fn policies(&self) -> &[PolicyRef] {
-        &self.policies
+        &self.0.policies
     }
 }
 

@@ -8,28 +8,35 @@
 
 mod admit;
 mod audited;
+mod custom;
 mod evaluate;
 mod held;
+mod hot;
 mod index;
+mod judge;
 mod mask;
+mod slice;
 mod standing;
 mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use moka::sync::Cache;
-use vestibule_schema::{Action, GalleryPath, PathKind, PermissionSet, RoleName, SiteId, UserName};
+use vestibule_schema::{GalleryPath, PathKind, PermissionSet, RoleName, SiteId, UserName};
 
 use crate::compile::CompileError;
-use crate::decision::{Decision, Denial, Missing, Need, Permit, PlacePermissions};
-use crate::model::{Folders, Rights, SiteModel};
+use crate::context::RequestContext;
+use crate::decision::{Decision, Denial, Denied, Missing, Need, PlacePermissions};
+use crate::model::{CustomPolicy, Folders, Rights, SiteModel};
 use crate::principal::Principal;
 use admit::Admitted;
-use evaluate::Slice;
 pub use held::HeldRole;
 use index::{Index, MarkId};
-use mask::{Mask, MaskKey, Variant, Verdict};
+pub use judge::Judge;
+use mask::{Mask, MaskKey, Variant};
+use slice::{SitePolicies, Slice};
 use standing::RightsIndex;
 pub use vocabulary::Vocabulary;
 
@@ -77,12 +84,15 @@ impl Engine {
 #[derive(Debug)]
 pub struct SiteEngine {
     generation: u64,
+    /// A number that no other engine of this process has.
+    serial: u64,
     vocabulary: Arc<Vocabulary>,
     model: Arc<SiteModel>,
     folders: Arc<Folders>,
     stored: Arc<Rights>,
     rights: RightsIndex,
     index: Index,
+    site_policies: OnceLock<Arc<SitePolicies>>,
     slices: Cache<MarkId, Arc<Slice>>,
     masks: Cache<MaskKey, Arc<Mask>>,
     admitted: Cache<admit::Key, Arc<Admitted>>,
@@ -108,10 +118,13 @@ impl SiteEngine {
         folders: Arc<Folders>,
         stored: Arc<Rights>,
     ) -> Self {
+        static SERIAL: AtomicU64 = AtomicU64::new(1);
         Self {
             generation,
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             vocabulary: Arc::clone(vocabulary),
-            index: Index::new(&folders),
+            index: Index::new(&folders, &model.custom.folders),
+            site_policies: OnceLock::new(),
             rights: RightsIndex::new(&model, &stored),
             model,
             folders,
@@ -120,6 +133,22 @@ impl SiteEngine {
             masks: Cache::new(MASKS),
             admitted: Cache::new(ADMISSIONS),
         }
+    }
+
+    /// The same, after an engine of the same site before a change: what did not change is taken
+    /// over compiled.
+    #[must_use]
+    pub fn after(mut self, before: &Self) -> Self {
+        if self.model == before.model {
+            self.site_policies.clone_from(&before.site_policies);
+            for (_, slice) in &before.slices {
+                let mark = self.index.governing(slice.at());
+                if slice.is_of(&self.index.chain(mark, &self.folders)) {
+                    self.slices.insert(mark, slice);
+                }
+            }
+        }
+        self
     }
 
     /// The site.
@@ -153,80 +182,29 @@ impl SiteEngine {
     }
 
     /// Decides one request: `view`, and the need. An error while deciding is a denial.
+    ///
+    /// Nothing is known of the request's context: a hand-written policy that reads it denies.
     #[must_use]
     pub fn decide(&self, principal: &Principal, need: Need, path: &GalleryPath) -> Decision {
-        match self.try_decide(principal, need, path) {
-            Ok(decision) => decision,
-            Err(fault) => Decision::Deny(Denial {
-                missing: Missing::View,
-                policies: Arc::from([]),
-                generation: self.generation,
-                fault: Some(fault.to_string()),
-            }),
-        }
+        Judge::new(self, None).decide(principal, need, path)
     }
 
-    fn try_decide(
-        &self,
-        principal: &Principal,
-        need: Need,
-        path: &GalleryPath,
-    ) -> Result<Decision, Fault> {
-        let place = self.place(path);
-        let mask = self.mask(principal, &place)?;
-        let deny = |missing, verdict: &Verdict| {
-            Ok(Decision::Deny(Denial {
-                missing,
-                policies: Arc::clone(&verdict.policies),
-                generation: self.generation,
-                fault: None,
-            }))
-        };
-        let gate = [Some(Action::View), place.variant.is_hidden().then_some(Action::SeeHidden)];
-        for action in gate.into_iter().flatten() {
-            let verdict = self.verdict(&mask, &place, action)?;
-            if !verdict.allowed {
-                return deny(Missing::View, verdict);
-            }
-        }
-        for action in need.actions() {
-            let verdict = self.verdict(&mask, &place, action)?;
-            if verdict.allowed {
-                return Ok(Decision::Allow(Permit {
-                    site: self.model.site.clone(),
-                    principal: principal.clone(),
-                    action,
-                    path: path.clone(),
-                    generation: self.generation,
-                    policies: Arc::clone(&verdict.policies),
-                }));
-            }
-        }
-        deny(Missing::Action(need.named()), self.verdict(&mask, &place, need.named())?)
+    /// Judges requests with this context.
+    #[must_use]
+    pub fn on<'e>(&'e self, context: &'e RequestContext<'e>) -> Judge<'e> {
+        Judge::new(self, Some(context))
     }
 
-    /// All that the principal may do with a folder or image; nothing if that can't be decided.
+    /// Whether an answer can depend on more than principal and resource.
+    #[must_use]
+    pub fn reads_context(&self) -> bool {
+        self.model.custom.iter().any(CustomPolicy::reads_context)
+    }
+
+    /// As [`Judge::permissions`], without a context.
     #[must_use]
     pub fn permissions(&self, principal: &Principal, path: &GalleryPath) -> PermissionSet {
-        self.try_permissions(principal, path).unwrap_or_default()
-    }
-
-    fn try_permissions(
-        &self,
-        principal: &Principal,
-        path: &GalleryPath,
-    ) -> Result<PermissionSet, Fault> {
-        let place = self.place(path);
-        let mask = self.mask(principal, &place)?;
-        if let Some(set) = mask.whole() {
-            return Ok(set);
-        }
-        let mut set = self.all_verdicts(&mask, &place)?;
-        let hidden = place.variant.is_hidden() && !set.allows(Action::SeeHidden);
-        if hidden || !set.allows(Action::View) {
-            set = PermissionSet::EMPTY;
-        }
-        Ok(mask.remember(set))
+        Judge::new(self, None).permissions(principal, path)
     }
 
     /// The folders on the way to a resource, itself included, whose rules decide about it, the
@@ -237,16 +215,10 @@ impl SiteEngine {
         chain.folders.iter().map(|(folder, _)| (*folder).clone()).collect()
     }
 
-    /// Every folder below this one that has rules of its own, with what the principal may do
-    /// there, sorted by path.
+    /// As [`Judge::below`], without a context.
     #[must_use]
     pub fn below(&self, principal: &Principal, folder: &GalleryPath) -> Vec<PlacePermissions> {
-        let marked = self.index.below(folder);
-        let judged = marked.map(|folder| PlacePermissions {
-            folder: folder.clone(),
-            permissions: self.permissions(principal, folder),
-        });
-        judged.collect()
+        Judge::new(self, None).below(principal, folder)
     }
 
     /// Whether the principal holds a role in any block of the site (`permissions.md` 4, rule 1).
@@ -261,37 +233,10 @@ impl SiteEngine {
             || self.holds_scoped_role(principal)
     }
 
-    /// The topmost folders that the principal may view: for most the root alone.
+    /// As [`Judge::entrances`], without a context.
     #[must_use]
     pub fn entrances(&self, principal: &Principal) -> Vec<GalleryPath> {
-        let root = GalleryPath::root();
-        let mut entrances: Vec<GalleryPath> = Vec::new();
-        let scoped = self.scoped_bases(principal);
-        let candidates = std::iter::once(&root).chain(self.index.marked());
-        let mut candidates: Vec<&GalleryPath> = candidates.chain(&scoped).collect();
-        candidates.sort();
-        for folder in candidates {
-            let below_one = entrances.iter().any(|entrance| folder.is_within(entrance));
-            if !below_one && self.permissions(principal, folder).allows(Action::View) {
-                entrances.push(folder.clone());
-            }
-        }
-        entrances
-    }
-
-    /// Whether a folder may be listed to the principal: it and those above it are not hidden, or
-    /// the principal sees hidden ones there.
-    #[must_use]
-    pub fn lists(&self, principal: &Principal, folder: &GalleryPath) -> bool {
-        let mut way = Some(folder.clone());
-        while let Some(step) = way {
-            let is_hidden = self.folders.get(&step).is_some_and(|rules| rules.hidden);
-            if is_hidden && !self.permissions(principal, &step).allows(Action::SeeHidden) {
-                return false;
-            }
-            way = step.parent();
-        }
-        true
+        Judge::new(self, None).entrances(principal)
     }
 
     /// The users that the documents name: in user entries and in declared grants.
@@ -318,15 +263,18 @@ impl SiteEngine {
     /// path, with the policies that say so.
     #[must_use]
     pub fn assumes(&self, principal: &Principal, role: &RoleName, path: &GalleryPath) -> Decision {
-        match self.try_assume(principal, role, &self.place(path)) {
-            Ok(decision) => decision,
-            Err(fault) => Decision::Deny(Denial {
-                missing: Missing::View,
-                policies: Arc::from([]),
-                generation: self.generation,
-                fault: Some(fault.to_string()),
-            }),
-        }
+        let decision = self.try_assume(principal, role, &self.place(path));
+        decision.unwrap_or_else(|fault| self.denied_by(&fault))
+    }
+
+    /// Nothing is allowed where nobody can tell.
+    fn denied_by(&self, fault: &Fault) -> Decision {
+        Decision::Deny(Denial(Arc::new(Denied {
+            missing: Missing::View,
+            policies: Arc::from([]),
+            generation: self.generation,
+            fault: Some(fault.to_string()),
+        })))
     }
 
     fn place<'p>(&self, path: &'p GalleryPath) -> Place<'p> {
@@ -358,12 +306,19 @@ impl SiteEngine {
         Ok(admitted.keep(place.variant, mask))
     }
 
-    fn slice(&self, mark: MarkId) -> Result<Arc<Slice>, Fault> {
-        self.slices
-            .try_get_with(mark, || {
-                let chain = self.index.chain(mark, &self.folders);
-                Slice::compile(&self.vocabulary, &self.model, &chain).map(Arc::new)
-            })
-            .map_err(|fault: Arc<Fault>| (*fault).clone())
+    /// An engine that is wrong: with the policies of other documents.
+    #[cfg(test)]
+    pub(crate) fn with_policies_of(mut self, other: &Self) -> Self {
+        let stale = SitePolicies::compile(&other.vocabulary, &other.model).unwrap();
+        self.site_policies = OnceLock::from(Arc::new(stale));
+        self
+    }
+
+    fn site_policies(&self) -> Result<&SitePolicies, Fault> {
+        if let Some(compiled) = self.site_policies.get() {
+            return Ok(compiled);
+        }
+        let compiled = SitePolicies::compile(&self.vocabulary, &self.model)?;
+        Ok(self.site_policies.get_or_init(|| Arc::new(compiled)))
     }
 }

@@ -9,12 +9,15 @@
 pub mod audit;
 pub mod check;
 pub mod compile;
+pub mod context;
 pub mod decision;
 pub mod engine;
 pub mod model;
 mod names;
 pub mod principal;
+mod scope;
 
+pub use context::RequestContext;
 pub use decision::{Decision, Denial, Missing, Need, Permit, PlacePermissions, PolicyRef};
 pub use engine::{Engine, SiteEngine, Vocabulary};
 pub use principal::{Principal, UserFacts};

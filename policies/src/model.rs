@@ -3,13 +3,18 @@
 //! A [`SiteModel`] holds no mistake: the only way to one is [`crate::check`]. It is compact, so
 //! that a site may have a hundred thousand blocks, of which only the asked-for become policies.
 
+mod custom;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{
     GalleryPath, GroupId, HiddenNames, PermissionSet, RoleName, SiteId, SourceRef, UserName,
 };
+
+pub use custom::{CustomPolicies, CustomPolicy};
 
 /// A role of a block, with its parent resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,6 +166,10 @@ pub struct SiteModel {
     pub block: Block,
     /// Declared grants and group mappings.
     pub declared: Rights,
+    /// The hand-written policies.
+    pub custom: CustomPolicies,
+    /// Where the site's weekday and time of day are.
+    pub zone: TimeZone,
 }
 
 /// The folders of a site that say anything, by path.

@@ -19,6 +19,8 @@ pub(crate) mod kind {
     pub(crate) const ACTION: &str = "Action";
 }
 
+/// The action that asks whether somebody holds a role.
+pub(crate) const ASSUME_ROLE: &str = "assume_role";
 /// The synthetic role of a site's owners.
 pub(crate) const OWNER: &str = "@owner";
 /// The synthetic role of who is locked out of a site.

@@ -32,6 +32,14 @@ impl Principal {
         Self::User(Arc::new(facts))
     }
 
+    /// Whether both are the same: at once, where they share their facts.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::User(one), Self::User(another)) => Arc::ptr_eq(one, another) || one == another,
+            _ => self == other,
+        }
+    }
+
     /// The user's name; a visitor has none.
     #[must_use]
     pub fn user_name(&self) -> Option<&UserName> {

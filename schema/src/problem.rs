@@ -13,13 +13,17 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 pub struct Source {
     name: Arc<str>,
     text: Arc<str>,
+    /// Where each line begins, in bytes.
+    lines: Arc<[usize]>,
 }
 
 impl Source {
     /// A named text.
     #[must_use]
     pub fn new(name: &str, text: &str) -> Self {
-        Self { name: Arc::from(name), text: Arc::from(text) }
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
+        Self { name: Arc::from(name), text: Arc::from(text), lines }
     }
 
     /// A named text from the bytes of a file.
@@ -69,9 +73,10 @@ impl Source {
     /// The line and column (both from 1, the column in characters) of a byte offset.
     #[must_use]
     pub fn line_column(&self, offset: usize) -> (u32, u32) {
-        let before = self.text.get(..offset).unwrap_or(&self.text);
-        let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let offset = if self.text.is_char_boundary(offset) { offset } else { self.text.len() };
+        let line = self.lines.partition_point(|begin| *begin <= offset);
+        let begin = line.checked_sub(1).and_then(|at| self.lines.get(at)).copied().unwrap_or(0);
+        let column = self.text.get(begin..offset).unwrap_or_default().chars().count() + 1;
         (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
     }
 

@@ -421,3 +421,40 @@ async fn a_grant_is_in_force_when_the_command_returns() {
         assert_eq!(jane.get(ROOT).await.status, 404, "revoked, round {round}");
     }
 }
+
+/// Hand-written policies are in force soon, and read the request; a mistake keeps the last ones.
+#[tokio::test]
+async fn hand_written_policies_are_in_force_soon() {
+    let gateway = open().await;
+    let visitor = gateway.client();
+    visitor.get(ROOT).await.expect(200);
+    let file = "config.d/sites/site/policies/office.cedar";
+    fs::create_dir(gateway.config.at("config.d/sites/site/policies")).unwrap();
+    let only_from = |network: &str| {
+        format!(
+            "forbid (principal is Visitor, action in Action::\"any\", resource)\n\
+             unless {{ context.ip.isInRange(ip(\"{network}\")) }};\n"
+        )
+    };
+    gateway.config.write(file, &only_from("192.0.2.0/24"));
+    becomes(&visitor, ROOT, 401).await;
+    gateway.config.write(file, &only_from("127.0.0.0/8"));
+    becomes(&visitor, ROOT, 200).await;
+    gateway.config.write(file, "forbid (principal, action in Action::\"anny\", resource);");
+    eventually(SOON, "the log says what is wrong", async || {
+        gateway.log().contains("unrecognized action `Action::\"anny\"`").then_some(())
+    })
+    .await;
+    visitor.get(ROOT).await.expect(200);
+    // what may be seen is decided for listings, too
+    gateway.config.write(
+        file,
+        "forbid (principal, action == Action::\"view\", resource in Folder::\"site:/sub/\")\n\
+         when { context.method == \"GET\" };\n",
+    );
+    becomes(&visitor, SUB, 401).await;
+    let listing = visitor.get("/api/folders/").await.expect(200).json();
+    assert!(!listing.to_string().contains("/sub/"), "{listing}");
+    fs::remove_file(gateway.config.at(file)).unwrap();
+    becomes(&visitor, SUB, 200).await;
+}

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
 use vestibule_grant::{Below, Binding, Claims, GrantError, LIFETIME, Subject};
-use vestibule_policies::{Permit, Principal, SiteEngine};
+use vestibule_policies::engine::Judge;
+use vestibule_policies::{Permit, Principal};
 
 use crate::world::SiteRuntime;
 
@@ -29,7 +30,8 @@ pub(crate) struct GrantCache {
 
 /// All that a grant depends on. The world's serial stands for everything that the configuration
 /// says: policies, keys, where the site is.
-// INVARIANT: equal keys, equal claims: `Engine` is a function of world, principal and path.
+// INVARIANT: equal keys, equal claims: where no policy reads the request's context, the engine is
+// a function of world, principal and path.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Key<'a> {
     world: u64,
@@ -70,7 +72,7 @@ impl Remembered {
 pub(crate) struct GrantRequest<'a> {
     pub(crate) permit: &'a Permit,
     pub(crate) site: &'a Arc<SiteRuntime>,
-    pub(crate) engine: &'a SiteEngine,
+    pub(crate) judge: Judge<'a>,
     pub(crate) world: u64,
     pub(crate) method: &'a str,
     pub(crate) target: &'a str,
@@ -98,7 +100,8 @@ impl GrantCache {
             method: request.method,
             target: request.target,
         };
-        let slot = self.slot(&key);
+        // what the request's context decides is decided for each request
+        let slot = if request.judge.engine().reads_context() { None } else { self.slot(&key) };
         if let Some(token) = slot.and_then(|slot| known(slot, &key, now)) {
             return Ok(token);
         }
@@ -139,14 +142,14 @@ fn known(slot: &Mutex<Option<Remembered>>, key: &Key<'_>, now: SystemTime) -> Op
 }
 
 fn sign(request: &GrantRequest<'_>, now: SystemTime) -> Result<HeaderValue, GrantError> {
-    let GrantRequest { permit, site, engine, method, target, .. } = *request;
+    let GrantRequest { permit, site, judge, method, target, .. } = *request;
     let principal = permit.principal();
     let subject = match principal.user_name() {
         Some(name) => Subject::User { name: name.as_str().to_owned() },
         None => Subject::Visitor,
     };
     let below = if permit.path().is_folder() {
-        let places = engine.below(principal, permit.path()).into_iter();
+        let places = judge.below(principal, permit.path()).into_iter();
         places.map(|p| Below { folder: p.folder, permissions: p.permissions }).collect()
     } else {
         Vec::new()
@@ -154,8 +157,8 @@ fn sign(request: &GrantRequest<'_>, now: SystemTime) -> Result<HeaderValue, Gran
     let claims = Claims {
         subject,
         base: site.mount.base().to_owned(),
-        permissions: engine.permissions(principal, permit.path()),
-        above: engine.judged_by(permit.path()),
+        permissions: judge.permissions(principal, permit.path()),
+        above: judge.engine().judged_by(permit.path()),
         below,
         raw_keeps_metadata: site.raw_keeps_metadata,
     };

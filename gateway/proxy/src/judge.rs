@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderMap, header};
+use jiff::Timestamp;
 use vestibule_adapters::{Ask, Classified, HandOver, Kind, Span};
 use vestibule_identity::{Authentication, Credentials};
 use vestibule_policies::decision::Missing;
-use vestibule_policies::{Decision, Denial, Need, Permit, Principal, SiteEngine};
+use vestibule_policies::engine::Judge;
+use vestibule_policies::{Decision, Denial, Need, Permit, Principal, RequestContext};
 use vestibule_schema::Action;
 
 use crate::forward::{ForwardError, Forwarding};
@@ -103,6 +105,7 @@ pub(crate) struct Question<'a> {
     pub(crate) site: Arc<SiteRuntime>,
     pub(crate) head: &'a Head,
     pub(crate) principal: &'a Principal,
+    pub(crate) now: Timestamp,
 }
 
 impl Question<'_> {
@@ -117,10 +120,12 @@ impl Question<'_> {
             tracing::error!(site = %self.site.id, "a site has no policies");
             return Refusal::Unavailable.into();
         };
-        match self.ask_engine(engine, &ask) {
-            Decision::Allow(permit) => self.allow(engine, permit, ask),
+        let context = self.context();
+        let judge = engine.on(&context);
+        match self.ask_engine(judge, &ask) {
+            Decision::Allow(permit) => self.allow(judge, permit, ask),
             Decision::Deny(denial) => {
-                Verdict::Refuse(self.refusal(engine, &ask, denial.missing()), Some(denial))
+                Verdict::Refuse(self.refusal(judge, &ask, denial.missing()), Some(denial))
             }
         }
     }
@@ -149,33 +154,44 @@ impl Question<'_> {
         }
     }
 
-    fn ask_engine(&self, engine: &SiteEngine, ask: &Ask) -> Decision {
+    /// What a site's own policies may read of the request.
+    fn context(&self) -> RequestContext<'_> {
+        RequestContext {
+            ip: Some(self.head.origin.client),
+            now: self.now,
+            // no account has a second factor yet
+            mfa: false,
+            method: self.head.method.as_str(),
+        }
+    }
+
+    fn ask_engine(&self, judge: Judge<'_>, ask: &Ask) -> Decision {
         let need = match ask.wanted.or {
             Some(or) => Need::either(ask.wanted.first, or),
             None => Need::one(ask.wanted.first),
         };
-        let decision = engine.decide(self.principal, need, &ask.path);
+        let decision = judge.decide(self.principal, need, &ask.path);
         if ask.kind == Kind::Asset && !decision.is_allow() {
             // what belongs to the gallery as a whole is for whoever may see any of its folders
-            let entrance = engine.entrances(self.principal).into_iter().next();
+            let entrance = judge.entrances(self.principal).into_iter().next();
             return match entrance {
-                Some(folder) => engine.decide(self.principal, need, &folder),
+                Some(folder) => judge.decide(self.principal, need, &folder),
                 None => decision,
             };
         }
         decision
     }
 
-    fn allow(&self, engine: &SiteEngine, permit: Permit, ask: Ask) -> Verdict {
+    fn allow(&self, judge: Judge<'_>, permit: Permit, ask: Ask) -> Verdict {
         let hand_over = self.site.adapter.hand_over();
         if hand_over == HandOver::Nothing
             && ask.span == Span::Tree
-            && !self.may_everywhere(engine, &permit)
+            && !self.may_everywhere(judge, &permit)
         {
             // a server that reads no grant would show what lies beneath to anybody
             return self.missing_view(ask.kind).into();
         }
-        match self.forward(engine, permit, ask) {
+        match self.forward(judge, permit, ask) {
             Ok(forwarding) => Verdict::Forward(Box::new(forwarding)),
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -187,7 +203,7 @@ impl Question<'_> {
 
     fn forward(
         &self,
-        engine: &SiteEngine,
+        judge: Judge<'_>,
         permit: Permit,
         ask: Ask,
     ) -> Result<Forwarding, ForwardError> {
@@ -198,7 +214,7 @@ impl Question<'_> {
                 let request = GrantRequest {
                     permit: forwarding.permit(),
                     site: &self.site,
-                    engine,
+                    judge,
                     world: self.world.serial(),
                     method: self.head.method.as_str(),
                     target: forwarding.target(),
@@ -212,20 +228,20 @@ impl Question<'_> {
 
     /// Whether the permitted action is allowed in every folder beneath, and nothing there is
     /// hidden from the principal.
-    fn may_everywhere(&self, engine: &SiteEngine, permit: &Permit) -> bool {
-        let here = engine.permissions(self.principal, permit.path());
+    fn may_everywhere(&self, judge: Judge<'_>, permit: &Permit) -> bool {
+        let here = judge.permissions(self.principal, permit.path());
         here.allows(Action::SeeHidden)
-            && engine.below(self.principal, permit.path()).iter().all(|place| {
+            && judge.below(self.principal, permit.path()).iter().all(|place| {
                 [Action::View, Action::SeeHidden, permit.action()]
                     .into_iter()
                     .all(|action| place.permissions.allows(action))
             })
     }
 
-    fn refusal(&self, engine: &SiteEngine, ask: &Ask, missing: Missing) -> Refusal {
+    fn refusal(&self, judge: Judge<'_>, ask: &Ask, missing: Missing) -> Refusal {
         match missing {
             Missing::View => {
-                let entrance = self.entrance(engine, ask);
+                let entrance = self.entrance(judge, ask);
                 entrance.unwrap_or_else(|| self.missing_view(ask.kind))
             }
             // who may see the folder is not told "forbidden" of what is not there: a folder below
@@ -241,16 +257,16 @@ impl Question<'_> {
     }
 
     /// Who may see some folder but not the root is led there from the root's page.
-    fn entrance(&self, engine: &SiteEngine, ask: &Ask) -> Option<Refusal> {
+    fn entrance(&self, judge: Judge<'_>, ask: &Ask) -> Option<Refusal> {
         let is_root_page = ask.kind == Kind::Page && ask.path.is_root();
         if !is_root_page || !self.principal.is_signed_in() {
             return None;
         }
         let base = self.site.mount.base();
-        let links: Vec<FolderLink> = engine
+        let links: Vec<FolderLink> = judge
             .entrances(self.principal)
             .into_iter()
-            .filter(|folder| !folder.is_root() && engine.lists(self.principal, folder))
+            .filter(|folder| !folder.is_root() && judge.lists(self.principal, folder))
             .filter_map(|folder| {
                 let href = format!("{base}{}", self.site.adapter.folder_page(&folder)?);
                 Some(FolderLink { name: folder.as_str().to_owned(), href })

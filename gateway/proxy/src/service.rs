@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
+use jiff::Timestamp;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
@@ -102,7 +103,14 @@ impl Enforcement {
         let who = exchange.who.insert(judge::authenticate(&self.gateway, head, headers).await?);
         let principal = who.principal().ok_or(Refusal::Internal)?;
         let world: Arc<World> = world;
-        let question = Question { gateway: &self.gateway, world, site, head, principal };
+        let question = Question {
+            gateway: &self.gateway,
+            world,
+            site,
+            head,
+            principal,
+            now: Timestamp::now(),
+        };
         match question.decide(asked?) {
             Verdict::Forward(forwarding) => Ok(Step::Forward(forwarding)),
             Verdict::Refuse(refusal, denial) => {

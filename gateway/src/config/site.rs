@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use vestibule_adapters::RouteMap;
-use vestibule_policies::model::{FolderRules, SiteModel};
+use vestibule_policies::model::{CustomPolicies, FolderRules, SiteModel};
 use vestibule_policies::{Vocabulary, check};
 use vestibule_schema::document::{FoldersDocument, Mount, SiteDocument, UpstreamAddress};
 use vestibule_schema::problem::{self, Problem, Source};
@@ -13,6 +13,9 @@ use vestibule_schema::{GalleryPath, SiteId};
 
 /// The documents that a site's folder may have.
 const DOCUMENTS: [&str; 4] = ["site.toml", "permissions.toml", "grants.toml", "folders.toml"];
+
+/// The folder of its hand-written policies.
+const POLICIES: &str = "policies";
 
 /// A site as its folder says it.
 #[derive(Debug, Clone)]
@@ -63,7 +66,12 @@ impl SiteConfig {
                 vocabulary.builtin(),
             ) {
                 Ok((model, warnings)) => {
-                    site.model = Some(Arc::new(model));
+                    let (custom_permits, timezone) =
+                        (document.custom_permits, document.timezone.clone());
+                    let custom = site.read_policies(dir, folder, custom_permits, vocabulary);
+                    let zone = timezone.and_then(|name| check::zone(&name.value));
+                    let zone = zone.unwrap_or(model.zone.clone());
+                    site.model = Some(Arc::new(SiteModel { custom, zone, ..model }));
                     site.problems.extend(warnings);
                 }
                 Err(problems) => site.problems.extend(problems),
@@ -111,16 +119,8 @@ impl SiteConfig {
             let name = entry.file_name().to_string_lossy().into_owned();
             let place = format!("config.d/sites/{}/{name}", self.id);
             let lower = name.to_lowercase();
-            if name == "policies" {
-                let has_policies = std::fs::read_dir(entry.path()).is_ok_and(|e| e.count() > 0);
-                if has_policies {
-                    let message = "hand-written policies are not supported by this version";
-                    self.problems.push(
-                        Problem::error("config::custom_policies", message)
-                            .in_file(&place)
-                            .help("remove the folder `policies`; until then the site stays closed"),
-                    );
-                }
+            if name == POLICIES {
+                continue;
             } else if lower.ends_with(".toml") && !DOCUMENTS.contains(&name.as_str()) {
                 let message = format!("`{name}` is no document of a site");
                 self.problems.push(
@@ -130,6 +130,48 @@ impl SiteConfig {
                 );
             }
         }
+    }
+
+    /// The hand-written policies: `policies/*.cedar`, by name.
+    fn read_policies(
+        &mut self,
+        dir: &Path,
+        folder: &Path,
+        may_permit: bool,
+        vocabulary: &Vocabulary,
+    ) -> CustomPolicies {
+        let shown = |name: &str| format!("config.d/sites/{}/{POLICIES}/{name}", self.id);
+        let names = match std::fs::read_dir(folder.join(POLICIES)) {
+            Ok(entries) => entries
+                .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+                .collect::<std::io::Result<Vec<String>>>(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        };
+        let mut names = names.unwrap_or_else(|error| {
+            self.problems.push(super::unreadable(&shown(""), &error));
+            Vec::new()
+        });
+        names.sort();
+        let mut sources = Vec::new();
+        for name in names.iter().filter(|name| !name.starts_with('.')) {
+            let shown = shown(name);
+            if !name.ends_with(".cedar") {
+                self.problems.push(
+                    Problem::error("config::unknown_file", format!("`{name}` is no policy"))
+                        .in_file(&shown)
+                        .help("only files that end in `.cedar` are read: rename or remove it"),
+                );
+                continue;
+            }
+            match super::read_document(dir, &shown) {
+                Ok(source) => sources.extend(source),
+                Err(problem) => self.problems.push(*problem),
+            }
+        }
+        let (custom, problems) = check::custom(&self.id, &sources, may_permit, vocabulary);
+        self.problems.extend(problems);
+        custom
     }
 
     fn read_site(&mut self, dir: &Path, source: &Source) {
@@ -145,6 +187,16 @@ impl SiteConfig {
                 )
                 .at(source, document.adapter.span.clone(), "no route map has this name")
                 .help(format!("the route maps are: {}", known.collect::<Vec<_>>().join(", "))),
+            );
+        }
+        if let Some(zone) = document.timezone.as_ref().filter(|z| check::zone(&z.value).is_none()) {
+            self.problems.push(
+                Problem::error(
+                    "config::unknown_timezone",
+                    format!("unknown time zone `{}`", zone.value),
+                )
+                .at(source, zone.span.clone(), "not in the IANA database")
+                .help("write it like `Europe/Berlin` or `America/New_York`"),
             );
         }
         if let Some(gallery) = &document.gallery {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use vestibule_policies::audit::probe;
 use vestibule_policies::model::Rights;
 use vestibule_policies::{SiteEngine, Vocabulary};
 use vestibule_proxy::{SiteRuntime, SiteState};
@@ -218,8 +219,25 @@ impl LiveSite {
         let vanished = self.config.gallery.is_some() && self.root.is_none();
         let folders = Arc::new(build::folders(&self.config, &self.scan, vanished));
         let model = Arc::clone(model);
-        self.engine =
-            Some(Arc::new(SiteEngine::new(generation, vocabulary, model, folders, stored)));
+        let before = self.engine.take();
+        let engine = SiteEngine::new(generation, vocabulary, model, folders, stored);
+        let engine = match &before {
+            Some(before) => engine.after(before),
+            None => engine,
+        };
+        let changed = changed_folders(&engine, before.as_deref());
+        self.engine = match probe::probe(&engine, changed) {
+            Ok(_) => Some(Arc::new(engine)),
+            Err(surprise) => {
+                let kept = if before.is_some() { "the last good ones stay" } else { "closed" };
+                tracing::error!(
+                    site = %self.config.id,
+                    error = %surprise,
+                    "the new policies are not put in force: {kept}"
+                );
+                before
+            }
+        };
     }
 
     /// The site for the proxy; `None` if nobody can tell where it is. One whose upstream can't be
@@ -263,4 +281,20 @@ impl LiveSite {
             }
         }
     }
+}
+
+/// The folders that say something else than before: all, where the site's own rules changed.
+fn changed_folders<'e>(
+    engine: &'e SiteEngine,
+    before: Option<&'e SiteEngine>,
+) -> impl Iterator<Item = &'e GalleryPath> {
+    let before = before.filter(|before| before.model() == engine.model());
+    engine
+        .folders()
+        .iter()
+        .filter(move |(path, rules)| {
+            let known = before.and_then(|before| before.folders().get(*path));
+            known.is_none_or(|known| !Arc::ptr_eq(known, rules) && known != *rules)
+        })
+        .map(|(path, _)| path)
 }

@@ -6,12 +6,15 @@
 mod entities;
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
 
 use cedar_policy::{PolicySet, ValidationMode, Validator};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use vestibule_schema::{Action, GalleryPath, PathKind};
 
 use crate::compile::{self, CompileError, Generated};
+use crate::context::RequestContext;
 use crate::decision::Need;
 use crate::engine::{SiteEngine, Vocabulary};
 use crate::names::{self, kind};
@@ -21,6 +24,14 @@ pub use entities::entities;
 
 /// The width of exported policies, in characters.
 const WIDTH: usize = 100;
+
+/// The context of every sampled request: New Year's Day of 2026, from the machine itself.
+const SAMPLED: RequestContext<'static> = RequestContext {
+    ip: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+    now: Timestamp::constant(1_767_225_600, 0),
+    mfa: false,
+    method: "GET",
+};
 
 /// One sampled request, with the gateway's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +43,7 @@ pub struct Sample {
 }
 
 /// All generated policies of a site, in a stable order.
-fn generated(engine: &SiteEngine) -> Vec<Generated> {
+pub(crate) fn generated(engine: &SiteEngine) -> Vec<Generated> {
     let site = engine.model();
     let mut all = compile::site_wide(site);
     all.extend(compile::site_block(site));
@@ -51,6 +62,11 @@ pub fn policies(engine: &SiteEngine) -> Result<String, CompileError> {
     let mut text = String::from(include_str!("../../base/decide.cedar"));
     text.push('\n');
     text.push_str(&generated_text(engine)?);
+    for policy in engine.model().custom.iter() {
+        text.push('\n');
+        text.push_str(&policy.text());
+        text.push('\n');
+    }
     Ok(text)
 }
 
@@ -92,10 +108,18 @@ pub fn validate(engine: &SiteEngine, vocabulary: &Vocabulary) -> Result<usize, V
     for policy in vocabulary.admit().policies() {
         findings.extend(set.add(policy.clone()).err().map(|error| error.to_string()));
     }
+    for one in &engine.model().custom.policies {
+        findings.extend(set.add(one.policy.clone()).err().map(|error| error.to_string()));
+    }
     let validator = Validator::new(vocabulary.schema().clone());
     let result = validator.validate(&set, ValidationMode::Strict);
     findings.extend(result.validation_errors().map(ToString::to_string));
-    findings.extend(result.validation_warnings().map(ToString::to_string));
+    // what is suspicious in hand-written policies was told when they were read
+    let is_custom = |id: &cedar_policy::PolicyId| {
+        engine.model().custom.policies.iter().any(|one| one.policy.id() == id)
+    };
+    let warnings = result.validation_warnings().filter(|warning| !is_custom(warning.policy_id()));
+    findings.extend(warnings.map(ToString::to_string));
     if findings.is_empty() { Ok(set.num_of_policies()) } else { Err(findings) }
 }
 
@@ -160,9 +184,10 @@ fn sample(
         "principal": uid_text(&uid(principal_kind, name)),
         "action": uid_text(&uid(kind::ACTION, action.name())),
         "resource": uid_text(&uid(resource_kind, &names::resource(site, place.as_str()))),
-        "context": context(site.as_str()),
+        "context": engine.context_value(&SAMPLED),
     });
-    let allowed = engine.decide(principal, Need::one(action), place).is_allow();
+    let judge = engine.on(&SAMPLED);
+    let allowed = judge.decide(principal, Need::one(action), place).is_allow();
     Sample { request, allowed }
 }
 
@@ -172,19 +197,4 @@ fn uid_text(uid: &Value) -> String {
         Ok(uid) => uid.to_string(),
         Err(_) => String::new(),
     }
-}
-
-/// A context in which every attribute of the schema stands. No generated policy reads it.
-fn context(site: &str) -> Value {
-    let extension =
-        |function: &str, argument: &str| json!({ "__extn": { "fn": function, "arg": argument } });
-    json!({
-        "ip": extension("ip", "127.0.0.1"),
-        "now": extension("datetime", "2026-01-01T00:00:00Z"),
-        "weekday": "Thursday",
-        "time_of_day": extension("duration", "0ms"),
-        "mfa": false,
-        "method": "GET",
-        "site": site,
-    })
 }

@@ -15,7 +15,7 @@ use super::mask::{Mask, Variant};
 use super::standing::Standing;
 use super::{Fault, Place, SiteEngine};
 use crate::compile::CompileError;
-use crate::decision::{Decision, Denial, Missing, Need, Permit, PolicyRef};
+use crate::decision::{Decision, Denial, Denied, Missing, Permit, Permitted, PolicyRef};
 use crate::model::{Block, Role};
 use crate::names::{self, kind};
 use crate::principal::{Principal, UserFacts};
@@ -160,23 +160,23 @@ impl SiteEngine {
         for candidate in wanted.iter().filter(|c| c.name == role.as_str() && !c.is_companion) {
             let (allowed, policies) = self.ask(&hearing, candidate, &entities)?;
             if allowed {
-                return Ok(Decision::Allow(Permit {
+                return Ok(Decision::Allow(Permit(Arc::new(Permitted {
                     site: self.model.site.clone(),
                     principal: principal.clone(),
-                    action: Need::one(vestibule_schema::Action::View).named(),
+                    action: vestibule_schema::Action::View,
                     path: place.path.clone(),
                     generation: self.generation,
                     policies: policies.into(),
-                }));
+                }))));
             }
             cited.extend(policies);
         }
-        Ok(Decision::Deny(Denial {
+        Ok(Decision::Deny(Denial(Arc::new(Denied {
             missing: Missing::View,
             policies: cited.into(),
             generation: self.generation,
             fault: None,
-        }))
+        }))))
     }
 
     fn hearing<'a>(
@@ -266,7 +266,7 @@ impl SiteEngine {
             .map_err(|error| CompileError::Entity(error.to_string()))?;
         let request = Request::new(
             self.principal_uid(hearing)?,
-            vocabulary.uid(kind::ACTION, "assume_role")?,
+            vocabulary.uid(kind::ACTION, names::ASSUME_ROLE)?,
             vocabulary.uid(kind::ROLE, &candidate.id)?,
             context,
             None,

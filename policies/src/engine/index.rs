@@ -1,6 +1,6 @@
 //! Which marked folder stands for a resource, and which blocks are on the way to it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use vestibule_schema::GalleryPath;
@@ -45,15 +45,20 @@ impl<'a> Chain<'a> {
 }
 
 impl Index {
-    pub(super) fn new(folders: &Folders) -> Self {
+    /// Of the folders that say anything, and of those that hand-written policies name.
+    pub(super) fn new(folders: &Folders, named: &BTreeSet<GalleryPath>) -> Self {
         let root = GalleryPath::root();
         let marked = folders.iter().filter(|(_, rules)| rules.is_marked()).map(|(path, _)| path);
         let mut paths = vec![root.clone()];
         paths.extend(marked.filter(|path| **path != root).cloned());
+        let says_nothing =
+            |path: &&GalleryPath| !folders.get(*path).is_some_and(|rules| rules.is_marked());
+        paths.extend(named.iter().filter(says_nothing).filter(|path| **path != root).cloned());
         let numbered = (0u32..).map(MarkId).zip(&paths);
         let by_path: HashMap<_, _> = numbered.map(|(id, path)| (path.clone(), id)).collect();
-        let is_marked =
-            |path: &GalleryPath| folders.get(path).is_some_and(|rules| rules.is_marked());
+        let is_marked = |path: &GalleryPath| {
+            named.contains(path) || folders.get(path).is_some_and(|rules| rules.is_marked())
+        };
         let marked = by_path.iter().filter(|(path, _)| is_marked(path));
         let has_block = |rules: &Arc<FolderRules>| rules.block.is_some();
         Self {

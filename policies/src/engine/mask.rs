@@ -39,7 +39,7 @@ pub(super) struct MaskKey {
 }
 
 /// Cedar's answer for one action.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Verdict {
     pub(super) allowed: bool,
     pub(super) policies: Arc<[PolicyRef]>,
@@ -72,8 +72,10 @@ impl Mask {
     }
 
     /// Keeps an answer; the first one kept stays.
-    pub(super) fn keep(&self, action: Action, verdict: Verdict) -> Option<&Verdict> {
-        self.verdicts.get(action.index()).map(|slot| slot.get_or_init(|| verdict))
+    pub(super) fn keep(&self, action: Action, verdict: Verdict) {
+        if let Some(slot) = self.verdicts.get(action.index()) {
+            slot.get_or_init(|| verdict);
+        }
     }
 
     /// All actions, if they were asked together before.

@@ -7,6 +7,7 @@ use cedar_policy::{
     Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicyId, PolicySet,
     RestrictedExpression, Schema,
 };
+use vestibule_schema::Action;
 
 use crate::check::BuiltinRoles;
 use crate::compile::{self, CompileError};
@@ -17,8 +18,8 @@ use crate::names::kind;
 #[derive(Debug)]
 pub struct Vocabulary {
     schema: Schema,
-    /// The actions and their groups.
-    actions: Entities,
+    /// The actions in the order of [`Action::ALL`], each with all groups that it is in.
+    actions: Vec<Entity>,
     types: HashMap<&'static str, EntityTypeName>,
     decide: Vec<(cedar_policy::Policy, PolicyRef)>,
     admit: PolicySet,
@@ -35,7 +36,7 @@ impl Vocabulary {
         let shipped = |what: &'static str, cause: String| CompileError::Shipped { what, cause };
         let (schema, _) = Schema::from_cedarschema_str(vestibule_schema::CEDAR_SCHEMA)
             .map_err(|error| shipped("schema", error.to_string()))?;
-        let actions =
+        let hierarchy =
             schema.action_entities().map_err(|error| shipped("schema", error.to_string()))?;
         let mut types = HashMap::new();
         for name in [
@@ -53,6 +54,9 @@ impl Vocabulary {
                 .map_err(|error| shipped("entity types", error.to_string()))?;
             types.insert(name, parsed);
         }
+        let action = types.get(kind::ACTION);
+        let action = action.ok_or_else(|| shipped("entity types", kind::ACTION.to_owned()))?;
+        let actions = action_entities(&hierarchy, action);
         let admit = compile::base("base/admit.cedar", include_str!("../../base/admit.cedar"))?;
         let admit_references =
             admit.iter().map(|(policy, reference)| (policy.id().clone(), reference.clone()));
@@ -110,12 +114,33 @@ impl Vocabulary {
             .map_err(|error| CompileError::Entity(error.to_string()))
     }
 
-    /// The entities of one decision, the actions included.
+    /// One action, with the groups that it is in.
+    pub(crate) fn action(&self, action: Action) -> Result<&Entity, CompileError> {
+        let entity = self.actions.get(action.index());
+        entity.ok_or_else(|| CompileError::Entity(action.to_string()))
+    }
+
+    /// The entities of a question, with every action.
     pub(crate) fn entities(
         &self,
         entities: impl IntoIterator<Item = Entity>,
     ) -> Result<Entities, CompileError> {
-        let all = self.actions.clone().add_entities(entities, None);
-        all.map_err(|error| CompileError::Entity(error.to_string()))
+        let all = self.actions.iter().cloned().chain(entities);
+        Entities::from_entities(all, None).map_err(|error| CompileError::Entity(error.to_string()))
     }
+
+    /// Every action.
+    pub(crate) fn all_actions(&self) -> impl Iterator<Item = &Entity> {
+        self.actions.iter()
+    }
+}
+
+fn action_entities(hierarchy: &Entities, kind: &EntityTypeName) -> Vec<Entity> {
+    let entity = |action: &Action| {
+        let id = EntityId::new(action.name());
+        let uid = EntityUid::from_type_name_and_id(kind.clone(), id);
+        let groups = hierarchy.ancestors(&uid).into_iter().flatten().cloned().collect();
+        Entity::new_no_attrs(uid, groups)
+    };
+    Action::ALL.iter().map(entity).collect()
 }

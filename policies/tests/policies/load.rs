@@ -78,24 +78,59 @@ pub(crate) fn literal(
     grants: &str,
     front_matters: &[(&str, &str)],
 ) -> Result<SiteEngine, Vec<String>> {
-    let vocabulary = Arc::new(Vocabulary::load().unwrap());
-    let texts =
-        |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let (model, _) = check::site(
-        &SiteId::parse("s").unwrap(),
-        cascade,
-        &Source::new("permissions.toml", permissions),
-        Some(&Source::new("grants.toml", grants)),
-        vocabulary.builtin(),
-    )
-    .map_err(texts)?;
-    let mut folders: Folders = BTreeMap::new();
-    for (path, front) in front_matters {
-        let path = GalleryPath::from_decoded(path).unwrap();
-        let source =
-            Source::new(&format!("gallery:{path}_folder.md"), &format!("+++\n{front}\n+++\n"));
-        let (rules, _) = check::folder(&path, &source, vocabulary.builtin());
-        folders.insert(path, Arc::new(rules));
+    let written = Written { permissions, grants, front_matters, ..Written::default() };
+    Ok(written.engine(cascade)?.0)
+}
+
+/// A site from literal texts, with hand-written policies.
+#[derive(Debug, Default)]
+pub(crate) struct Written<'a> {
+    pub(crate) permissions: &'a str,
+    pub(crate) grants: &'a str,
+    pub(crate) front_matters: &'a [(&'a str, &'a str)],
+    /// Files of `policies/`.
+    pub(crate) policies: &'a [(&'a str, &'a str)],
+    pub(crate) may_permit: bool,
+    pub(crate) zone: &'a str,
+}
+
+impl Written<'_> {
+    /// The engine, and the warnings; or the errors.
+    pub(crate) fn engine(
+        &self,
+        cascade: Cascade,
+    ) -> Result<(SiteEngine, Vec<Problem>), Vec<String>> {
+        let Self { permissions, grants, front_matters, .. } = *self;
+        let vocabulary = Arc::new(Vocabulary::load().unwrap());
+        let texts =
+            |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let (model, _) = check::site(
+            &SiteId::parse("s").unwrap(),
+            cascade,
+            &Source::new("permissions.toml", permissions),
+            Some(&Source::new("grants.toml", grants)),
+            vocabulary.builtin(),
+        )
+        .map_err(texts)?;
+        let sources: Vec<_> = self
+            .policies
+            .iter()
+            .map(|(name, text)| Source::new(&format!("policies/{name}"), text))
+            .collect();
+        let (custom, problems) = check::custom(&model.site, &sources, self.may_permit, &vocabulary);
+        if vestibule_schema::problem::has_errors(&problems) {
+            return Err(texts(problems));
+        }
+        let zone = check::zone(self.zone).unwrap_or(model.zone.clone());
+        let model = vestibule_policies::model::SiteModel { custom, zone, ..model };
+        let mut folders: Folders = BTreeMap::new();
+        for (path, front) in front_matters {
+            let path = GalleryPath::from_decoded(path).unwrap();
+            let source =
+                Source::new(&format!("gallery:{path}_folder.md"), &format!("+++\n{front}\n+++\n"));
+            let (rules, _) = check::folder(&path, &source, vocabulary.builtin());
+            folders.insert(path, Arc::new(rules));
+        }
+        Ok((engine(&vocabulary, model, folders, Rights::default()), problems))
     }
-    Ok(engine(&vocabulary, model, folders, Rights::default()))
 }

@@ -10,6 +10,7 @@
 
 mod acceptance;
 mod cases;
+mod custom;
 mod differential;
 mod explain;
 mod lint;

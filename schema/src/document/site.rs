@@ -68,6 +68,10 @@ pub struct SiteDocument {
     pub sizes: Sizes,
     /// Whether RAW files go out with their metadata to who may not see it.
     pub raw_keeps_metadata: bool,
+    /// The time zone of the site's weekday and time of day; none: UTC.
+    pub timezone: Option<Spanned<String>>,
+    /// Whether hand-written policies may permit, too.
+    pub custom_permits: bool,
 }
 
 impl SiteDocument {
@@ -82,6 +86,8 @@ impl SiteDocument {
         let gallery = root.string("gallery");
         let cascade = read_cascade(&mut root);
         let raw = root.boolean("raw_keeps_metadata").is_some_and(|raw| raw.value);
+        let timezone = root.string("timezone");
+        let custom_permits = root.boolean("custom_permits").is_some_and(|permits| permits.value);
         let sizes = root.table("sizes").map(read_sizes).unwrap_or_default();
         root.finish();
         let document = match (mount, upstream, adapter) {
@@ -93,6 +99,8 @@ impl SiteDocument {
                 cascade,
                 sizes,
                 raw_keeps_metadata: raw,
+                timezone,
+                custom_permits,
             }),
             _ => None,
         };

@@ -7,11 +7,13 @@ use vestibule_schema::{GalleryPath, GroupId, RoleName};
 
 use super::{Candidate, Hearing};
 use crate::compile::CompileError;
+use crate::engine::index::Chain;
 use crate::engine::standing::Standing;
 use crate::engine::vocabulary::Vocabulary;
-use crate::engine::{Fault, SiteEngine};
+use crate::engine::{Fault, Place, SiteEngine};
 use crate::model::Block;
 use crate::names::{self, kind};
+use crate::principal::Principal;
 
 impl SiteEngine {
     pub(super) fn hearing_entities(
@@ -20,7 +22,7 @@ impl SiteEngine {
         candidates: &[Candidate<'_>],
     ) -> Result<Entities, Fault> {
         let vocabulary = &self.vocabulary;
-        let mut entities = vec![self.principal_entity(hearing, candidates)?];
+        let mut entities = vec![self.principal_entity(hearing, candidates, Vec::new())?];
         for block in &hearing.blocks {
             entities.push(self.block_entity(hearing, block)?);
         }
@@ -36,17 +38,32 @@ impl SiteEngine {
             entities.push(Entity::new_no_attrs(uid.clone(), parent.into_iter().collect()));
             parent = Some(uid);
         }
-        vocabulary.entities(entities)
+        Entities::from_entities(entities, None)
+            .map_err(|error| CompileError::Entity(error.to_string()))
+    }
+
+    /// The principal with its data, and with roles that were found before.
+    pub(in crate::engine) fn principal_with(
+        &self,
+        principal: &Principal,
+        chain: &Chain<'_>,
+        place: &Place<'_>,
+        roles: Vec<EntityUid>,
+    ) -> Result<Entity, Fault> {
+        let hearing = self.hearing(principal, chain, place);
+        let candidates = self.candidates(&hearing);
+        self.principal_entity(&hearing, &candidates, roles)
     }
 
     fn principal_entity(
         &self,
         hearing: &Hearing<'_>,
         candidates: &[Candidate<'_>],
+        roles: Vec<EntityUid>,
     ) -> Result<Entity, Fault> {
         let uid = self.principal_uid(hearing)?;
         let Some(user) = hearing.user else {
-            return Ok(Entity::new_no_attrs(uid, HashSet::new()));
+            return Ok(Entity::new_no_attrs(uid, roles.into_iter().collect()));
         };
         let vocabulary = &self.vocabulary;
         let site_block = names::block(&self.model.site, None);
@@ -85,9 +102,10 @@ impl SiteEngine {
             attributes.insert("account_role".to_owned(), role);
         }
         let groups = user.groups.iter().map(|group| vocabulary.uid(kind::GROUP, group.as_str()));
-        let groups = groups.collect::<Result<HashSet<_>, _>>()?;
+        let mut parents = groups.collect::<Result<HashSet<_>, _>>()?;
+        parents.extend(roles);
         let tags = self.scope_tags(standing)?;
-        Entity::new_with_tags(uid, attributes, groups, tags)
+        Entity::new_with_tags(uid, attributes, parents, tags)
             .map_err(|error| CompileError::Entity(error.to_string()))
     }
 

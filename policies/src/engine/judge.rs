@@ -1,0 +1,194 @@
+//! [`Judge`]: the questions of one request, with what it says beside who asks for what.
+
+use std::sync::Arc;
+
+use vestibule_schema::{Action, GalleryPath, PermissionSet};
+
+use super::custom::Exact;
+use super::mask::Verdict;
+use super::{Fault, Place, SiteEngine, hot};
+use crate::context::RequestContext;
+use crate::decision::{
+    Decision, Denial, Denied, Missing, Need, Permit, Permitted, PlacePermissions,
+};
+use crate::principal::Principal;
+
+/// Answers the questions of one request.
+#[derive(Debug, Clone, Copy)]
+pub struct Judge<'e> {
+    engine: &'e SiteEngine,
+    context: Option<&'e RequestContext<'e>>,
+}
+
+impl<'e> Judge<'e> {
+    pub(super) fn new(engine: &'e SiteEngine, context: Option<&'e RequestContext<'e>>) -> Self {
+        Self { engine, context }
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> &'e SiteEngine {
+        self.engine
+    }
+
+    /// Decides: `view`, and the need. An error while deciding is a denial.
+    #[must_use]
+    pub fn decide(&self, principal: &Principal, need: Need, path: &GalleryPath) -> Decision {
+        let custom = &self.engine.model.custom;
+        let affected = custom.affects(Action::View)
+            || custom.affects(Action::SeeHidden)
+            || need.actions().any(|action| custom.affects(action));
+        if affected {
+            let decision = self.try_decide(principal, need, path);
+            return decision.unwrap_or_else(|fault| self.engine.denied_by(&fault));
+        }
+        hot::remembered(self.engine.serial, principal, need, path, || {
+            self.try_decide(principal, need, path)
+        })
+        .unwrap_or_else(|fault| self.engine.denied_by(&fault))
+    }
+
+    fn try_decide(
+        &self,
+        principal: &Principal,
+        need: Need,
+        path: &GalleryPath,
+    ) -> Result<Decision, Fault> {
+        let engine = self.engine;
+        let place = engine.place(path);
+        let deny = |missing, verdict: Verdict| {
+            Ok(Decision::Deny(Denial(Arc::new(Denied {
+                missing,
+                policies: verdict.policies,
+                generation: engine.generation,
+                fault: None,
+            }))))
+        };
+        let gate = [Some(Action::View), place.variant.is_hidden().then_some(Action::SeeHidden)];
+        for action in gate.into_iter().flatten() {
+            let verdict = self.verdict(principal, &place, action)?;
+            if !verdict.allowed {
+                return deny(Missing::View, verdict);
+            }
+        }
+        for action in need.actions() {
+            let verdict = self.verdict(principal, &place, action)?;
+            if verdict.allowed {
+                return Ok(Decision::Allow(Permit(Arc::new(Permitted {
+                    site: engine.model.site.clone(),
+                    principal: principal.clone(),
+                    action,
+                    path: path.clone(),
+                    generation: engine.generation,
+                    policies: verdict.policies,
+                }))));
+            }
+        }
+        let verdict = self.verdict(principal, &place, need.named())?;
+        deny(Missing::Action(need.named()), verdict)
+    }
+
+    /// One action's answer: by the mask of the roles, unless a hand-written policy may change it.
+    fn verdict(
+        &self,
+        principal: &Principal,
+        place: &Place<'_>,
+        action: Action,
+    ) -> Result<Verdict, Fault> {
+        if self.engine.model.custom.affects(action) {
+            return self.exactly(principal, place, action);
+        }
+        let mask = self.engine.mask(principal, place)?;
+        self.engine.verdict(&mask, place, action)
+    }
+
+    fn exactly(
+        &self,
+        principal: &Principal,
+        place: &Place<'_>,
+        action: Action,
+    ) -> Result<Verdict, Fault> {
+        self.engine.judge_exactly(Exact { principal, context: self.context, place, action })
+    }
+
+    /// All that the principal may do with a folder or image; nothing if that can't be decided. Of
+    /// a folder only what also holds for its images: listings and ZIPs are held to it.
+    #[must_use]
+    pub fn permissions(&self, principal: &Principal, path: &GalleryPath) -> PermissionSet {
+        let set = self.try_permissions(principal, &self.engine.place(path)).unwrap_or_default();
+        if self.engine.model.custom.is_empty() || !path.is_folder() {
+            return set;
+        }
+        let inside = self.try_permissions(principal, &self.engine.image_in(path));
+        set.intersection(inside.unwrap_or_default())
+    }
+
+    fn try_permissions(
+        &self,
+        principal: &Principal,
+        place: &Place<'_>,
+    ) -> Result<PermissionSet, Fault> {
+        let engine = self.engine;
+        let mask = engine.mask(principal, place)?;
+        let is_generated = engine.model.custom.is_empty();
+        if is_generated && let Some(set) = mask.whole() {
+            return Ok(set);
+        }
+        let mut set = engine.all_verdicts(&mask, place)?;
+        for action in Action::ALL.iter().filter(|action| engine.model.custom.affects(**action)) {
+            let exact = self.exactly(principal, place, *action)?;
+            set =
+                if exact.allowed { set.with_action(*action) } else { set.without_action(*action) };
+        }
+        let hidden = place.variant.is_hidden() && !set.allows(Action::SeeHidden);
+        if hidden || !set.allows(Action::View) {
+            set = PermissionSet::EMPTY;
+        }
+        Ok(if is_generated { mask.remember(set) } else { set })
+    }
+
+    /// Every folder below this one that has rules of its own, with what the principal may do
+    /// there, sorted by path.
+    #[must_use]
+    pub fn below(&self, principal: &Principal, folder: &GalleryPath) -> Vec<PlacePermissions> {
+        let marked = self.engine.index.below(folder);
+        let judged = marked.map(|folder| PlacePermissions {
+            folder: folder.clone(),
+            permissions: self.permissions(principal, folder),
+        });
+        judged.collect()
+    }
+
+    /// The topmost folders that the principal may view: for most the root alone.
+    #[must_use]
+    pub fn entrances(&self, principal: &Principal) -> Vec<GalleryPath> {
+        let root = GalleryPath::root();
+        let mut entrances: Vec<GalleryPath> = Vec::new();
+        let scoped = self.engine.scoped_bases(principal);
+        let candidates = std::iter::once(&root).chain(self.engine.index.marked());
+        let mut candidates: Vec<&GalleryPath> = candidates.chain(&scoped).collect();
+        candidates.sort();
+        for folder in candidates {
+            let below_one = entrances.iter().any(|entrance| folder.is_within(entrance));
+            if !below_one && self.permissions(principal, folder).allows(Action::View) {
+                entrances.push(folder.clone());
+            }
+        }
+        entrances
+    }
+
+    /// Whether a folder may be listed to the principal: it and those above it are not hidden, or
+    /// the principal sees hidden ones there.
+    #[must_use]
+    pub fn lists(&self, principal: &Principal, folder: &GalleryPath) -> bool {
+        let mut way = Some(folder.clone());
+        while let Some(step) = way {
+            let is_hidden = self.engine.folders.get(&step).is_some_and(|rules| rules.hidden);
+            if is_hidden && !self.permissions(principal, &step).allows(Action::SeeHidden) {
+                return false;
+            }
+            way = step.parent();
+        }
+        true
+    }
+}

@@ -1,0 +1,263 @@
+//! Hand-written policies: what they may say, what they change, and how their mistakes are told.
+
+use jiff::Timestamp;
+use vestibule_policies::audit::reference::Reference;
+use vestibule_policies::{Need, Principal, RequestContext, SiteEngine, UserFacts};
+use vestibule_schema::document::Cascade;
+use vestibule_schema::{AccountRole, Action, GalleryPath, UserName};
+
+use crate::load::Written;
+
+const OPEN: &str = "public_role = \"all\"\ndefault_authenticated_role = \"all\"\n\
+    [roles.all]\npermissions = { can_view = true, can_download_original = true, \
+    can_download_gallery = true }\n[roles.family]\ninherits = \"all\"\n\
+    [[user_roles]]\nusername = \"fred\"\nroles = [\"family\"]\n";
+
+fn path(text: &str) -> GalleryPath {
+    GalleryPath::from_decoded(text).unwrap()
+}
+
+fn user(name: &str) -> Principal {
+    Principal::user(UserFacts {
+        name: UserName::parse(name).unwrap(),
+        account_role: AccountRole::default(),
+        groups: std::collections::BTreeSet::new(),
+    })
+}
+
+/// An afternoon in the office: a Wednesday, at half past two in Berlin.
+const AFTERNOON: RequestContext<'static> = RequestContext {
+    ip: Some(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7))),
+    now: Timestamp::constant(1_795_008_600, 0),
+    mfa: false,
+    method: "GET",
+};
+
+fn site(policy: &str) -> SiteEngine {
+    let policies = [("own.cedar", policy)];
+    let written = Written {
+        permissions: OPEN,
+        policies: &policies,
+        zone: "Europe/Berlin",
+        ..Written::default()
+    };
+    written.engine(Cascade::Restrict).unwrap().0
+}
+
+fn may(site: &SiteEngine, context: RequestContext<'_>, who: &Principal, action: Action) -> bool {
+    let decision = site.on(&context).decide(who, Need::one(action), &path("/a/x.jpg"));
+    decision.is_allow()
+}
+
+fn at(text: &str) -> RequestContext<'static> {
+    RequestContext { now: text.parse().unwrap(), ..AFTERNOON }
+}
+
+#[test]
+fn only_from_the_office_network() {
+    let site = site(include_str!("../../docs/examples/office-network.cedar"));
+    let from = |ip: &str| RequestContext { ip: Some(ip.parse().unwrap()), ..AFTERNOON };
+    for (ip, expected) in [
+        ("192.0.2.7", true),
+        ("192.0.3.7", false),
+        ("2001:db8:1::5", true),
+        ("2001:db8:2::5", false),
+        ("127.0.0.1", false),
+    ] {
+        assert_eq!(may(&site, from(ip), &user("fred"), Action::View), expected, "{ip}");
+    }
+    // an address that nobody knows can't be judged, and denies
+    let unknown = RequestContext { ip: None, ..AFTERNOON };
+    let denied = site.on(&unknown).decide(&user("fred"), Need::one(Action::View), &path("/"));
+    let vestibule_policies::Decision::Deny(denial) = denied else { panic!("denied") };
+    assert!(denial.fault().unwrap().contains("ip"), "{denial:?}");
+    // and where nothing is known of the request at all, nothing is allowed either
+    assert!(!site.decide(&user("fred"), Need::one(Action::View), &path("/")).is_allow());
+}
+
+#[test]
+fn only_until_a_date() {
+    let site = site(include_str!("../../docs/examples/until-a-date.cedar"));
+    assert!(may(&site, at("2026-12-31T22:59:59Z"), &Principal::Visitor, Action::View));
+    assert!(!may(&site, at("2026-12-31T23:00:00Z"), &Principal::Visitor, Action::View));
+    assert!(may(&site, at("2027-06-01T00:00:00Z"), &user("fred"), Action::View), "he signed in");
+}
+
+#[test]
+fn downloads_need_a_second_factor() {
+    let site = site(include_str!("../../docs/examples/second-factor.cedar"));
+    let shown = RequestContext { mfa: true, ..AFTERNOON };
+    assert!(may(&site, AFTERNOON, &user("fred"), Action::View));
+    assert!(!may(&site, AFTERNOON, &user("fred"), Action::DownloadOriginal));
+    assert!(may(&site, shown, &user("fred"), Action::DownloadOriginal));
+    // the answer of one request is not that of the next
+    assert!(!may(&site, AFTERNOON, &user("fred"), Action::DownloadOriginal));
+}
+
+/// A Sunday is one where the site is: in Berlin it begins an hour or two before it does in UTC.
+#[test]
+fn originals_never_leave_on_a_sunday() {
+    let site = site(include_str!("../../docs/examples/no-originals-on-sundays.cedar"));
+    for (moment, expected) in [
+        ("2026-11-21T22:59:59Z", true),
+        ("2026-11-21T23:00:00Z", false),
+        ("2026-11-22T22:59:59Z", false),
+        ("2026-11-22T23:00:00Z", true),
+        // in summer the difference is two hours
+        ("2026-07-04T21:59:59Z", true),
+        ("2026-07-04T22:00:00Z", false),
+    ] {
+        let moment_at = at(moment);
+        let allowed = may(&site, moment_at, &user("fred"), Action::DownloadOriginal);
+        assert_eq!(allowed, expected, "{moment}");
+        assert!(may(&site, moment_at, &user("fred"), Action::View), "{moment}");
+    }
+}
+
+/// What is denied for `view` is denied for everything, and a listing is told of a folder that
+/// only a hand-written policy names.
+#[test]
+fn a_named_folder_is_judged_by_itself() {
+    let site = site(
+        "forbid (principal, action == Action::\"view\", resource in Folder::\"s:/a/secret/\")\n\
+         unless { principal in Role::\"s:#family\" };",
+    );
+    let judge = site.on(&AFTERNOON);
+    let below = judge.below(&Principal::Visitor, &path("/"));
+    assert_eq!(below.len(), 1);
+    assert_eq!((below[0].folder.as_str(), below[0].permissions.is_empty()), ("/a/secret/", true));
+    let fred = judge.below(&user("fred"), &path("/"));
+    assert!(fred[0].permissions.allows(Action::DownloadOriginal));
+    let original = Need::one(Action::DownloadOriginal);
+    assert!(!judge.decide(&Principal::Visitor, original, &path("/a/secret/x.jpg")).is_allow());
+    assert!(judge.decide(&Principal::Visitor, original, &path("/a/x.jpg")).is_allow());
+}
+
+/// A ZIP takes a folder's permissions for its images.
+#[test]
+fn a_folder_allows_no_more_than_its_images() {
+    let site = site(
+        "forbid (principal, action == Action::\"download_original\", resource is Image)\n\
+         when { context.method == \"GET\" };",
+    );
+    let held = site.on(&AFTERNOON).permissions(&user("fred"), &path("/a/"));
+    assert!(held.allows(Action::View) && held.allows(Action::DownloadGallery));
+    assert!(!held.allows(Action::DownloadOriginal));
+}
+
+#[test]
+fn the_decision_cites_the_policy_with_its_line() {
+    let site = site("\n// nobody\n@id(\"closed\")\nforbid (principal, action, resource);\n");
+    let decision = site.on(&AFTERNOON).decide(&user("fred"), Need::one(Action::View), &path("/"));
+    let cited: Vec<_> = decision.policies().iter().map(ToString::to_string).collect();
+    assert_eq!(cited, ["s:policies/closed (policies/own.cedar:4)"]);
+}
+
+#[test]
+fn a_permit_needs_the_sites_consent() {
+    let policy = "permit (principal == User::\"greta\", action in [Action::\"view\", \
+                  Action::\"download_large\"], resource in Folder::\"s:/wedding/\");";
+    let policies = [("own.cedar", policy)];
+    let written = Written { permissions: "", policies: &policies, ..Written::default() };
+    let refused = written.engine(Cascade::Restrict).unwrap_err();
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].starts_with("policies/own.cedar:1:1: error[custom::permit]"), "{refused:?}");
+    let (site, _) = Written { may_permit: true, ..written }.engine(Cascade::Restrict).unwrap();
+    let judge = site.on(&AFTERNOON);
+    let may = |name: &str, at: &str| judge.decide(&user(name), Need::one(Action::View), &path(at));
+    assert!(may("greta", "/wedding/x.jpg").is_allow());
+    assert!(!may("greta", "/x.jpg").is_allow() && !may("fred", "/wedding/x.jpg").is_allow());
+    assert_eq!(judge.entrances(&user("greta")), [path("/wedding/")]);
+}
+
+/// Each mistake is told with Cedar's own place and suggestion, all at once.
+#[test]
+fn mistakes_are_told_with_their_places() {
+    let policies = [
+        ("a.cedar", "forbid (principal, action == Action::\"vieww\", resource);"),
+        ("b.cedar", "forbid (principal, action, resource) when { context.ipp.isLoopback() };"),
+        ("b2.cedar", "forbid (principal, action, resource) when { context.mfa };"),
+        (
+            "b3.cedar",
+            "forbid (principal, action == Action::\"view\", resource) when { context.weekday == \"sunday\" };",
+        ),
+        (
+            "b4.cedar",
+            "forbid (principal, action == Action::\"view\", resource) when { [\"Sat\", \"Sunday\"].contains(context.weekday) };",
+        ),
+        ("c.cedar", "forbid (principal, action, resource) when { "),
+        ("d.cedar", "forbid (principal, action, resource == Image::\"s:/a.jpg\");"),
+        (
+            "e.cedar",
+            "forbid (principal, action == Action::\"view\", resource)\n  when { resource.hidden };",
+        ),
+        ("f.cedar", "forbid (principal, action, resource in Folder::\"other:/a/\");"),
+        ("g.cedar", "forbid (principal == ?principal, action, resource);"),
+        (
+            "h.cedar",
+            "@id(\"x\") forbid (principal, action, resource);\n@id(\"x\") forbid (principal, action, resource);",
+        ),
+    ];
+    let written = Written { permissions: OPEN, policies: &policies, ..Written::default() };
+    let problems = written.engine(Cascade::Restrict).unwrap_err();
+    insta::assert_snapshot!(problems.join("\n"));
+}
+
+/// Index and slices lose nothing: the answer and the deciding policies are those of the whole set.
+#[test]
+fn the_slice_answers_as_the_whole_set() {
+    let front = "[permissions]\npublic_role = \"v\"\n[permissions.roles.v]\n\
+                 permissions = { can_view = true }\n[permissions.roles.full]\n\
+                 permissions = { owner_access = true }\n[[permissions.user_roles]]\n\
+                 username = \"fred\"\nroles = [\"full\"]\n";
+    let policies = [(
+        "own.cedar",
+        "forbid (principal, action in Action::\"any\", resource in Folder::\"s:/a/c/\")\n\
+         when { context.mfa == false } unless { principal == User::\"fred\" };\n\
+         forbid (principal is Visitor, action == Action::\"download_original\", resource)\n\
+         when { context.weekday == \"Wednesday\" };\n",
+    )];
+    let folders = [("/a/", front), ("/a/b/", "hide_technical_details = true"), ("/d/", front)];
+    for cascade in [Cascade::Restrict, Cascade::Nearest] {
+        let written = Written {
+            permissions: OPEN,
+            front_matters: &folders,
+            policies: &policies,
+            ..Written::default()
+        };
+        let (site, _) = written.engine(cascade).unwrap();
+        let whole = Reference::new(&site).unwrap();
+        let judge = site.on(&AFTERNOON);
+        let mut allowed = 0;
+        for who in [Principal::Visitor, user("fred"), user("greta")] {
+            for place in ["/", "/x.jpg", "/a/", "/a/b/x.jpg", "/a/c/", "/a/c/x.jpg", "/d/e/x.jpg"] {
+                let view = whole.ask(&who, Some(&AFTERNOON), Action::View, &path(place)).unwrap();
+                for action in Action::ALL {
+                    let one = whole.ask(&who, Some(&AFTERNOON), *action, &path(place)).unwrap();
+                    let decision = judge.decide(&who, Need::one(*action), &path(place));
+                    let expected = one.allowed && view.allowed;
+                    assert_eq!(decision.is_allow(), expected, "{who:?} {action} {place}");
+                    allowed += usize::from(expected);
+                    let cited = if view.allowed { &one.policies } else { &view.policies };
+                    let got: Vec<_> = decision.policies().iter().collect();
+                    assert_eq!(got, cited.iter().collect::<Vec<_>>(), "{who:?} {action} {place}");
+                }
+            }
+        }
+        assert!(allowed > 50, "the sites must allow something: {allowed}");
+    }
+}
+
+/// What the documentation shows is what is tested above.
+#[test]
+fn the_page_shows_the_tested_examples() {
+    let page = include_str!("../../docs/hand-written.md");
+    for example in [
+        include_str!("../../docs/examples/office-network.cedar"),
+        include_str!("../../docs/examples/until-a-date.cedar"),
+        include_str!("../../docs/examples/second-factor.cedar"),
+        include_str!("../../docs/examples/no-originals-on-sundays.cedar"),
+    ] {
+        assert!(page.contains(example), "{example}");
+    }
+}
