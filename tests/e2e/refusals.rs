@@ -251,3 +251,36 @@ async fn who_may_see_one_folder_only_is_led_there() {
     jane.open("/").await.expect(404);
     jane.get("/image/party/a.jpg?size=thumbnail").await.expect(404);
 }
+
+/// What was refused is in the log with its place, for whoever audits it.
+#[tokio::test]
+async fn a_refusal_is_in_the_log_with_its_path() {
+    let gateway = demo().await;
+    gateway.client().get("/image/family/first-snow.jpg?size=medium").await.expect(401);
+    let line =
+        vestibule_tests::eventually(std::time::Duration::from_secs(3), "its line", async || {
+            let log = gateway.log();
+            let found = log.lines().find(|line| line.contains(r#"path="/family/first-snow.jpg""#));
+            found.filter(|line| line.contains(r#"decision="deny""#)).map(str::to_owned)
+        })
+        .await;
+    assert!(line.contains(r#"principal="visitor""#) && !line.contains("size="), "{line}");
+}
+
+/// Where a broken body ends nobody knows: what follows it is no request.
+#[tokio::test]
+async fn a_broken_body_ends_the_connection() {
+    let gateway = demo().await;
+    for body in ["ZZ\r\n", "3\r\nabcX", "3\nabc\n0\n\n"] {
+        let request = format!(
+            "POST /_vestibule/sign-in HTTP/1.1\r\nHost: localhost\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n\
+             Transfer-Encoding: chunked\r\n\r\n{body}\
+             GET /_vestibule/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        );
+        // ends only if the gateway closes
+        let reply = vestibule_tests::raw::tcp(gateway.address(), request.as_bytes()).await;
+        assert_eq!(reply.status, 400, "{body:?}: {}", reply.text);
+        assert_eq!(reply.text.matches("HTTP/1.1 ").count(), 1, "{body:?}: {}", reply.text);
+    }
+}

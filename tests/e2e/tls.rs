@@ -33,7 +33,8 @@ async fn the_session_cookie_is_bound_to_host_and_https() {
     attributes.sort_unstable();
     assert_eq!(attributes, ["HttpOnly", "Path=/", "SameSite=Lax", "Secure"]);
     assert!(cookies.iter().all(|c| c.starts_with("__Host-") && c.ends_with("; Secure")));
-    client.open("/browse/family/").await.expect(200);
+    let page = client.open("/browse/family/").await.expect(200);
+    assert_eq!(page.header("strict-transport-security"), "max-age=31536000");
     client.sign_out().await;
     client.open("/browse/family/").await.expect(303);
 }

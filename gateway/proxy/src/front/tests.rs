@@ -48,6 +48,7 @@ fn heads_are_read_strictly() {
     let with = |fields: &str| format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}{LAST}");
     check("GET / HTTP/1.1\nHost: a\r\n\r\n", FrontError::BareLineFeed);
     check("GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", FrontError::BareLineFeed);
+    check("GET / HTTP/1.1\r\nHost: a\r\n\n", FrontError::BareLineFeed);
     check(&with("X: a\rb"), FrontError::Control);
     check(&with("X: a\0b"), FrontError::Control);
     check(&with("X: a\x7fb"), FrontError::Control);
