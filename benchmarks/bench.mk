@@ -9,13 +9,20 @@ bench_apt := apt-get install --yes --no-install-recommends nginx wrk
 bench: needs bench-tools ## Measure what it costs, against baselines in the same run
 	cargo build --release $(bench_select) --bins
 	target/release/vestibule-load
+	target/release/vestibule-decide
 	cargo bench $(bench_select) $(bench_benches)
 
 .PHONY: bench-smoke
 bench-smoke: needs bench-tools ## Run each benchmark once: it still runs, figures are not kept
 	cargo build --release $(bench_select) --bins
 	target/release/vestibule-load --smoke
+	target/release/vestibule-decide --smoke
 	cargo bench $(bench_select) $(bench_benches) -- --test
+
+.PHONY: bench-decide
+bench-decide: needs ## Measure decisions as sites grow, and keep report and curve in benchmarks/docs
+	cargo build --release $(bench_select) --bins
+	target/release/vestibule-decide --keep benchmarks/docs
 
 .PHONY: bench-tools
 bench-tools: ## Install nginx and wrk for the benchmarks, where that is allowed

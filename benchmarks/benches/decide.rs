@@ -12,7 +12,7 @@ use criterion::{BenchmarkId, Criterion};
 use vestibule_benchmarks::sites::{CheckedSite, FRIEND, SIZES, Site, user};
 use vestibule_policies::audit::export::{self, Sample};
 use vestibule_policies::{Need, Principal, SiteEngine, Vocabulary};
-use vestibule_schema::{Action, GalleryPath};
+use vestibule_schema::{Action, GalleryPath, PathKind};
 
 /// Above this many blocks Cedar alone takes milliseconds, and building its policy set minutes.
 const CEDAR_ALONE: usize = 1_000;
@@ -56,7 +56,9 @@ struct Bench {
 impl Bench {
     fn new(vocabulary: &Arc<Vocabulary>, blocks: usize) -> anyhow::Result<Self> {
         let site = Site::with_blocks(blocks)?;
-        let images = site.images()?.into_iter().step_by((blocks / ASKED).max(1)).collect();
+        let folders = site.spread(ASKED).into_iter();
+        let images = folders.map(|folder| folder.join("a.jpg", PathKind::Image));
+        let images = images.collect::<Result<_, _>>().context("a generated path is none")?;
         let vocabulary = Arc::clone(vocabulary);
         let checked = site.check(&vocabulary)?;
         let (friend, reader) = (user(FRIEND)?, user("reader")?);

@@ -9,7 +9,6 @@ mod gateway;
 mod nginx;
 mod report;
 mod rounds;
-mod statistics;
 mod targets;
 mod wrk;
 
@@ -23,6 +22,8 @@ use clap::Parser;
 
 use rounds::Plan;
 use targets::Targets;
+
+use crate::sites::Site;
 
 /// Measures the gateway end to end, against baselines in the same run
 ///
@@ -43,6 +44,15 @@ pub struct Arguments {
     /// Where the rows and the report are kept
     #[arg(long, default_value = "benchmarks/results")]
     pub out: PathBuf,
+}
+
+/// Resident memory of the gateway with a site of so many folder blocks, in MiB, before it is asked
+/// for anything.
+pub(crate) fn idle_gateway(blocks: usize) -> anyhow::Result<f64> {
+    let work = tempfile::tempdir().context("can't make a temporary folder")?;
+    let [port, upstream] = children::free_ports()?;
+    let site = Site::with_blocks(blocks)?;
+    gateway::start("vestibule", &site, (port, upstream), work.path())?.resident()
 }
 
 /// Runs it all; the report goes to `output` and, with the rows, into a folder.

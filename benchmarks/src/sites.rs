@@ -4,6 +4,7 @@
 //! chain has the site's block and at most two more, however many blocks the site has, and what
 //! grows with their number is the engine's doing.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -67,6 +68,13 @@ username = "friend"
 roles = ["family"]
 "#;
 
+/// What the family may do in a folder at the top.
+const FAMILY: &str = "can_view = true, can_download_large = true";
+/// And in one below, where the folder above takes the place away again.
+const FAMILY_BELOW: &str = "can_view = true, can_download_large = true, can_see_location = true";
+/// And after a change.
+const FAMILY_CHANGED: &str = "can_view = true";
+
 /// The documents of a site.
 #[derive(Debug, Clone)]
 pub struct Site {
@@ -74,6 +82,13 @@ pub struct Site {
     pub permissions: String,
     /// The folders that have a block.
     pub folders: Vec<GalleryPath>,
+}
+
+/// The text of each document, so that making it is not part of reading it.
+#[derive(Debug, Clone)]
+pub struct Documents {
+    site: Site,
+    folders: Vec<String>,
 }
 
 /// A site's documents, checked.
@@ -103,14 +118,36 @@ impl Site {
         images.collect::<Result<_, _>>().context("a generated path is none")
     }
 
+    /// At most so many of the folders: whole sets, spread over the site, so that folders at the
+    /// top and those below have the same share at every size.
+    #[must_use]
+    pub fn spread(&self, most: usize) -> Vec<&GalleryPath> {
+        let sets = self.folders.len().div_ceil(BLOCKS_IN_A_SET);
+        let step = sets.div_ceil((most / BLOCKS_IN_A_SET).max(1)).max(1);
+        let picked = self.folders.chunks(BLOCKS_IN_A_SET).step_by(step);
+        picked.flatten().take(most).collect()
+    }
+
+    /// The text of all documents.
+    #[must_use]
+    pub fn documents(&self) -> Documents {
+        let folders = self.folders.iter().map(|path| self.folder_document(path)).collect();
+        Documents { site: self.clone(), folders }
+    }
+
     /// The text of a folder's `_folder.md`.
     #[must_use]
     pub fn folder_document(&self, path: &GalleryPath) -> String {
+        let is_below = path.segments().count() > 1;
+        self.folder_document_with(path, if is_below { FAMILY_BELOW } else { FAMILY })
+    }
+
+    fn folder_document_with(&self, path: &GalleryPath, family: &str) -> String {
         let mut text = String::from("+++\n");
         // writing to a text can't fail
         let _ = writeln!(text, "title = {:?}", path.name().unwrap_or_default());
         text.push('\n');
-        text.push_str(FRONT_MATTER);
+        text.push_str(&FRONT_MATTER.replace(FAMILY, family));
         text.push_str("+++\n\nA generated folder.\n");
         text
     }
@@ -120,6 +157,15 @@ impl Site {
     /// # Errors
     /// The first problem; a generated site has none.
     pub fn check(&self, vocabulary: &Vocabulary) -> anyhow::Result<CheckedSite> {
+        let texts = self.folders.iter().map(|path| Cow::Owned(self.folder_document(path)));
+        self.check_texts(texts, vocabulary)
+    }
+
+    fn check_texts<'t>(
+        &self,
+        texts: impl Iterator<Item = Cow<'t, str>>,
+        vocabulary: &Vocabulary,
+    ) -> anyhow::Result<CheckedSite> {
         let builtin = vocabulary.builtin();
         let permissions = Source::new("permissions.toml", &self.permissions);
         let site = SiteId::parse("bench")?;
@@ -127,9 +173,8 @@ impl Site {
             .map_err(|problems| failure(&problems))?;
         refuse(&problems)?;
         let mut folders: Folders = BTreeMap::new();
-        for path in &self.folders {
-            let source =
-                Source::new(&format!("gallery:{path}_folder.md"), &self.folder_document(path));
+        for (path, text) in self.folders.iter().zip(texts) {
+            let source = Source::new(&format!("gallery:{path}_folder.md"), &text);
             let (rules, problems) = check::folder(path, &source, builtin);
             refuse(&problems)?;
             folders.insert(path.clone(), Arc::new(rules));
@@ -153,7 +198,36 @@ impl Site {
     }
 }
 
+impl Documents {
+    /// As [`Site::check`].
+    ///
+    /// # Errors
+    /// The first problem; a generated site has none.
+    pub fn check(&self, vocabulary: &Vocabulary) -> anyhow::Result<CheckedSite> {
+        let texts = self.folders.iter().map(|text| Cow::Borrowed(text.as_str()));
+        self.site.check_texts(texts, vocabulary)
+    }
+
+    /// A folder's document after a change that takes a permission away.
+    #[must_use]
+    pub fn changed(&self, folder: &GalleryPath) -> String {
+        self.site.folder_document_with(folder, FAMILY_CHANGED)
+    }
+}
+
 impl CheckedSite {
+    /// The site without its folders.
+    #[must_use]
+    pub fn model(&self) -> &Arc<SiteModel> {
+        &self.model
+    }
+
+    /// The folders that have a block.
+    #[must_use]
+    pub fn folders(&self) -> &Arc<Folders> {
+        &self.folders
+    }
+
     /// A fresh engine, which has compiled and remembers nothing.
     #[must_use]
     pub fn engine(&self, vocabulary: &Arc<Vocabulary>) -> SiteEngine {
@@ -225,6 +299,39 @@ mod tests {
             &GalleryPath::from_decoded("/set-00000/a.jpg").unwrap(),
         );
         assert!(!visitor.is_allow());
+    }
+
+    /// A block below grants what the one above does not: only the cascade says no.
+    #[test]
+    fn folders_above_take_away_what_those_below_grant() {
+        let vocabulary = Arc::new(Vocabulary::load().unwrap());
+        let site = Site::with_blocks(10).unwrap();
+        let checked = site.check(&vocabulary).unwrap();
+        let grants = |path: &str| {
+            let path = GalleryPath::from_decoded(path).unwrap();
+            let block = checked.folders().get(&path).unwrap().block.as_ref().unwrap();
+            block.roles.values().any(|role| role.all.allows(Action::SeeLocation))
+        };
+        assert!(!grants("/set-00000/") && grants("/set-00000/album-1/"));
+        let image = GalleryPath::from_decoded("/set-00000/album-1/a.jpg").unwrap();
+        let friend = user(FRIEND).unwrap();
+        let engine = checked.engine(&vocabulary);
+        assert!(!engine.decide(&friend, Need::one(Action::SeeLocation), &image).is_allow());
+        assert!(engine.decide(&friend, Need::one(Action::DownloadLarge), &image).is_allow());
+    }
+
+    #[test]
+    fn a_spread_has_whole_sets() {
+        let check = |blocks, most, expected: usize| {
+            let site = Site::with_blocks(blocks).unwrap();
+            let spread = site.spread(most);
+            let at_top = spread.iter().filter(|path| path.segments().count() == 1).count();
+            assert_eq!((spread.len(), at_top), (expected, expected / 10), "{blocks}");
+        };
+        check(10, 1_000, 10);
+        check(1_000, 1_000, 1_000);
+        check(5_000, 1_000, 1_000);
+        check(2_500, 1_000, 840);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 
+use crate::machine::mebibytes;
+
 /// How long a process may take until it listens: the gateway reads every folder first.
 const START: Duration = Duration::from_secs(120);
 /// The unit of processor time in `/proc` on every Linux that is met.
@@ -60,6 +62,14 @@ impl Running {
         let stat = fs::read_to_string(&path).with_context(|| format!("{} is gone", self.name))?;
         let ticks = ticks(&stat).with_context(|| format!("`{path}` can't be read"))?;
         Ok(Duration::from_millis(ticks * (1000 / TICKS_PER_SECOND)))
+    }
+
+    /// The memory that the process has now, in MiB.
+    pub(super) fn resident(&self) -> anyhow::Result<f64> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(&path).with_context(|| format!("{} is gone", self.name))?;
+        let found = mebibytes(&status, "VmRSS:");
+        found.with_context(|| format!("`{path}` can't be read"))
     }
 
     fn said(&self) -> String {

@@ -1,12 +1,12 @@
 //! What is made of the rows: tables, and the bars beside what was measured.
 
 use std::fmt;
-use std::process::Command;
 
 use super::rounds::{Measure, Plan, Row};
-use super::statistics::Spread;
 use super::targets::Target;
 use super::wrk;
+use crate::machine::{commit, machine};
+use crate::statistics::Spread;
 
 /// A run, summed up.
 #[derive(Debug)]
@@ -224,32 +224,6 @@ pub(super) fn csv(rows: &[Row]) -> String {
         text.push('\n');
     }
     text
-}
-
-fn machine() -> String {
-    let processors = std::thread::available_parallelism().map_or(0, usize::from);
-    let about = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = about.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let model = model.map_or("unknown processor", |(_, model)| model);
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    format!("{processors} × {model}, Linux {}, load {}", kernel.trim(), load.trim())
-}
-
-/// The commit, as far as git knows one.
-fn commit() -> String {
-    let git = |arguments: &[&str]| {
-        let output = Command::new("git").args(arguments).output().ok()?;
-        let is_good = output.status.success();
-        is_good.then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else {
-        return "no commit known".to_owned();
-    };
-    match git(&["status", "--porcelain", "--untracked-files=no"]) {
-        Some(changes) if changes.is_empty() => commit,
-        _ => format!("{commit} with changes"),
-    }
 }
 
 #[cfg(test)]

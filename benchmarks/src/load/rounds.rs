@@ -8,9 +8,10 @@ use anyhow::Context as _;
 use vestibule_schema::GalleryPath;
 
 use super::client::Client;
-use super::statistics::Spread;
 use super::targets::{Target, Targets};
 use super::wrk;
+use crate::machine::load_average;
+use crate::statistics::Spread;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -267,9 +268,4 @@ fn each(used: Duration, requests: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^52 requests")]
     let requests = requests.max(1) as f64;
     used.as_secs_f64() * 1e6 / requests
-}
-
-fn load_average() -> String {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').next().unwrap_or_default().to_owned()
 }
