@@ -228,6 +228,20 @@ impl CheckedSite {
         &self.folders
     }
 
+    /// The same site again and again, each with so many of its folders and no other.
+    pub fn parts(&self, blocks: usize) -> impl Iterator<Item = Self> {
+        let folders: Vec<_> = self.folders.iter().collect();
+        let parts: Vec<Folders> = folders
+            .chunks(blocks.max(1))
+            .map(|part| {
+                part.iter().map(|(path, rules)| ((*path).clone(), Arc::clone(rules))).collect()
+            })
+            .collect();
+        parts
+            .into_iter()
+            .map(|part| Self { model: Arc::clone(&self.model), folders: Arc::new(part) })
+    }
+
     /// A fresh engine, which has compiled and remembers nothing.
     #[must_use]
     pub fn engine(&self, vocabulary: &Arc<Vocabulary>) -> SiteEngine {

@@ -1,12 +1,13 @@
 //! Cedar alone: `Authorizer::is_authorized` over all that is exported of the site. No index, no
 //! slice, nothing remembered.
 
+use std::collections::HashSet;
 use std::str::FromStr as _;
 
 use anyhow::Context as _;
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, EntityId, EntityTypeName, EntityUid, PolicySet,
-    Request,
+    Authorizer, Context, Decision, Entities, EntityId, EntityTypeName, EntityUid, PolicyId,
+    PolicySet, Request,
 };
 use vestibule_policies::Principal;
 use vestibule_policies::audit::export;
@@ -14,6 +15,9 @@ use vestibule_policies::audit::export;
 use super::super::measures::Measure;
 use super::super::subject::{Question, Subject};
 use super::Rival;
+
+/// How many blocks are exported at once.
+const PART: usize = 100;
 
 /// The policies and entities of a whole site, and requests.
 pub(super) struct CedarAlone {
@@ -27,7 +31,7 @@ pub(super) struct CedarAlone {
 impl CedarAlone {
     pub(super) fn new(subject: &Subject, accounts: &[Principal]) -> anyhow::Result<Self> {
         let engine = subject.checked.engine(&subject.vocabulary);
-        let policies = PolicySet::from_str(&export::policies(&engine)?)?;
+        let policies = exported(subject)?;
         let mut principals = accounts.to_vec();
         principals.push(Principal::Visitor);
         let entities = export::entities(&engine, &principals);
@@ -45,6 +49,24 @@ impl CedarAlone {
         let resource = uid("Image", &format!("{}:{}", self.site, question.image))?;
         Ok(Request::new(principal, action, resource, Context::empty(), None)?)
     }
+}
+
+/// All policies of the site. Exported and parsed in parts, as Cedar's formatter takes time with the
+/// square of the text's length: what a block says does not depend on the others.
+fn exported(subject: &Subject) -> anyhow::Result<PolicySet> {
+    let mut policies = PolicySet::new();
+    let mut seen = HashSet::new();
+    for part in subject.checked.parts(PART) {
+        let text = export::policies(&part.engine(&subject.vocabulary))?;
+        for policy in PolicySet::from_str(&text)?.policies() {
+            let id = policy.annotation("id").context("a policy without an `@id`")?;
+            // those of the site are in each part
+            if seen.insert(id.to_owned()) {
+                policies.add(policy.new_id(PolicyId::new(id)))?;
+            }
+        }
+    }
+    Ok(policies)
 }
 
 impl Rival for CedarAlone {
