@@ -1,6 +1,7 @@
 //! What auditors ask: one file per question.
 
 pub mod cases;
+pub mod context;
 pub mod documents;
 pub mod explain;
 pub mod export;
@@ -10,3 +11,4 @@ pub mod probe;
 pub mod reach;
 pub mod reference;
 mod rights;
+mod syntax;

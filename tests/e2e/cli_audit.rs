@@ -145,3 +145,47 @@ fn the_site_must_be_named_if_there_are_several() {
     assert!(two.out.contains("nobody may view /"), "{}", two.out);
     ask(&ConfigDir::new(), &["matrix"]).expect(2);
 }
+
+/// Whoever asks about everybody says in which context.
+#[test]
+fn everybody_is_asked_in_the_context_of_the_question() {
+    let config = ConfigDir::demo();
+    fs::create_dir_all(config.at("config.d/sites/gallery/policies")).unwrap();
+    config.write(
+        "config.d/sites/gallery/policies/own.cedar",
+        "@id(\"factor\")\nforbid (principal, action in Action::\"write\", resource)\n\
+         unless { context.mfa };\n",
+    );
+    let who = |more: &[&str]| {
+        let run = ask(&config, &[&["who-can", "organize", "/", "--format", "json"], more].concat());
+        let run = run.expect(0);
+        (names(&run.json()), run.err)
+    };
+    let (nobody, note) = who(&[]);
+    assert_eq!(nobody, [""; 0]);
+    assert!(note.contains("reads context.mfa: say --mfa"), "{note}");
+    assert_eq!(who(&["--mfa"]).0, ["olivia"]);
+    let json = |arguments: &[&str]| {
+        ask(&config, &[arguments, &["--format", "json"]].concat()).expect(0).json()
+    };
+    let organizes = |more: &[&str]| {
+        let place = json(&[&["what-can", "olivia"], more].concat());
+        assert_eq!(place["context"]["mfa"], !more.is_empty());
+        place["places"][0]["permissions"].as_array().unwrap().contains(&"organize".into())
+    };
+    assert!(!organizes(&[]) && organizes(&["--mfa"]));
+    let matrix = json(&["matrix"]);
+    let policy = &matrix["policies"][0];
+    assert_eq!(policy["id"], "gallery:policies/factor");
+    assert_eq!(policy["reads"], serde_json::json!(["mfa"]));
+    assert_eq!(policy["source"], "config.d/sites/gallery/policies/own.cedar:2");
+    let text = ask(&config, &["matrix"]).expect(0).out;
+    for part in ["hand-written policies", "reads context.mfa", "of a request with mfa false"] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let csv = ask(&config, &["matrix", "--format", "csv"]).expect(0).out;
+    assert!(csv.contains("reach,/,user,olivia,write,denied_by_context\n"), "{csv}");
+    let row = "policy,config.d/sites/gallery/policies/own.cedar:2,forbids,gallery:policies/factor,\
+               organize,by_context\n";
+    assert!(csv.contains(row), "{csv}");
+}

@@ -17,7 +17,8 @@ fn the_smallest_change_holds_when_it_is_made() {
     let denied = ask().expect(3).json();
     assert_eq!(denied["decision"], "deny");
     assert_eq!(denied["missing"], "add_comments");
-    assert_eq!(denied["cached"], Value::Null);
+    assert_eq!(denied["cached"]["remembered"], true);
+    assert_eq!(denied["context"], Value::Null);
     assert_eq!(denied["request"]["resource"], "Image::\"gallery:/welcome.jpg\"");
     let change = &denied["smallest_change"];
     assert_eq!(change["text"], "add `can_add_comments = true` to role `family`");
@@ -152,4 +153,80 @@ fn a_mistake_is_bad_input() {
     let config = ConfigDir::demo();
     config.put("gallery", "broken/_folder.md", "+++\n[permission]\n+++\n");
     config.run(&["policy", "lint"]).expect(2);
+}
+
+const OFFICE: &str = "\
+@id(\"office\")
+forbid (principal, action == Action::\"download_large\", resource)
+unless { context.ip.isInRange(ip(\"192.0.2.0/24\")) };
+@id(\"sundays\")
+forbid (principal, action == Action::\"use_zoom\", resource)
+when { context.weekday == \"Sunday\" };
+";
+
+/// The demo, with hand-written policies.
+fn with_policies(text: &str) -> ConfigDir {
+    let config = ConfigDir::demo();
+    let folder = config.at("config.d/sites/gallery/policies");
+    std::fs::create_dir_all(folder).unwrap();
+    config.write("config.d/sites/gallery/policies/own.cedar", text);
+    config
+}
+
+/// The question's context decides; what it leaves out is named, and what would be otherwise.
+#[test]
+fn hand_written_policies_are_judged_with_the_context_of_the_question() {
+    let config = with_policies(OFFICE);
+    let check = |action: &str, more: &[&str]| {
+        let arguments = ["policy", "check", "--site", "gallery", "--as", "olivia", action, "/"];
+        config.run(&[arguments.as_slice(), more].concat())
+    };
+    let unsaid = check("download_large", &[]).expect(3).out;
+    assert!(unsaid.contains("it can't be decided"), "{unsaid}");
+    let place = "policy gallery:policies/office (config.d/sites/gallery/policies/own.cedar:2)";
+    assert!(unsaid.contains(&format!("{place} reads context.ip: say --ip")), "{unsaid}");
+    let office = check("download_large", &["--ip", "192.0.2.7", "--format", "json"]).expect(0);
+    let office = office.json();
+    assert_eq!(office["context"]["ip"], "192.0.2.7");
+    assert_eq!(office["context"]["method"], "GET");
+    assert_eq!(office["unsaid"], serde_json::json!([]));
+    check("download_large", &["--ip", "198.51.100.7"]).expect(3);
+    check("use_zoom", &["--at", "2026-11-22T12:00"]).expect(3);
+    check("use_zoom", &["--at", "2026-11-23T12:00:00Z", "--mfa", "--method", "post"]).expect(0);
+    check("use_zoom", &["--at", "noon"]).expect(2);
+    check("use_zoom", &["--ip", "office"]).expect(2);
+    let run = explain(&config, "olivia", "download_large", "/", &["--ip", "198.51.100.7"]);
+    let out = run.expect(3).out;
+    for line in [
+        "context    ip 198.51.100.7",
+        "cached     asked anew each time: config.d/sites/gallery/policies/own.cedar:2 reads context.ip",
+        "    forbid gallery:policies/office (config.d/sites/gallery/policies/own.cedar:2)",
+        "ask from 192.0.2.0/24",
+    ] {
+        assert!(out.contains(line), "{line}\n{out}");
+    }
+    let sunday = ["--at", "2026-11-22T12:00", "--format", "json"];
+    let denied = explain(&config, "olivia", "use_zoom", "/", &sunday).expect(3).json();
+    assert_eq!(denied["context"]["weekday"], "Sunday");
+    assert_eq!(denied["smallest_change"]["text"], "ask on a Monday");
+    assert_eq!(denied["smallest_change"]["reach"], "request");
+}
+
+#[test]
+fn a_policy_that_never_matches_is_found() {
+    let policy = "forbid (principal == User::\"olivai\", action == Action::\"view\", resource);\n\
+                  forbid (principal, action == Action::\"view\", resource in Folder::\"gallery:/no/\");\n";
+    let config = with_policies(policy);
+    let run = config.run(&["policy", "lint"]).expect(1);
+    for part in
+        ["lint::never_matches", "did you mean `olivia`?", "the gallery has no folder `/no/`"]
+    {
+        assert!(run.out.contains(part), "{part}\n{}", run.out);
+    }
+    let log = config.run(&["policy", "lint", "--format", "sarif"]).expect(1).json();
+    let result = &log["runs"][0]["results"][0];
+    assert_eq!(result["ruleId"], "lint::never_matches");
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "config.d/sites/gallery/policies/own.cedar");
+    assert_eq!(place["region"]["startLine"], 1);
 }

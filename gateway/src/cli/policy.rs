@@ -3,6 +3,7 @@
 mod asking;
 mod audited;
 mod check;
+mod context;
 mod documents;
 mod explain;
 mod export;

@@ -16,6 +16,7 @@ pub struct Documents {
     permissions: (Source, PermissionsDocument),
     grants: Option<(Source, GrantsDocument)>,
     folders: BTreeMap<GalleryPath, (Source, FolderDocument)>,
+    policies: Vec<Source>,
 }
 
 /// A block and the document in which it stands.
@@ -53,7 +54,26 @@ impl Documents {
                 (source, document)
             }),
             folders: all,
+            policies: Vec::new(),
         }
+    }
+
+    /// With the files of hand-written policies.
+    #[must_use]
+    pub fn with_policies(self, policies: Vec<Source>) -> Self {
+        Self { policies, ..self }
+    }
+
+    /// Where the policy that begins at a line says something; the line, if it can't be found.
+    pub(crate) fn in_policy(&self, at: &SourceRef, words: &str) -> Option<(&Source, Range<usize>)> {
+        let source = self.policies.iter().find(|source| source.name() == &*at.file)?;
+        let skipped = usize::try_from(at.line).ok()?.checked_sub(1)?;
+        let lines = source.text().split_inclusive('\n');
+        let from: usize = lines.take(skipped).map(str::len).sum();
+        let rest = source.text().get(from..)?;
+        let found = rest.find(words).map(|start| from + start..from + start + words.len());
+        let line = rest.lines().next().map_or(0, str::len);
+        Some((source, found.unwrap_or(from..from + line)))
     }
 
     /// The site's block, or a folder's.

@@ -7,7 +7,9 @@
 mod edits;
 mod fewer;
 mod more;
+mod otherwise;
 mod reasons;
+mod remembered;
 mod roles;
 mod satisfied;
 mod way;
@@ -16,12 +18,14 @@ use vestibule_schema::{Action, GalleryPath, PathKind, SiteId};
 
 use crate::audit::documents::Documents;
 use crate::compile::CompileError;
+use crate::context::RequestContext;
 use crate::decision::{Decision, Need};
 use crate::engine::SiteEngine;
 use crate::names::{self, kind};
 use crate::principal::Principal;
 
 pub use edits::{Change, Reach};
+pub use remembered::Remembered;
 pub use roles::{HeldRole, Origin, OriginKind};
 pub use satisfied::Question;
 pub use way::Step;
@@ -43,6 +47,8 @@ pub struct Explanation {
     pub roles: Vec<HeldRole>,
     /// The site's block and every folder on the way that has rules, the outermost first.
     pub way: Vec<Step>,
+    /// Whether the engine remembers the answer, or asks anew each time.
+    pub remembered: Remembered,
     /// What Cedar was asked: `view`, `see_hidden` for a hidden image, and the action.
     pub questions: Vec<Question>,
     /// Single changes that give the other answer, the smallest first. Each was tried.
@@ -53,12 +59,19 @@ pub struct Explanation {
 
 /// A question about one site.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
-    pub(crate) engine: &'a SiteEngine,
-    pub(crate) documents: &'a Documents,
-    pub(crate) principal: &'a Principal,
-    pub(crate) action: Action,
-    pub(crate) path: &'a GalleryPath,
+pub struct Asked<'a> {
+    /// The rules in force.
+    pub engine: &'a SiteEngine,
+    /// The documents they come from.
+    pub documents: &'a Documents,
+    /// What the request says beside who asks for what.
+    pub context: &'a RequestContext<'a>,
+    /// Who asks.
+    pub principal: &'a Principal,
+    /// For what.
+    pub action: Action,
+    /// Where.
+    pub path: &'a GalleryPath,
 }
 
 impl Asked<'_> {
@@ -88,20 +101,16 @@ impl Asked<'_> {
 ///
 /// # Errors
 /// If Cedar can't read what was generated: a defect of this crate.
-pub fn explain(
-    engine: &SiteEngine,
-    documents: &Documents,
-    principal: &Principal,
-    action: Action,
-    path: &GalleryPath,
-) -> Result<Explanation, CompileError> {
+pub fn explain(asked: &Asked<'_>) -> Result<Explanation, CompileError> {
+    let Asked { engine, principal, action, path, .. } = *asked;
     // only the folders on the way can have a say
     let mut folders = (**engine.folders()).clone();
     folders.retain(|folder, _| path.is_within(folder));
     let engine = &engine.varied((**engine.model()).clone(), folders, engine.stored().clone());
-    let asked = Asked { engine, documents, principal, action, path };
+    let asked = Asked { engine, ..*asked };
     let held = engine.held_at(principal, path)?;
-    let decision = engine.decide(principal, Need::one(action), path);
+    let decision = engine.on(asked.context).decide(principal, Need::one(action), path);
+    let questions = satisfied::questions(&asked)?;
     let way = way::steps(&asked, &held);
     let changes = edits::flipping(&asked, &held, decision.is_allow());
     let uid = |kind, id: &str| engine.vocabulary().uid(kind, id).map(|uid| uid.to_string());
@@ -119,11 +128,12 @@ pub fn explain(
         action: uid(kind::ACTION, action.name())?,
         resource: uid(resource_kind, &names::resource(site, path.as_str()))?,
         roles: roles::held(&asked, &held)?,
-        questions: satisfied::questions(&asked, &held)?,
+        remembered: Remembered::of(&asked),
         reasons: match &decision {
             Decision::Allow(_) => Vec::new(),
-            Decision::Deny(denial) => reasons::of_denial(&asked, &held, &way, denial),
+            Decision::Deny(denial) => reasons::of_denial(&asked, &held, (&way, &questions), denial),
         },
+        questions,
         decision,
         way,
         changes,

@@ -4,6 +4,7 @@
 //! change nothing was taken away, and what somebody loses was asked for.
 
 mod gathered;
+mod never_matches;
 mod shadowed;
 mod signing_in;
 mod unassigned;
@@ -11,9 +12,10 @@ mod unreachable;
 mod unused_block;
 mod ways;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use jiff::Timestamp;
 use vestibule_schema::problem::{self, Problem, Source};
 use vestibule_schema::{AccountRole, GalleryPath, UserName};
 
@@ -33,7 +35,7 @@ pub struct Rule {
 }
 
 /// Every rule.
-pub static RULES: [Rule; 10] = [
+pub static RULES: [Rule; 11] = [
     Rule {
         code: "lint::unassigned_role",
         title: "A role that nobody is given",
@@ -89,6 +91,12 @@ pub static RULES: [Rule; 10] = [
                that was meant to be hidden. Correct the name.",
     },
     Rule {
+        code: "lint::never_matches",
+        title: "A hand-written policy that never matches",
+        help: "Its head or a condition is false for every request: it names what the site does not \
+               have, or a date that is over. Correct it, or remove it.",
+    },
+    Rule {
         code: "lint::warning",
         title: "Another warning of the configuration",
         help: "What `vestibule check` warns of as well; the message says the mend.",
@@ -104,6 +112,10 @@ pub struct Site<'a> {
     pub documents: &'a Documents,
     /// The accounts that are known, with their roles.
     pub accounts: &'a BTreeMap<UserName, AccountRole>,
+    /// Of [`named_folders`] those that the gallery does not have.
+    pub missing_folders: &'a BTreeSet<GalleryPath>,
+    /// The present.
+    pub now: Timestamp,
 }
 
 /// Everything found in a site, sorted by place. Of the warnings that reading its documents gave
@@ -116,6 +128,7 @@ pub fn site(site: &Site<'_>, warnings: &[Problem]) -> Vec<Problem> {
     found.extend(signing_in::find(site));
     found.extend(unreachable::find(site));
     found.extend(shadowed::find(site));
+    found.extend(never_matches::find(site));
     problem::sort(&mut found);
     found
 }
@@ -138,6 +151,12 @@ pub fn named_users(documents: &Documents) -> Vec<(UserName, Source, Range<usize>
         }
     }
     named
+}
+
+/// The folders that hand-written policies name: who knows the gallery can tell which are missing.
+#[must_use]
+pub fn named_folders(engine: &SiteEngine) -> BTreeSet<GalleryPath> {
+    engine.model().custom.folders.clone()
 }
 
 impl<'a> Site<'a> {

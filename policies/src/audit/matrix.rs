@@ -1,6 +1,7 @@
 //! The matrix of a site: which role holds what in each block, who has which role, and who may
 //! view, download and write in which folder.
 
+mod depends;
 pub mod html;
 pub mod text;
 
@@ -10,11 +11,14 @@ use std::fmt;
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{Action, GalleryPath, PermissionSet, RoleName, SiteId, SourceRef};
 
+use super::context::{self, HandWritten};
 use super::reach::{Person, Who};
-use super::rights::{self, Origin};
+use super::rights::{self, Alike, Origin};
+use crate::context::RequestContext;
 use crate::engine::SiteEngine;
 use crate::model::{Block, FolderRules, Role};
 use crate::principal::Principal;
+use depends::Bounds;
 
 /// How a role holds an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +140,25 @@ pub struct Peers {
     /// Who they are; at least one.
     pub people: Vec<Who>,
     /// What they may do in each of the matrix's folders.
-    pub sets: Vec<PermissionSet>,
+    pub cells: Vec<Cell>,
+}
+
+/// What somebody may do in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cell {
+    /// What may be done in the context of the question.
+    pub set: PermissionSet,
+    /// The actions that may have another answer in another context.
+    pub depends: PermissionSet,
+}
+
+impl Cell {
+    /// Whether the answer for a deed can be another one in another context.
+    #[must_use]
+    pub fn deed_depends(self, deed: Deed) -> bool {
+        let always = self.set.actions().filter(|action| !self.depends.allows(*action));
+        deed.is_in(always.collect()) != deed.is_in(self.set.union(self.depends))
+    }
 }
 
 /// The matrix of a site.
@@ -154,12 +176,16 @@ pub struct Matrix {
     pub folders: Vec<GalleryPath>,
     /// What everybody may do there, people with equal rights together.
     pub peers: Vec<Peers>,
+    /// The hand-written policies, by file and line.
+    pub policies: Vec<HandWritten>,
+    /// What of the context they read, with the values of this question.
+    pub context: Vec<(String, String)>,
 }
 
 impl Matrix {
-    /// The matrix of a site and of these people.
+    /// The matrix of a site and of these people, for requests with this context.
     #[must_use]
-    pub fn new(engine: &SiteEngine, people: &[Person]) -> Self {
+    pub fn new(engine: &SiteEngine, context: &RequestContext<'_>, people: &[Person]) -> Self {
         let principals = people.iter().map(|person| &person.principal);
         let places = rights::places(engine, principals, &GalleryPath::root());
         let folders: Vec<_> = places.into_iter().collect();
@@ -177,8 +203,10 @@ impl Matrix {
                 .iter()
                 .flat_map(|(path, rules)| remarks(path, rules))
                 .collect(),
-            peers: peers(engine, people, &folders),
+            peers: peers(engine, context, people, &folders),
             folders,
+            policies: context::hand_written(engine),
+            context: context::values_read(engine, context),
         }
     }
 
@@ -192,11 +220,8 @@ impl Matrix {
     }
 
     /// The folders with what one row of people may do there.
-    pub fn reach<'a>(
-        &'a self,
-        peers: &'a Peers,
-    ) -> impl Iterator<Item = (&'a GalleryPath, PermissionSet)> {
-        self.folders.iter().zip(peers.sets.iter().copied())
+    pub fn reach<'a>(&'a self, peers: &'a Peers) -> impl Iterator<Item = (&'a GalleryPath, Cell)> {
+        self.folders.iter().zip(peers.cells.iter().copied())
     }
 }
 
@@ -285,25 +310,37 @@ fn remarks(path: &GalleryPath, rules: &FolderRules) -> Vec<Remark> {
 }
 
 /// People with equal rights in all folders together, in the order of their first.
-fn peers(engine: &SiteEngine, people: &[Person], folders: &[GalleryPath]) -> Vec<Peers> {
+fn peers(
+    engine: &SiteEngine,
+    context: &RequestContext<'_>,
+    people: &[Person],
+    folders: &[GalleryPath],
+) -> Vec<Peers> {
+    let bounds = Bounds::new(engine);
+    let alike = Alike::new(engine);
+    let cells = |who: &Principal| -> Vec<Cell> {
+        let cell = |folder| bounds.cell(engine.on(context), who, folder);
+        folders.iter().map(cell).collect()
+    };
     let mut all: Vec<Peers> = Vec::new();
-    let mut found: BTreeMap<Vec<PermissionSet>, usize> = BTreeMap::new();
+    let mut found: BTreeMap<Vec<Cell>, usize> = BTreeMap::new();
+    let mut known = BTreeMap::new();
     for person in people {
-        let sets = sets(engine, &person.principal, folders);
-        let known = found.get(&sets).copied();
-        match known.and_then(|at| all.get_mut(at)) {
+        let ask = || cells(&person.principal);
+        let cells = match alike.facts(&person.principal) {
+            None => ask(),
+            Some(facts) => known.entry(facts).or_insert_with(ask).clone(),
+        };
+        let at = found.get(&cells).copied();
+        match at.and_then(|at| all.get_mut(at)) {
             Some(peers) => peers.people.push(person.who.clone()),
             None => {
-                found.insert(sets.clone(), all.len());
-                all.push(Peers { people: vec![person.who.clone()], sets });
+                found.insert(cells.clone(), all.len());
+                all.push(Peers { people: vec![person.who.clone()], cells });
             }
         }
     }
     all
-}
-
-fn sets(engine: &SiteEngine, who: &Principal, folders: &[GalleryPath]) -> Vec<PermissionSet> {
-    folders.iter().map(|folder| engine.permissions(who, folder)).collect()
 }
 
 /// What a set of permissions comes to.

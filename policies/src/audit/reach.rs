@@ -11,10 +11,11 @@ use vestibule_schema::{
     UserName,
 };
 
-use super::rights;
+use super::context::{permissions, shown_image};
 pub use super::rights::Origin;
+use super::rights::{self, Alike};
 use crate::decision::{Decision, Need, PolicyRef};
-use crate::engine::{HeldRole, SiteEngine};
+use crate::engine::{HeldRole, Judge, SiteEngine};
 use crate::model::Block;
 use crate::principal::{Principal, UserFacts};
 
@@ -186,8 +187,8 @@ fn through(engine: &SiteEngine, principal: &Principal, held: HeldRole<'_>) -> Th
     if block.folder.is_some() {
         return by_group(block, user, role).map_or(Through::Default, Through::Entry);
     }
-    if let Some((_, origin)) = rights::grants(engine).find(|(grant, _)| grant.user == user.name) {
-        return Through::Grant(origin);
+    if let Some((_, origin)) = rights::grants_of(engine, &user.name).first() {
+        return Through::Grant(*origin);
     }
     let mut mappings = rights::mappings(engine).map(|(mapping, _)| mapping);
     let mapping = mappings.find(|m| m.role == *role && user.groups.contains(&m.group));
@@ -214,22 +215,37 @@ pub struct Reach {
 /// Those of these people who may do an action at a path.
 #[must_use]
 pub fn who_can(
-    engine: &SiteEngine,
+    judge: Judge<'_>,
     people: &[Person],
     action: Action,
     path: &GalleryPath,
 ) -> Vec<Reach> {
+    let alike = Alike::new(judge.engine());
+    let mut known = BTreeMap::new();
     let allowed = people.iter().filter_map(|person| {
-        match engine.decide(&person.principal, Need::one(action), path) {
-            Decision::Deny(_) => None,
-            Decision::Allow(permit) => Some(Reach {
-                who: person.who.clone(),
-                roles: holdings(engine, &person.principal, path),
-                policies: permit.policies().to_vec(),
-            }),
-        }
+        let ask = || reached(judge, &person.principal, action, path);
+        let (roles, policies) = match alike.facts(&person.principal) {
+            None => ask(),
+            Some(facts) => known.entry(facts).or_insert_with(ask).clone(),
+        }?;
+        Some(Reach { who: person.who.clone(), roles, policies })
     });
     allowed.collect()
+}
+
+/// The roles and the policies by which somebody may.
+fn reached(
+    judge: Judge<'_>,
+    principal: &Principal,
+    action: Action,
+    path: &GalleryPath,
+) -> Option<(Vec<Holding>, Vec<PolicyRef>)> {
+    match judge.decide(principal, Need::one(action), path) {
+        Decision::Deny(_) => None,
+        Decision::Allow(permit) => {
+            Some((holdings(judge.engine(), principal, path), permit.policies().to_vec()))
+        }
+    }
 }
 
 /// What somebody may do at a place, and below it up to the next one.
@@ -247,27 +263,25 @@ pub struct Place {
 
 /// What somebody may do at a path and at every folder below it where that can change, sorted.
 #[must_use]
-pub fn what_can(engine: &SiteEngine, principal: &Principal, path: &GalleryPath) -> Vec<Place> {
+pub fn what_can(judge: Judge<'_>, principal: &Principal, path: &GalleryPath) -> Vec<Place> {
     if !path.is_folder() {
-        let permissions = engine.permissions(principal, path);
+        let permissions = permissions(judge, principal, path);
         return vec![Place { path: path.clone(), permissions, images: None, hidden_images: None }];
     }
+    let engine = judge.engine();
     let mut folders = rights::places(engine, [principal], path);
     let hiding = engine.folders().iter().filter(|(_, rules)| !rules.hidden_images.is_empty());
     folders.extend(hiding.map(|(folder, _)| folder.clone()).filter(|f| f.is_within(path)));
-    folders.into_iter().map(|folder| place(engine, principal, folder)).collect()
+    folders.into_iter().map(|folder| place(judge, principal, folder)).collect()
 }
 
-fn place(engine: &SiteEngine, principal: &Principal, path: GalleryPath) -> Place {
-    let hidden = engine.folders().get(&path).map(|rules| &rules.hidden_images);
+fn place(judge: Judge<'_>, principal: &Principal, path: GalleryPath) -> Place {
+    let hidden = judge.engine().folders().get(&path).map(|rules| &rules.hidden_images);
     let with = |name: &str| path.join(name, PathKind::Image).ok();
-    let shown = (0..).map(|number| format!("image-{number}.jpg"));
-    let mut shown = shown.filter(|name| hidden.is_none_or(|hidden| !hidden.contains(name)));
-    let image = shown.next().and_then(|name| with(&name));
     let hidden = hidden.into_iter().flat_map(|names| names.iter()).find_map(with);
-    let may = |image: GalleryPath| engine.permissions(principal, &image);
-    let permissions = engine.permissions(principal, &path);
-    let images = image.map(may).filter(|set| *set != permissions);
+    let may = |image: GalleryPath| permissions(judge, principal, &image);
+    let permissions = permissions(judge, principal, &path);
+    let images = shown_image(judge.engine(), &path).map(may).filter(|set| *set != permissions);
     let hidden_images = hidden.map(may).filter(|set| *set != images.unwrap_or(permissions));
     Place { path, permissions, images, hidden_images }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use vestibule_schema::{GalleryPath, GroupId};
+use vestibule_schema::{AccountRole, GalleryPath, GroupId, UserName};
 
+use super::syntax;
 use crate::engine::SiteEngine;
 use crate::model::{Grant, GroupMapping};
 use crate::principal::{Principal, UserFacts};
@@ -35,6 +36,16 @@ pub(super) fn grants(engine: &SiteEngine) -> impl Iterator<Item = (&Grant, Origi
     let stored = engine.stored().grants.iter().filter(move |grant| !named.contains(&grant.user));
     let stored = stored.map(|grant| (grant, Origin::Stored));
     declared.iter().map(|grant| (grant, Origin::Declared)).chain(stored)
+}
+
+/// The grants of one user that count.
+pub(super) fn grants_of<'a>(engine: &'a SiteEngine, user: &UserName) -> Vec<(&'a Grant, Origin)> {
+    let of_user = |grants: &'a [Grant], origin| {
+        let grants = grants.iter().filter(|grant| grant.user == *user);
+        grants.map(|grant| (grant, origin)).collect::<Vec<_>>()
+    };
+    let declared = of_user(&engine.model().declared.grants, Origin::Declared);
+    if declared.is_empty() { of_user(&engine.stored().grants, Origin::Stored) } else { declared }
 }
 
 /// The group mappings that count: a stored one to a role that the site lacks admits nobody.
@@ -79,6 +90,30 @@ pub(super) fn places<'a>(
     places.extend(engine.marked_below(within).cloned());
     places.insert(within.clone());
     places
+}
+
+/// Users of whom no rule speaks by name: of those whose facts are equal apart from the name one
+/// answer holds for all.
+pub(super) struct Alike {
+    named: BTreeSet<UserName>,
+}
+
+impl Alike {
+    pub(super) fn new(engine: &SiteEngine) -> Self {
+        let mut named = engine.named_users();
+        named.extend(engine.stored().grants.iter().map(|grant| grant.user.clone()));
+        named.extend(syntax::named_users(engine));
+        Self { named }
+    }
+
+    /// What the answers for a user depend on; `None` for somebody who must be asked for alone.
+    pub(super) fn facts<'p>(
+        &self,
+        principal: &'p Principal,
+    ) -> Option<(&'p AccountRole, &'p BTreeSet<GroupId>)> {
+        let user = facts(principal).filter(|user| !self.named.contains(&user.name))?;
+        Some((&user.account_role, &user.groups))
+    }
 }
 
 fn facts(principal: &Principal) -> Option<&UserFacts> {

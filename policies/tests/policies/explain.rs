@@ -1,17 +1,28 @@
 //! Explanations: what led to an answer, and that each change that is named gives the other one.
 
 use pretty_assertions::assert_eq;
-use vestibule_policies::audit::explain::{Change, Explanation, OriginKind, explain};
+use vestibule_policies::audit::explain::{Asked, Change, Explanation, OriginKind, explain};
 use vestibule_policies::model::{Grant, Rights};
-use vestibule_policies::{Need, Principal};
+use vestibule_policies::{Need, Principal, RequestContext};
 use vestibule_schema::{Action, GalleryPath, RoleName, UserName};
 
-use crate::written::{Texts, Written, user};
+use crate::written::{AFTERNOON, Texts, Written, user};
 
 fn ask(site: &Written, who: &Principal, action: Action, path: &str) -> Explanation {
-    let path = GalleryPath::from_decoded(path).unwrap();
-    let explained = explain(&site.engine, &site.documents, who, action, &path).unwrap();
-    let decision = site.engine.decide(who, Need::one(action), &path);
+    ask_in(site, &AFTERNOON, (who, action), path)
+}
+
+fn ask_in(
+    site: &Written,
+    context: &RequestContext<'_>,
+    (who, action): (&Principal, Action),
+    path: &str,
+) -> Explanation {
+    let path = &GalleryPath::from_decoded(path).unwrap();
+    let (engine, documents) = (&site.engine, &site.documents);
+    let asked = Asked { engine, documents, context, principal: who, action, path };
+    let explained = explain(&asked).unwrap();
+    let decision = site.engine.on(context).decide(who, Need::one(action), path);
     assert_eq!(explained.decision.is_allow(), decision.is_allow(), "{who:?} {action} {path}");
     // every policy that decided is among the satisfied ones
     let satisfied: Vec<_> =
@@ -299,4 +310,111 @@ fn a_stranger_needs_an_entry() {
         "add a user entry of `nobody` with the role `family` at permissions.toml:1"
     );
     assert!(explained.roles.is_empty());
+}
+
+/// A group of the user may be let in, on the site as in a folder.
+#[test]
+fn a_group_is_admitted() {
+    let member = user("nobody", &["staff"], "");
+    let explained = ask(&family(), &member, Action::DownloadLarge, "/a.jpg");
+    let admit = "admit the group `staff` with the role `family` in config.d/sites/s/grants.toml";
+    assert!(changes(&explained).contains(&admit.to_owned()), "{:?}", changes(&explained));
+    let mapped = Texts {
+        permissions: FAMILY,
+        grants: "[[groups]]\ngroup = \"staff\"\nrole = \"limited\"\n",
+        folders: &[("/a/", OUTER)],
+        ..Texts::default()
+    };
+    let mapped = mapped.site();
+    let explained = ask(&mapped, &member, Action::DownloadLarge, "/a.jpg");
+    let instead = "admit the group `staff` with the role `family` instead at grants.toml:1";
+    assert!(changes(&explained).contains(&instead.to_owned()), "{:?}", changes(&explained));
+    let explained = ask(&mapped, &member, Action::View, "/a/b.jpg");
+    let in_folder = "give the group `staff` the role `assist` at gallery:a/_folder.md:2";
+    assert!(changes(&explained).contains(&in_folder.to_owned()), "{:?}", changes(&explained));
+}
+
+const OWN: &str = "\
+@id(\"factor\")
+forbid (principal, action == Action::\"download_large\", resource) unless { context.mfa };
+@id(\"midweek\")
+forbid (principal, action == Action::\"see_location\", resource)
+when { context.weekday == \"Wednesday\" };
+@id(\"secret\")
+forbid (principal, action in Action::\"any\", resource in Folder::\"s:/secret/\");
+@id(\"office\")
+forbid (principal, action == Action::\"use_zoom\", resource)
+unless { context.ip.isInRange(ip(\"198.51.100.0/24\")) };
+@id(\"guest\")
+permit (principal == User::\"guest\", action == Action::\"view\", resource)
+when { context.now < datetime(\"2030-01-01\") };
+";
+
+/// What flips the answer without an edit comes first, and the policy is cited with its line.
+#[test]
+fn hand_written_policies_are_cited_and_what_flips_them() {
+    let permissions = FAMILY.replace("can_see_location", "can_use_zoom = true\ncan_see_location");
+    let policies = [("own.cedar", OWN)];
+    let site = Texts { permissions: &permissions, policies: &policies, ..Texts::default() }.site();
+    let fred = user("fred", &[], "");
+    let of = |action, path: &str| {
+        let explained = ask(&site, &fred, action, path);
+        let why = (explained.remembered.holds(), explained.remembered.why());
+        (smallest(&explained), why, explained)
+    };
+    let (first, why, explained) = of(Action::DownloadLarge, "/a.jpg");
+    assert_eq!(first, "ask with a second factor");
+    let reads = "policies/own.cedar:2 reads context.mfa; policies/own.cedar:12 reads context.now";
+    assert_eq!(why, (false, reads.to_owned()));
+    let forbids: Vec<_> = explained.questions[1].forbids.iter().map(ToString::to_string).collect();
+    assert_eq!(forbids, ["s:policies/factor (policies/own.cedar:2)"]);
+    assert!(changes(&explained).contains(
+        &"remove or narrow the policy `s:policies/factor` at policies/own.cedar:2".to_owned()
+    ));
+    assert_eq!(
+        explained.reasons,
+        ["the policy `s:policies/factor` at policies/own.cedar:2 forbids `download_large`"]
+    );
+    assert_eq!(of(Action::SeeLocation, "/a.jpg").0, "ask on a Thursday");
+    assert_eq!(of(Action::UseZoom, "/a.jpg").0, "ask from 198.51.100.0/24");
+    assert_eq!(
+        of(Action::View, "/secret/a.jpg").0,
+        "remove or narrow the policy `s:policies/secret` at policies/own.cedar:7"
+    );
+    let (_, _, allowed) = of(Action::View, "/a.jpg");
+    assert!(allowed.decision.is_allow() && !allowed.remembered.holds());
+    let guest = ask(&site, &user("guest", &[], ""), Action::View, "/a.jpg");
+    assert!(guest.decision.is_allow());
+    assert!(changes(&guest).contains(&"ask on or after 2030-01-01".to_owned()), "{guest:?}");
+    assert_eq!(guest.changes[0].reach.name(), "everybody", "an edit keeps somebody out");
+}
+
+/// Where no address is known what reads it denies, and is named.
+#[test]
+fn what_can_not_be_judged_is_named() {
+    let policies = [("own.cedar", OWN)];
+    let permissions = FAMILY.replace("can_see_location", "can_use_zoom = true\ncan_see_location");
+    let site = Texts { permissions: &permissions, policies: &policies, ..Texts::default() }.site();
+    let nowhere = RequestContext { ip: None, ..AFTERNOON };
+    let fred = user("fred", &[], "");
+    let explained = ask_in(&site, &nowhere, (&fred, Action::UseZoom), "/a.jpg");
+    let unjudged = &explained.questions[1].unjudged;
+    assert_eq!(unjudged.iter().map(|p| &*p.id).collect::<Vec<_>>(), ["s:policies/office"]);
+    assert!(explained.reasons[0].starts_with("it could not be decided:"), "{explained:?}");
+    assert_eq!(smallest(&explained), "ask from 198.51.100.0/24");
+}
+
+#[test]
+fn what_reads_no_context_is_remembered() {
+    let policies = [(
+        "own.cedar",
+        "forbid (principal, action == Action::\"view\", resource in Folder::\"s:/secret/\");\n\
+         forbid (principal, action == Action::\"use_zoom\", resource) unless { context.mfa };",
+    )];
+    let site = Texts { permissions: FAMILY, policies: &policies, ..Texts::default() }.site();
+    let fred = user("fred", &[], "");
+    let of = |action| ask(&site, &fred, action, "/a.jpg").remembered;
+    assert!(of(Action::View).holds() && of(Action::DownloadLarge).holds());
+    assert!(!of(Action::UseZoom).holds());
+    assert!(ask(&family(), &fred, Action::View, "/a.jpg").remembered.holds());
 }

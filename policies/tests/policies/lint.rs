@@ -1,18 +1,26 @@
 //! Lint: for each rule a site that shows it and one that does not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pretty_assertions::assert_eq;
 use vestibule_policies::audit::lint::{self, RULES, Site};
-use vestibule_schema::{AccountRole, Problem, UserName};
+use vestibule_schema::{AccountRole, GalleryPath, Problem, UserName};
 
-use crate::written::Texts;
+use crate::written::{AFTERNOON, Texts};
 
 fn found(texts: &Texts<'_>) -> Vec<Problem> {
     let site = texts.site();
     let name = |text: &str| UserName::parse(text).unwrap();
     let accounts = BTreeMap::from([(name("otto"), AccountRole::parse("team").unwrap())]);
-    let linted = Site { engine: &site.engine, documents: &site.documents, accounts: &accounts };
+    let missing_folders =
+        [GalleryPath::from_decoded("/gone/").unwrap()].into_iter().collect::<BTreeSet<_>>();
+    let linted = Site {
+        engine: &site.engine,
+        documents: &site.documents,
+        accounts: &accounts,
+        missing_folders: &missing_folders,
+        now: AFTERNOON.now,
+    };
     let found = lint::site(&linted, &site.warnings);
     for problem in &found {
         assert!(RULES.iter().any(|rule| rule.code == problem.code), "{problem}");
@@ -248,4 +256,82 @@ fn every_name_has_its_place() {
         named,
         ["anna permissions.toml:2", "zoe gallery:a/_folder.md:3", "otto grants.toml:2"]
     );
+}
+
+fn policies(text: &str) -> Vec<String> {
+    let policies = [("own.cedar", text)];
+    let open = "public_role = \"viewer\"\ndefault_authenticated_role = \"viewer\"\n";
+    shown(&Texts { permissions: open, policies: &policies, ..Texts::default() })
+}
+
+/// A head of a policy with one thing in it that may be wrong.
+fn forbid(principal: &str, rest: &str) -> String {
+    let resource = if rest.starts_with("resource") { rest } else { &format!("resource) {rest}") };
+    format!("forbid ({principal}, action == Action::\"view\", {resource};")
+}
+
+#[test]
+fn a_policy_that_never_matches() {
+    for (policy, why) in [
+        (
+            forbid("principal in Role::\"s:#viewr\"", ""),
+            "1:28 never_matches: `s:policies/own.cedar:1` never matches: no block of the site has \
+             the role `s:#viewr`",
+        ),
+        (forbid("principal == User::\"oto\"", ""), "no account is called `oto`"),
+        (
+            forbid("principal in Group::\"Staff\"", ""),
+            "no group is called `Staff`: groups are known as `staff`",
+        ),
+        (
+            forbid("principal", "resource in Folder::\"s:/gone/\")"),
+            "the gallery has no folder `/gone/`",
+        ),
+        (forbid("principal", "resource in Site::\"t\")"), "this site is `s`, not `t`"),
+        (
+            forbid("principal", "when { context.mfa && context.site == \"t\" }"),
+            "this site is `s`, not `t`",
+        ),
+        (
+            forbid("principal", "when { context.now < datetime(\"2026-11-18\") }"),
+            "`2026-11-18` is over",
+        ),
+        (
+            forbid("principal", "unless { context.now >= datetime(\"2026-11-18T13:29:00Z\") }"),
+            "`2026-11-18T13:29:00Z` is over",
+        ),
+        (
+            forbid("principal", "unless { !(principal in [Role::\"s:#x\", Role::\"s:#y\"]) }"),
+            "no block of the site has the role `s:#x`",
+        ),
+        (forbid("principal", "when { context.mfa && false }"), "impossible"),
+        (forbid("principal is Visitor", "when { principal is User }"), "impossible"),
+    ] {
+        let found = policies(&policy);
+        assert_eq!(found.len(), 1, "{policy}: {found:?}");
+        assert!(found[0].contains("never_matches") && found[0].contains(why), "{found:?}");
+        assert!(found[0].starts_with("policies/own.cedar:1:"), "{found:?}");
+    }
+}
+
+#[test]
+fn a_policy_that_may_match_is_left_alone() {
+    for policy in [
+        forbid("principal in Role::\"s:#viewer\"", ""),
+        forbid("principal in Role::\"s:@owner\"", ""),
+        forbid("principal in Role::\"s:#contributor@upload\"", ""),
+        forbid("principal == User::\"otto\"", ""),
+        // known at sign-in, not before
+        forbid("principal in Group::\"staff\"", ""),
+        forbid("principal", "resource in Folder::\"s:/somewhere/\")"),
+        forbid("principal", "when { context.site == \"s\" }"),
+        forbid("principal", "when { context.mfa || context.site == \"t\" }"),
+        forbid("principal", "unless { context.site == \"t\" }"),
+        forbid("principal", "unless { principal in Role::\"s:#x\" }"),
+        forbid("principal", "when { principal in [Role::\"s:#x\", Role::\"s:#viewer\"] }"),
+        forbid("principal", "when { context.now < datetime(\"2026-11-19\") }"),
+        forbid("principal", "when { context.now >= datetime(\"2026-11-18\") }"),
+    ] {
+        assert_eq!(policies(&policy), CLEAN, "{policy}");
+    }
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use pretty_assertions::assert_eq;
-use vestibule_policies::audit::matrix::{Deed, Holds, Matrix, html, text};
+use vestibule_policies::audit::matrix::{Cell, Deed, Holds, Matrix, html, text};
 use vestibule_policies::audit::reach::{self, Who};
-use vestibule_policies::{Need, SiteEngine, UserFacts};
+use vestibule_policies::{Need, RequestContext, SiteEngine, UserFacts};
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{AccountRole, Action, PermissionSet, UserName};
 
-use crate::load::literal;
+use crate::load::{self, literal};
+use crate::written::AFTERNOON;
 
 const SITE: &str = "public_role = \"low\"\ndefault_authenticated_role = \"low\"\n\
     [roles.low]\npermissions = { can_view = true }\n\
@@ -41,14 +42,14 @@ fn accounts() -> Vec<UserFacts> {
 }
 
 fn matrix(engine: &SiteEngine) -> Matrix {
-    Matrix::new(engine, &reach::people(engine, accounts()))
+    Matrix::new(engine, &AFTERNOON, &reach::people(engine, accounts()))
 }
 
 #[test]
 fn every_cell_is_what_the_engine_decides() {
     let engine = site(SITE, CLIENT);
     let people = reach::people(&engine, accounts());
-    let matrix = Matrix::new(&engine, &people);
+    let matrix = Matrix::new(&engine, &AFTERNOON, &people);
     let folders: Vec<_> = matrix.folders.iter().map(|folder| folder.as_str()).collect();
     assert_eq!(folders, ["/", "/clients/", "/open/", "/smith/"]);
     let mut seen = BTreeSet::new();
@@ -56,7 +57,8 @@ fn every_cell_is_what_the_engine_decides() {
         for who in &peers.people {
             assert!(seen.insert(who.clone()), "{who} twice");
             let person = people.iter().find(|person| person.who == *who).unwrap();
-            for (folder, set) in matrix.reach(peers) {
+            for (folder, Cell { set, depends }) in matrix.reach(peers) {
+                assert!(depends.is_empty());
                 for action in Action::ALL {
                     let decision = engine.decide(&person.principal, Need::one(*action), folder);
                     assert_eq!(set.allows(*action), decision.is_allow(), "{who} {action} {folder}");
@@ -68,7 +70,8 @@ fn every_cell_is_what_the_engine_decides() {
     let of = |name: &str| {
         let who = Who::User(UserName::parse(name).unwrap());
         let peers = matrix.peers.iter().find(|peers| peers.people.contains(&who)).unwrap();
-        let deeds = peers.sets.iter().map(|set| Deed::of(*set).map(Deed::word).collect::<Vec<_>>());
+        let deeds =
+            peers.cells.iter().map(|cell| Deed::of(cell.set).map(Deed::word).collect::<Vec<_>>());
         deeds.map(|deeds| deeds.join("+")).collect::<Vec<_>>()
     };
     assert_eq!(of("olga"), ["view+download+write"; 4]);
@@ -171,4 +174,80 @@ fn the_page_is_whole_and_names_stay_names() {
     }
     let everything = reach::words(PermissionSet::ALL);
     assert!(plain.contains(&format!("title=\"{everything}\"")));
+}
+
+const OWN: &str = "\
+@id(\"factor\")
+forbid (principal, action in Action::\"write\", resource) unless { context.mfa };
+@id(\"named\")
+forbid (principal == User::\"jane\", action == Action::\"view\", resource)
+when { context.weekday == \"Sunday\" };
+@id(\"closed\")
+forbid (principal, action in Action::\"any\", resource in Folder::\"s:/closed/\");
+";
+
+/// A cell is marked if some context gives it another answer, and shows that of its own.
+#[test]
+fn cells_that_depend_on_the_context_are_marked() {
+    let policies = [("own.cedar", OWN)];
+    let written =
+        load::Written { permissions: SITE, policies: &policies, ..load::Written::default() };
+    let (engine, _) = written.engine(Cascade::Restrict).unwrap();
+    let people = reach::people(&engine, accounts());
+    let matrix = Matrix::new(&engine, &AFTERNOON, &people);
+    let sunday = "2026-11-22T12:00:00Z".parse().unwrap();
+    let contexts = [
+        AFTERNOON,
+        RequestContext { mfa: true, ..AFTERNOON },
+        RequestContext { now: sunday, ..AFTERNOON },
+    ];
+    let (mut certain, mut depending) = (0, 0);
+    for peers in &matrix.peers {
+        for who in &peers.people {
+            let person = people.iter().find(|person| person.who == *who).unwrap();
+            for (folder, cell) in matrix.reach(peers) {
+                let sets = contexts
+                    .each_ref()
+                    .map(|context| engine.on(context).permissions(&person.principal, folder));
+                assert_eq!(cell.set, sets[0], "{who} {folder}");
+                for action in Action::ALL {
+                    let differs =
+                        sets.iter().any(|set| set.allows(*action) != sets[0].allows(*action));
+                    assert_eq!(cell.depends.allows(*action), differs, "{who} {action} {folder}");
+                    certain += usize::from(!differs);
+                    depending += usize::from(differs);
+                }
+            }
+        }
+    }
+    assert!(certain > 100 && depending > 10, "{certain} {depending}");
+    assert_eq!(matrix.folders.iter().map(|f| f.as_str()).collect::<Vec<_>>(), ["/", "/closed/"]);
+    insta::assert_snapshot!(text::render(&matrix));
+    let page = html::render(&matrix, "From a test.");
+    assert_well_formed(&page);
+    for part in
+        ["s:policies/factor", "context.mfa", "policies/own.cedar:2", "depends on the request"]
+    {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+/// Without an address what does not depend on one is answered all the same.
+#[test]
+fn an_unknown_address_closes_only_what_reads_it() {
+    let policy = "forbid (principal, action == Action::\"download_large\", resource)\n\
+                  unless { context.ip.isLoopback() };";
+    let policies = [("own.cedar", policy)];
+    let written =
+        load::Written { permissions: SITE, policies: &policies, ..load::Written::default() };
+    let (engine, _) = written.engine(Cascade::Restrict).unwrap();
+    let nowhere = RequestContext { ip: None, ..AFTERNOON };
+    let people = reach::people(&engine, accounts());
+    let matrix = Matrix::new(&engine, &nowhere, &people);
+    let hugo = Who::User(UserName::parse("hugo").unwrap());
+    let peers = matrix.peers.iter().find(|peers| peers.people.contains(&hugo)).unwrap();
+    let cell = peers.cells[0];
+    assert!(cell.set.allows(Action::View) && cell.set.allows(Action::AddTags));
+    assert!(!cell.set.allows(Action::DownloadLarge) && cell.depends.allows(Action::DownloadLarge));
+    assert!(cell.deed_depends(Deed::Download) && !cell.deed_depends(Deed::View));
 }

@@ -7,13 +7,16 @@ use pretty_assertions::assert_eq;
 use proptest::prelude::*;
 use vestibule_policies::audit::reach::{self, Who};
 use vestibule_policies::model::{Folders, Grant, GroupMapping, Rights};
-use vestibule_policies::{Need, Principal, SiteEngine, UserFacts, Vocabulary, check};
+use vestibule_policies::{
+    Need, Principal, RequestContext, SiteEngine, UserFacts, Vocabulary, check,
+};
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{
     AccountRole, Action, GalleryPath, GroupId, PermissionSet, RoleName, SiteId, Source, UserName,
 };
 
 use crate::load;
+use crate::written::AFTERNOON;
 
 const FOLDERS: [&str; 6] = ["/", "/a/", "/a/b/", "/a/b/c/", "/d/", "/d/e/"];
 
@@ -185,7 +188,7 @@ proptest! {
         prop_assert_eq!(asked.len(), people.len(), "somebody twice");
         for path in places() {
             for action in actions.iter().chain(&[Action::View]) {
-                let listed = reach::who_can(&engine, &people, *action, &path);
+                let listed = reach::who_can(engine.on(&AFTERNOON), &people, *action, &path);
                 let listed_who: BTreeSet<Who> = listed.iter().map(|one| one.who.clone()).collect();
                 let may = |principal: &Principal| engine.decide(principal, Need::one(*action), &path).is_allow();
                 let others = listed_who.contains(&Who::SignedIn);
@@ -212,7 +215,7 @@ proptest! {
         let from = GalleryPath::from_decoded(FOLDERS[from]).unwrap();
         let people = everybody().into_iter().map(|(_, principal)| principal);
         for principal in people.chain([who_is_in_all_groups()]) {
-            let all = reach::what_can(&engine, &principal, &from);
+            let all = reach::what_can(engine.on(&AFTERNOON), &principal, &from);
             let short = reach::collapsed(&all);
             prop_assert!(short.len() <= all.len());
             prop_assert_eq!(&short[0].path, &from);
@@ -225,7 +228,7 @@ proptest! {
                     prop_assert_eq!(said, brute, "{:?} at {} in {:?}: {:?}", principal, path, small, lines);
                 }
                 if !path.is_folder() {
-                    let alone = reach::what_can(&engine, &principal, &path);
+                    let alone = reach::what_can(engine.on(&AFTERNOON), &principal, &path);
                     prop_assert_eq!(alone.len(), 1);
                     prop_assert_eq!(alone[0].permissions, brute);
                 }
@@ -272,7 +275,7 @@ fn equal_folders_are_left_out() {
         ("/d/", "[permissions]"),
     ];
     let engine = load::literal(Cascade::Restrict, open, "", &fronts).unwrap();
-    let all = reach::what_can(&engine, &Principal::Visitor, &GalleryPath::root());
+    let all = reach::what_can(engine.on(&AFTERNOON), &Principal::Visitor, &GalleryPath::root());
     assert_eq!(paths(&all), ["/", "/a/", "/a/b/", "/a/b/c/", "/d/"]);
     assert_eq!(paths(&reach::collapsed(&all)), ["/", "/a/b/", "/d/"]);
 }
@@ -288,7 +291,7 @@ fn holdings_say_how() {
     let people = reach::people(&engine, []);
     let list = |path: &str| {
         let path = GalleryPath::from_decoded(path).unwrap();
-        let reached = reach::who_can(&engine, &people, Action::View, &path);
+        let reached = reach::who_can(engine.on(&AFTERNOON), &people, Action::View, &path);
         let line = |one: reach::Reach| {
             let roles: Vec<_> = one.roles.iter().map(ToString::to_string).collect();
             format!("{}: {}", one.who, roles.join(", "))
@@ -325,4 +328,38 @@ fn sets_in_words() {
     let view = PermissionSet::EMPTY.with_action(Action::View);
     check(view.with_action(Action::Upload), "view, upload");
     check(view.with(vestibule_schema::Permission::ManageImages), "view, manage_images");
+}
+
+/// Who differs from the others by name alone in a hand-written policy is asked for alone.
+#[test]
+fn a_policy_that_names_a_user_sets_him_apart() {
+    let policies = [(
+        "own.cedar",
+        "forbid (principal in Role::\"s:#all\", action == Action::\"view\", resource)\n\
+         when { principal == User::\"zed\" || (principal == User::\"bob\" && context.mfa) };",
+    )];
+    let written = load::Written {
+        permissions: "default_authenticated_role = \"all\"\n[roles.all]\n\
+                      permissions = { can_view = true }\n",
+        policies: &policies,
+        ..load::Written::default()
+    };
+    let (engine, _) = written.engine(Cascade::Restrict).unwrap();
+    let people = reach::people(&engine, accounts());
+    let names = |mfa: bool| -> Vec<String> {
+        let context = RequestContext { mfa, ..AFTERNOON };
+        let judge = engine.on(&context);
+        let reached = reach::who_can(judge, &people, Action::View, &GalleryPath::root());
+        let expected = people.iter().filter(|person| {
+            judge
+                .decide(&person.principal, Need::one(Action::View), &GalleryPath::root())
+                .is_allow()
+        });
+        let expected: Vec<_> = expected.map(|person| person.who.clone()).collect();
+        assert_eq!(reached.iter().map(|one| one.who.clone()).collect::<Vec<_>>(), expected);
+        reached.iter().map(|one| one.who.to_string()).collect()
+    };
+    let without = names(false);
+    assert!(without.contains(&"bob".to_owned()) && !without.contains(&"zed".to_owned()));
+    assert!(!names(true).contains(&"bob".to_owned()));
 }

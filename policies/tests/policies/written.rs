@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use vestibule_policies::audit::documents::Documents;
-use vestibule_policies::model::{Folders, Rights};
-use vestibule_policies::{Principal, SiteEngine, UserFacts, Vocabulary, check};
+use vestibule_policies::model::{Folders, Rights, SiteModel};
+use vestibule_policies::{Principal, RequestContext, SiteEngine, UserFacts, Vocabulary, check};
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{AccountRole, GalleryPath, GroupId, Problem, SiteId, Source, UserName};
 
@@ -26,7 +26,17 @@ pub(crate) struct Texts<'a> {
     /// Front matters by folder.
     pub(crate) folders: &'a [(&'a str, &'a str)],
     pub(crate) stored: Rights,
+    /// Files of `policies/`.
+    pub(crate) policies: &'a [(&'a str, &'a str)],
 }
+
+/// A Wednesday, at half past one in UTC, from the office and without a second factor.
+pub(crate) const AFTERNOON: RequestContext<'static> = RequestContext {
+    ip: Some(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7))),
+    now: jiff::Timestamp::constant(1_795_008_600, 0),
+    mfa: false,
+    method: "GET",
+};
 
 impl Texts<'_> {
     pub(crate) fn site(&self) -> Written {
@@ -37,6 +47,12 @@ impl Texts<'_> {
         let id = SiteId::parse("s").unwrap();
         let checked = check::site(&id, cascade, &permissions, Some(&grants), vocabulary.builtin());
         let (model, mut warnings) = checked.unwrap();
+        let source = |(name, text): &(&str, &str)| Source::new(&format!("policies/{name}"), text);
+        let policies: Vec<_> = self.policies.iter().map(source).collect();
+        let (custom, found) = check::custom(&id, &policies, true, &vocabulary);
+        assert!(!vestibule_schema::problem::has_errors(&found), "{found:?}");
+        warnings.extend(found);
+        let model = SiteModel { custom, ..model };
         let mut folders: Folders = BTreeMap::new();
         let mut sources = Vec::new();
         for (path, front) in self.folders {
@@ -51,7 +67,8 @@ impl Texts<'_> {
         }
         Written {
             engine: load::engine(&vocabulary, model, folders, self.stored.clone()),
-            documents: Documents::read(permissions, Some(grants), None, sources),
+            documents: Documents::read(permissions, Some(grants), None, sources)
+                .with_policies(policies),
             warnings,
         }
     }

@@ -3,8 +3,10 @@
 use clap::Args;
 use serde_json::json;
 use vestibule_policies::{Decision, Need, PolicyRef};
+use vestibule_schema::Action;
 
 use super::asking::{Asking, Question};
+use super::context::{ContextArgs, context_json};
 use super::site::OfflineSite;
 use crate::cli::{Exit, Format, Output};
 
@@ -12,6 +14,7 @@ const AFTER_HELP: &str = "\
 Examples:
   vestibule policy check --site family --as jane download_large /clients/smith/a.jpg
   vestibule policy check --site family --as anonymous view /private/
+  vestibule policy check --site family --as jane view / --ip 192.0.2.7 --at 2026-12-31T23:59 --mfa
 
 Exit codes: 0 allowed, 2 bad input or configuration, 3 denied.";
 
@@ -23,6 +26,8 @@ Exit codes: 0 allowed, 2 bad input or configuration, 3 denied.";
 pub(super) struct Check {
     #[command(flatten)]
     asking: Asking,
+    #[command(flatten)]
+    context: ContextArgs,
     /// How the answer is printed
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -37,27 +42,44 @@ impl Check {
         let (site, stored) =
             OfflineSite::load(&asking.config.config, &asking.site, asking.with_store(), output)?;
         let principal = asking.principal(&stored, output)?;
-        let decision = site.engine.decide(&principal, Need::one(action), &path);
+        let engine = &site.engine;
+        let context = self.context.of(engine)?;
+        let decision = engine.on(&context).decide(&principal, Need::one(action), &path);
+        let unsaid = self.context.unsaid(engine, &[Action::View, action]);
         let word = if decision.is_allow() { "allow" } else { "deny" };
         match self.format {
             Format::Json => output.json(&json!({
                 "decision": word,
                 "policies": decision.policies().iter().map(policy_json).collect::<Vec<_>>(),
+                "undecidable": fault(&decision),
+                "context": context_json(engine, &context),
+                "unsaid": unsaid,
             })),
             Format::Table | Format::Csv => {
                 output.line(word);
                 for policy in decision.policies() {
                     output.line(format!("  {policy}"));
                 }
-                if decision.policies().is_empty() {
-                    output.line("  nothing permits it");
+                match fault(&decision) {
+                    Some(fault) => output.line(format!("  it can't be decided: {fault}")),
+                    None if decision.policies().is_empty() => output.line("  nothing permits it"),
+                    None => {}
                 }
+                unsaid.iter().for_each(|line| output.line(format!("  {line}")));
             }
         }
         Ok(match decision {
             Decision::Allow(_) => Exit::Done,
             Decision::Deny(_) => Exit::DeniedOrNotFound,
         })
+    }
+}
+
+/// Why there is no decision.
+fn fault(decision: &Decision) -> Option<&str> {
+    match decision {
+        Decision::Allow(_) => None,
+        Decision::Deny(denial) => denial.fault(),
     }
 }
 

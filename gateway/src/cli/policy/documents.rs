@@ -1,5 +1,6 @@
 //! A site with its documents as they were written, for verbs that say what to edit.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -75,6 +76,14 @@ impl Opened {
         let described = read("folders.toml")?;
         let documents =
             Documents::read(permissions, read("grants.toml")?, described.as_ref(), folders);
+        let model = offline.engine.model();
+        let files: BTreeSet<&str> =
+            model.custom.iter().map(|policy| &*policy.reference().source.file).collect();
+        let policies = files.into_iter().map(|file| {
+            read_document(&self.configuration.dir, file).map_err(|problem| unread(&problem))
+        });
+        let policies = policies.collect::<anyhow::Result<Vec<_>>>()?;
+        let documents = documents.with_policies(policies.into_iter().flatten().collect());
         Ok(Some(OpenedSite { site: offline, documents }))
     }
 }

@@ -3,12 +3,16 @@
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use vestibule_policies::audit::explain::{self, Change, Explanation, HeldRole, Question, Step};
+use vestibule_policies::audit::context::values_read;
+use vestibule_policies::audit::explain::{
+    self, Asked, Change, Explanation, HeldRole, Question, Remembered, Step,
+};
 use vestibule_policies::{Decision, Missing};
 use vestibule_schema::{Action, SourceRef};
 
 use super::asking::{self, Asking};
 use super::check::policy_json;
+use super::context::{ContextArgs, context_json};
 use super::documents::Opened;
 use crate::cli::{BadInput, Exit, Output};
 
@@ -16,6 +20,7 @@ const AFTER_HELP: &str = "\
 Examples:
   vestibule policy explain --site family --as jane download_original /clients/smith/a.jpg
   vestibule policy explain --site family --as anonymous view /private/ --format json
+  vestibule policy explain --site family --as jane view / --ip 192.0.2.7 --at 2026-12-31T23:59
 
 Every change that is named was tried: with it, and nothing else, the answer is the other one.
 
@@ -24,13 +29,15 @@ Exit codes: 0 allowed, 2 bad input or configuration, 3 denied.";
 /// Say why an answer is what it is, and what would change it
 ///
 /// Prints the request as Cedar has it, the roles and where they come from, the blocks on the way,
-/// every policy that permits or forbids with its line, and the smallest change that gives the
-/// other answer.
+/// every policy that permits or forbids with its line, whether the gateway remembers the answer, and
+/// the smallest change that gives the other one.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Explain {
     #[command(flatten)]
     asking: Asking,
+    #[command(flatten)]
+    context: ContextArgs,
     /// How the explanation is printed
     #[arg(long, value_enum, default_value = "table")]
     format: Shape,
@@ -60,10 +67,23 @@ impl Explain {
         };
         let principal = asking.principal(&opened.stored, output)?;
         let engine = &site.site.engine;
-        let explained = explain::explain(engine, &site.documents, &principal, action, &path)?;
+        let context = self.context.of(engine)?;
+        let (documents, principal, path) = (&site.documents, &principal, &path);
+        let asked = Asked { engine, documents, context: &context, principal, action, path };
+        let explained = explain::explain(&asked)?;
+        let unsaid = self.context.unsaid(engine, &[Action::View, action]);
         match self.format {
-            Shape::Json => output.json(&document(&explained)),
-            Shape::Table => lines(&explained).iter().for_each(|line| output.line(line)),
+            Shape::Json => {
+                let mut document = document(&explained);
+                document["context"] = context_json(engine, &context);
+                document["unsaid"] = Value::from(unsaid);
+                output.json(&document);
+            }
+            Shape::Table => {
+                let read = values_read(engine, &context);
+                lines(&explained, &read).iter().for_each(|line| output.line(line));
+                unsaid.iter().for_each(|line| output.line(format!("\n{line}")));
+            }
         }
         Ok(match explained.decision {
             Decision::Allow(_) => Exit::Done,
@@ -89,7 +109,7 @@ fn missing(explained: &Explanation) -> Option<Action> {
     })
 }
 
-fn lines(explained: &Explanation) -> Vec<String> {
+fn lines(explained: &Explanation, read: &[(String, String)]) -> Vec<String> {
     let allowed = explained.decision.is_allow();
     let mut lines = vec![
         format!("principal  {}", explained.principal),
@@ -98,6 +118,11 @@ fn lines(explained: &Explanation) -> Vec<String> {
         format!("decision   {}", word(allowed)),
     ];
     lines.extend(missing(explained).map(|action| format!("missing    {action}")));
+    if !read.is_empty() {
+        let read: Vec<_> = read.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        lines.push(format!("context    {}", read.join(", ")));
+    }
+    lines.push(format!("cached     {}", cached(&explained.remembered)));
     lines.push("\nroles".to_owned());
     if explained.roles.is_empty() {
         lines.push("  none".to_owned());
@@ -124,6 +149,11 @@ fn lines(explained: &Explanation) -> Vec<String> {
         }
     }
     lines
+}
+
+fn cached(remembered: &Remembered) -> String {
+    let answer = if remembered.holds() { "remembered" } else { "asked anew each time" };
+    format!("{answer}: {}", remembered.why())
 }
 
 fn role_lines(role: &HeldRole) -> Vec<String> {
@@ -176,6 +206,8 @@ fn question_lines(question: &Question) -> Vec<String> {
     let mut lines = vec![format!("  {}: {}", question.action, word(question.allowed))];
     lines.extend(question.permits.iter().map(|policy| format!("    permit {policy}")));
     lines.extend(question.forbids.iter().map(|policy| format!("    forbid {policy}")));
+    let unjudged = question.unjudged.iter();
+    lines.extend(unjudged.map(|policy| format!("    can't be judged, which denies: {policy}")));
     if question.permits.is_empty() && question.forbids.is_empty() {
         lines.push("    nothing permits it".to_owned());
     }
@@ -200,7 +232,10 @@ fn document(explained: &Explanation) -> Value {
         },
         "decision": word(explained.decision.is_allow()),
         "missing": missing(explained).map(Action::name),
-        "cached": null,
+        "cached": {
+            "remembered": explained.remembered.holds(),
+            "why": explained.remembered.why(),
+        },
         "roles": explained.roles.iter().map(role_json).collect::<Vec<_>>(),
         "blocks": explained.way.iter().map(step_json).collect::<Vec<_>>(),
         "policies": explained.questions.iter().map(question_json).collect::<Vec<_>>(),
@@ -252,6 +287,7 @@ fn question_json(question: &Question) -> Value {
         "decision": word(question.allowed),
         "permits": question.permits.iter().map(policy_json).collect::<Vec<_>>(),
         "forbids": question.forbids.iter().map(policy_json).collect::<Vec<_>>(),
+        "unjudged": question.unjudged.iter().map(policy_json).collect::<Vec<_>>(),
     })
 }
 

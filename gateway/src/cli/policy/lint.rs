@@ -1,18 +1,21 @@
 //! `vestibule policy lint`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
+use vestibule_policies::SiteEngine;
 use vestibule_policies::audit::lint;
-use vestibule_schema::SiteId;
 use vestibule_schema::problem::{self, Colours, Problem, Severity};
+use vestibule_schema::{GalleryPath, SiteId};
 
 use super::documents::{Opened, OpenedSite};
 use super::sarif;
 use crate::cli::output::{plural, problem_json};
 use crate::cli::{ConfigArg, Exit, Output};
 use crate::config::SiteConfig;
+use crate::gallery;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -24,8 +27,8 @@ Exit codes: 0 no findings, 1 findings, 2 bad input or configuration.";
 
 /// Find rules that are valid and likely not what was meant
 ///
-/// Such as roles that nobody has, blocks that change nothing, and grants that a folder above takes
-/// back. Each finding says its place and the mend.
+/// Such as roles that nobody has, blocks that change nothing, grants that a folder above takes
+/// back, and hand-written policies that never match. Each finding says its place and the mend.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Lint {
@@ -76,7 +79,7 @@ impl Lint {
             // one with an error is closed, and said above
             let Some(opened_site) = opened.site(site)? else { continue };
             errors.extend(opened_site.site.folder_problems.iter().filter(is_error).cloned());
-            findings.extend(of_site(&opened, site, &opened_site));
+            findings.extend(of_site(&opened, site, &opened_site)?);
         }
         problem::sort(&mut errors);
         output.problems(&errors);
@@ -97,11 +100,23 @@ fn is_error(problem: &&Problem) -> bool {
     problem.severity == Severity::Error
 }
 
-fn of_site(opened: &Opened, configured: &SiteConfig, site: &OpenedSite) -> Vec<Finding> {
+fn of_site(
+    opened: &Opened,
+    configured: &SiteConfig,
+    site: &OpenedSite,
+) -> anyhow::Result<Vec<Finding>> {
     let accounts: BTreeMap<_, _> =
         opened.stored.users().map(|(name, role)| (name.clone(), role.clone())).collect();
     let documents = &site.documents;
-    let linted = lint::Site { engine: &site.site.engine, documents, accounts: &accounts };
+    let engine = &site.site.engine;
+    let missing_folders = missing_folders(configured, engine);
+    let linted = lint::Site {
+        engine,
+        documents,
+        accounts: &accounts,
+        missing_folders: &missing_folders,
+        now: SystemTime::now().try_into()?,
+    };
     let warnings: Vec<Problem> =
         configured.problems.iter().chain(&site.site.folder_problems).cloned().collect();
     let mut found = lint::site(&linted, &warnings);
@@ -117,7 +132,20 @@ fn of_site(opened: &Opened, configured: &SiteConfig, site: &OpenedSite) -> Vec<F
     }
     problem::sort(&mut found);
     let findings = found.into_iter();
-    findings.map(|problem| Finding { site: configured.id.clone(), problem }).collect()
+    Ok(findings.map(|problem| Finding { site: configured.id.clone(), problem }).collect())
+}
+
+/// The folders that hand-written policies name and the gallery lacks. Nothing can be said of a
+/// gallery that is not on this machine.
+fn missing_folders(site: &SiteConfig, engine: &SiteEngine) -> BTreeSet<GalleryPath> {
+    let Some(root) = site.gallery.as_ref().filter(|root| root.is_dir()) else {
+        return BTreeSet::new();
+    };
+    let is_missing = |folder: &GalleryPath| {
+        let found = gallery::on_disk(root, folder.as_str()).symlink_metadata();
+        found.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    };
+    lint::named_folders(engine).into_iter().filter(is_missing).collect()
 }
 
 fn table(findings: &[Finding], sites: usize, output: &mut Output) {

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::{Value, json};
+use vestibule_policies::audit::context::HandWritten;
 use vestibule_policies::audit::matrix::{
-    Assigned, BlockTable, Deed, Holds, Matrix, Peers, html, text,
+    Assigned, BlockTable, Cell, Deed, Holds, Matrix, Peers, html, text,
 };
 use vestibule_schema::{Action, GalleryPath, RoleName};
 
 use super::audited::{SiteArgs, set_json, who_json};
+use super::context::{ContextArgs, context_json};
 use crate::cli::{Exit, Format, Output};
 
 const AFTER_HELP: &str = "\
@@ -18,8 +20,10 @@ Examples:
   vestibule policy matrix --site family
   vestibule policy matrix --site family --out rights.html     a page to read and to print
   vestibule policy matrix --site family --documents-only >rights.txt
+  vestibule policy matrix --site family --ip 192.0.2.7 --at 2026-01-05T12:00 --documents-only
 
-The text is stable: kept in a repository, it shows every change of rights as a changed line.
+The text is stable: kept in a repository, it shows every change of rights as a changed line. Where
+hand-written policies read the time, name one with `--at`.
 
 Exit codes: 0 done, 1 the file can't be written, 2 bad input or configuration, 3 there is no such
 site.";
@@ -30,6 +34,8 @@ site.";
 pub(super) struct MatrixVerb {
     #[command(flatten)]
     site: SiteArgs,
+    #[command(flatten)]
+    context: ContextArgs,
     /// Write an HTML page that needs no other file; one that is there is replaced
     #[arg(long, value_name = "FILE.html", conflicts_with = "format")]
     out: Option<PathBuf>,
@@ -41,7 +47,10 @@ pub(super) struct MatrixVerb {
 impl MatrixVerb {
     pub(super) fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         let audited = self.site.load(output)?;
-        let matrix = Matrix::new(&audited.site.engine, &audited.people());
+        let engine = &audited.site.engine;
+        let context = self.context.of(engine)?;
+        let matrix = Matrix::new(engine, &context, &audited.people());
+        self.context.note(engine, Action::ALL, output);
         if let Some(file) = &self.out {
             let made = format!("From {}.", self.site.sources());
             write(file, &html::render(&matrix, &made))
@@ -51,7 +60,7 @@ impl MatrixVerb {
         }
         match self.format {
             Format::Table => output.line(text::render(&matrix).trim_end()),
-            Format::Json => output.json(&matrix_json(&matrix)),
+            Format::Json => output.json(&matrix_json(&matrix, context_json(engine, &context))),
             Format::Csv => {
                 let headings = ["table", "place", "kind", "who", "action", "how"];
                 output.rows(Format::Csv, &headings, &csv_rows(&matrix));
@@ -89,29 +98,60 @@ fn csv_rows(matrix: &Matrix) -> Vec<Vec<String>> {
     }
     for peers in &matrix.peers {
         for who in &peers.people {
-            for (folder, set) in matrix.reach(peers) {
-                for deed in Deed::of(set) {
+            for (folder, cell) in matrix.reach(peers) {
+                for deed in Deed::ALL {
+                    let Some(how) = how(cell, deed) else { continue };
                     let name = who.name().unwrap_or_default();
-                    let cells =
-                        ["reach", folder.as_str(), who.kind(), name, deed.word(), "allowed"];
-                    rows.push(row(cells));
+                    rows.push(row(["reach", folder.as_str(), who.kind(), name, deed.word(), how]));
                 }
             }
+        }
+    }
+    for policy in &matrix.policies {
+        let place = policy.reference.source.to_string();
+        let how = if policy.reads.is_empty() { "always" } else { "by_context" };
+        for action in policy.actions.actions() {
+            let id = &*policy.reference.id;
+            rows.push(row(["policy", &place, policy.effect(), id, action.name(), how]));
         }
     }
     rows
 }
 
-fn matrix_json(matrix: &Matrix) -> Value {
+/// How a deed is allowed; none, if it is denied in any context.
+fn how(cell: Cell, deed: Deed) -> Option<&'static str> {
+    match (deed.is_in(cell.set), cell.deed_depends(deed)) {
+        (true, false) => Some("allowed"),
+        (true, true) => Some("allowed_by_context"),
+        (false, true) => Some("denied_by_context"),
+        (false, false) => None,
+    }
+}
+
+fn matrix_json(matrix: &Matrix, context: Value) -> Value {
     let remarks = matrix.remarks.iter();
     json!({
         "site": matrix.site.as_str(),
         "cascade": matrix.cascade_word(),
+        "context": context,
+        "policies": matrix.policies.iter().map(hand_written_json).collect::<Vec<_>>(),
         "blocks": matrix.blocks.iter().map(block_json).collect::<Vec<_>>(),
         "remarks": remarks
             .map(|remark| json!({ "folder": remark.folder.as_str(), "text": remark.text }))
             .collect::<Vec<_>>(),
         "reach": matrix.peers.iter().map(|peers| peers_json(matrix, peers)).collect::<Vec<_>>(),
+    })
+}
+
+/// A hand-written policy for programs.
+fn hand_written_json(policy: &HandWritten) -> Value {
+    json!({
+        "id": &*policy.reference.id,
+        "source": policy.reference.source.to_string(),
+        "effect": policy.effect(),
+        "actions": set_json(policy.actions),
+        "reads_context": !policy.reads.is_empty(),
+        "reads": policy.reads,
     })
 }
 
@@ -153,11 +193,12 @@ fn assigned_json(assigned: &Assigned) -> Value {
 }
 
 fn peers_json(matrix: &Matrix, peers: &Peers) -> Value {
-    let folders = matrix.reach(peers).map(|(folder, set)| {
+    let folders = matrix.reach(peers).map(|(folder, cell)| {
         json!({
             "folder": folder.as_str(),
-            "may": Deed::of(set).map(Deed::word).collect::<Vec<_>>(),
-            "permissions": set_json(set),
+            "may": Deed::of(cell.set).map(Deed::word).collect::<Vec<_>>(),
+            "permissions": set_json(cell.set),
+            "depends_on_context": set_json(cell.depends),
         })
     });
     json!({

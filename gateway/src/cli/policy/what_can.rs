@@ -11,6 +11,7 @@ use vestibule_schema::problem::nearest;
 use vestibule_schema::{AccountRole, Action, GroupId, PermissionSet, UserName};
 
 use super::audited::{self, Audited, SiteArgs, holding_json, set_json};
+use super::context::{ContextArgs, context_json};
 use crate::cli::{BadInput, Exit, Format, NotFound, Output};
 
 const AFTER_HELP: &str = "\
@@ -18,6 +19,7 @@ Examples:
   vestibule policy what-can jane --site family
   vestibule policy what-can anonymous /clients/ --all --format json
   vestibule policy what-can jane --group family --site family
+  vestibule policy what-can jane --ip 192.0.2.7 --mfa --site family
 
 A line holds for its folder and for all below it, up to the next line. Folders where nothing
 changes are left out, unless `--all` asks for them.
@@ -31,6 +33,8 @@ such site or user.";
 pub(super) struct WhatCan {
     #[command(flatten)]
     site: SiteArgs,
+    #[command(flatten)]
+    context: ContextArgs,
     /// A group of the user; may be given several times
     #[arg(long = "group", value_name = "GROUP")]
     groups: Vec<String>,
@@ -53,7 +57,9 @@ impl WhatCan {
         let audited = self.site.load(output)?;
         let principal = self.principal(&audited)?;
         let engine = &audited.site.engine;
-        let mut places = reach::what_can(engine, &principal, &path);
+        let context = self.context.of(engine)?;
+        let mut places = reach::what_can(engine.on(&context), &principal, &path);
+        self.context.note(engine, Action::ALL, output);
         if !self.all {
             places = reach::collapsed(&places);
         }
@@ -65,6 +71,7 @@ impl WhatCan {
                 output.json(&json!({
                     "site": engine.id().as_str(),
                     "user": user,
+                    "context": context_json(engine, &context),
                     "places": rows.collect::<Vec<_>>(),
                 }));
             }

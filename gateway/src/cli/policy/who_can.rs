@@ -3,15 +3,18 @@
 use clap::Args;
 use serde_json::{Value, json};
 use vestibule_policies::audit::reach::{self, Reach};
+use vestibule_schema::Action;
 
 use super::audited::{self, AccountRemarks, SiteArgs, holding_json};
 use super::check::policy_json;
+use super::context::{ContextArgs, context_json};
 use crate::cli::{Exit, Format, Output};
 
 const AFTER_HELP: &str = "\
 Examples:
   vestibule policy who-can view /private/ --site family
   vestibule policy who-can download_original /clients/smith/a.jpg --format csv
+  vestibule policy who-can view / --ip 192.0.2.7 --at 2026-12-31T23:59
 
 A user's groups are known only at sign-in: users count as members of no group, and each group
 stands for somebody who is in it alone and whom no rule names.
@@ -27,6 +30,8 @@ Exit codes: 0 answered, also if nobody may; 2 bad input or configuration; 3 ther
 pub(super) struct WhoCan {
     #[command(flatten)]
     site: SiteArgs,
+    #[command(flatten)]
+    context: ContextArgs,
     /// How the list is printed
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -42,11 +47,15 @@ impl WhoCan {
         let path = audited::path(&self.path)?;
         let audited = self.site.load(output)?;
         let people = audited.people();
-        let reached = reach::who_can(&audited.site.engine, &people, action, &path);
+        let engine = &audited.site.engine;
+        let context = self.context.of(engine)?;
+        let reached = reach::who_can(engine.on(&context), &people, action, &path);
+        self.context.note(engine, &[Action::View, action], output);
         let accounts = audited.remarks();
         match self.format {
             Format::Json => output.json(&json!({
-                "site": audited.site.engine.id().as_str(),
+                "site": engine.id().as_str(),
+                "context": context_json(engine, &context),
                 "action": action.name(),
                 "path": path.as_str(),
                 "asked": people.len(),

@@ -8,10 +8,13 @@ use vestibule_schema::{
     Action, GalleryPath, GroupId, PermissionSet, RoleName, SourceRef, UserName,
 };
 
-use super::{Asked, fewer, more};
-use crate::decision::Need;
+use super::{Asked, fewer, more, otherwise};
+use crate::decision::{Need, PolicyRef};
 use crate::engine::SiteEngine;
-use crate::model::{Assignment, Block, FolderRules, Folders, Grant, Rights, Role, SiteModel};
+use crate::model::{
+    Assignment, Block, CustomPolicy, FolderRules, Folders, Grant, GroupMapping, Rights, Role,
+    SiteModel,
+};
 
 /// How many changes are named at most.
 const NAMED: usize = 5;
@@ -29,6 +32,8 @@ pub enum Reach {
     Group,
     /// Everybody.
     Everybody,
+    /// This request alone: no document changes, another context does.
+    Request,
 }
 
 impl Reach {
@@ -40,16 +45,17 @@ impl Reach {
             Self::Role => "role",
             Self::Group => "group",
             Self::Everybody => "everybody",
+            Self::Request => "request",
         }
     }
 }
 
-/// A single change of one document that gives the other answer.
+/// A single change of one document, or of what the request says, that gives the other answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// What to do: "add `can_download_original = true` to role `family`".
     pub text: String,
-    /// Where; what the store says has no line.
+    /// Where; what the store or the request says has no line.
     pub source: Option<SourceRef>,
     /// Whom it concerns.
     pub reach: Reach,
@@ -76,7 +82,10 @@ pub(super) enum Edit {
     Public { of: Of, role: Option<RoleName> },
     Default { of: Of, role: Option<RoleName> },
     DropGrant(Grant),
+    AddGroupEntry { of: GalleryPath, group: GroupId, role: RoleName },
     DropMapping(GroupId, RoleName),
+    Admit(GroupMapping),
+    DropPolicy(PolicyRef),
     ShowTechnicalDetails(GalleryPath),
     Unhide(GalleryPath, String),
     Nearest,
@@ -87,12 +96,18 @@ pub(super) fn flipping(asked: &Asked<'_>, held: &[String], allowed: bool) -> Vec
     let mut candidates =
         if allowed { fewer::candidates(asked, held) } else { more::candidates(asked, held) };
     candidates.sort_by_key(|candidate| candidate.size);
+    candidates.extend(policies(asked));
+    candidates.sort_by_key(|candidate| candidate.size);
     let flips = |candidate: &Candidate| {
         let changed = changed(asked.engine, &candidate.edit);
-        let answer = changed.decide(asked.principal, Need::one(asked.action), asked.path);
+        let judge = changed.on(asked.context);
+        let answer = judge.decide(asked.principal, Need::one(asked.action), asked.path);
         answer.is_allow() != allowed
     };
-    let mut changes: Vec<Change> = Vec::new();
+    // what needs no edit comes first, unless an edit was asked for: how to keep somebody out
+    let otherwise = otherwise::flipping(asked, allowed);
+    let (mut changes, last) =
+        if allowed { (Vec::new(), otherwise) } else { (otherwise, Vec::new()) };
     for candidate in candidates {
         if changes.len() == NAMED {
             break;
@@ -101,7 +116,25 @@ pub(super) fn flipping(asked: &Asked<'_>, held: &[String], allowed: bool) -> Vec
             changes.push(candidate.change);
         }
     }
+    changes.extend(last);
     changes
+}
+
+/// Each hand-written policy that can apply, taken away.
+fn policies(asked: &Asked<'_>) -> Vec<Candidate> {
+    let needed = asked.needed();
+    let custom = asked.engine.model().custom.iter();
+    let applies = |one: &&CustomPolicy| needed.iter().any(|action| one.applies_to(*action));
+    let candidate = |one: &CustomPolicy| Candidate {
+        change: Change {
+            text: format!("remove or narrow the policy `{}`", one.reference().id),
+            source: Some(one.reference().source.clone()),
+            reach: Reach::Everybody,
+        },
+        edit: Edit::DropPolicy(one.reference().clone()),
+        size: 3,
+    };
+    custom.filter(applies).map(candidate).collect()
 }
 
 /// An engine of the changed documents.
@@ -146,6 +179,19 @@ impl World {
             }
             Edit::DropGrant(grant) => {
                 self.rights(|rights| rights.grants.retain(|other| other != grant));
+            }
+            Edit::AddGroupEntry { of, group, role } => self.block(&Some(of.clone()), |block| {
+                let source = block.source.clone();
+                let nothing = Assignment { roles: BTreeSet::new(), source };
+                let entry = block.group_roles.entry(group.clone()).or_insert(nothing);
+                entry.roles.insert(role.clone());
+            }),
+            Edit::Admit(mapping) => {
+                self.rights(|rights| rights.groups.retain(|other| other.group != mapping.group));
+                self.model.declared.groups.push(mapping.clone());
+            }
+            Edit::DropPolicy(policy) => {
+                self.model.custom.policies.retain(|one| one.reference != *policy);
             }
             Edit::DropMapping(group, role) => self.rights(|rights| {
                 rights.groups.retain(|other| other.group != *group || other.role != *role);

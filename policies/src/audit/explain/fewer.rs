@@ -6,8 +6,9 @@ use vestibule_schema::UserName;
 
 use super::Asked;
 use super::edits::{BUILTIN_ROLES, Candidate, Change, Edit, Reach, key};
-use super::roles::{ancestors, blocks, grant_line, grants, in_block, mapping_line};
-use crate::model::{Block, GroupMapping, Role};
+use super::roles::{ancestors, blocks, grant_line, in_block, mapping_line};
+use crate::audit::rights::{self, Origin};
+use crate::model::{Block, Role};
 use crate::principal::{Principal, UserFacts};
 
 pub(super) fn candidates(asked: &Asked<'_>, held: &[String]) -> Vec<Candidate> {
@@ -129,30 +130,36 @@ fn permission(asked: &Asked<'_>, block: &Block, role: &Role) -> Vec<Candidate> {
 
 /// Grants and group mappings.
 fn rights(asked: &Asked<'_>, user: &UserFacts) -> Vec<Candidate> {
-    let mut candidates = Vec::new();
-    let (declared, granted) = grants(asked, &user.name);
-    for grant in granted {
-        let (text, source) = if declared {
-            (format!("remove the grant of `{}`", user.name), grant_line(asked, grant))
-        } else {
-            (format!("revoke the stored grant of `{}`", user.name), None)
+    let mut candidates = revoked(asked, &user.name);
+    let mappings = rights::mappings(asked.engine);
+    for (mapping, from) in mappings.filter(|(one, _)| user.groups.contains(&one.group)) {
+        let text = match from {
+            Origin::Declared => format!("remove the mapping of the group `{}`", mapping.group),
+            Origin::Stored => format!("deny the stored group `{}`", mapping.group),
         };
-        let change = Change { text, source, reach: Reach::User };
-        candidates.push(Candidate { change, edit: Edit::DropGrant(grant.clone()), size: 0 });
-    }
-    let mapping = |mapping: &GroupMapping, text: &str, source| Candidate {
-        change: Change { text: format!("{text} `{}`", mapping.group), source, reach: Reach::Group },
-        edit: Edit::DropMapping(mapping.group.clone(), mapping.role.clone()),
-        size: 2,
-    };
-    let is_in = |mapping: &&GroupMapping| user.groups.contains(&mapping.group);
-    for one in asked.engine.model().declared.groups.iter().filter(is_in) {
-        candidates.push(mapping(one, "remove the mapping of the group", mapping_line(asked, one)));
-    }
-    for one in asked.engine.stored().groups.iter().filter(is_in) {
-        candidates.push(mapping(one, "deny the stored group", None));
+        let source = mapping_line(asked, (mapping, from));
+        candidates.push(Candidate {
+            change: Change { text, source, reach: Reach::Group },
+            edit: Edit::DropMapping(mapping.group.clone(), mapping.role.clone()),
+            size: 2,
+        });
     }
     candidates
+}
+
+/// Each grant of a user, taken away.
+pub(super) fn revoked(asked: &Asked<'_>, user: &UserName) -> Vec<Candidate> {
+    let grants = rights::grants_of(asked.engine, user).into_iter();
+    let candidate = |(grant, from)| {
+        let text = match from {
+            Origin::Declared => format!("remove the grant of `{user}`"),
+            Origin::Stored => format!("revoke the stored grant of `{user}`"),
+        };
+        let source = grant_line(asked, (grant, from));
+        let change = Change { text, source, reach: Reach::User };
+        Candidate { change, edit: Edit::DropGrant(grant.clone()), size: 0 }
+    };
+    grants.map(candidate).collect()
 }
 
 /// Out of the whole site.

@@ -1,14 +1,15 @@
 //! Changes that may allow what is denied.
 
 use vestibule_schema::document::Cascade;
-use vestibule_schema::{Action, RoleName};
+use vestibule_schema::{Action, GroupId, RoleName, SourceRef};
 
-use super::Asked;
 use super::edits::{BUILTIN_ROLES, Candidate, Change, Edit, Reach, key};
-use super::roles::{ancestors, blocks, grant_line, grants, in_block};
-use crate::model::{Block, Role};
+use super::roles::{ancestors, blocks, in_block, mapping_line};
+use super::{Asked, fewer};
+use crate::audit::rights;
+use crate::model::{Block, GroupMapping, Role};
 use crate::names;
-use crate::principal::Principal;
+use crate::principal::{Principal, UserFacts};
 
 pub(super) fn candidates(asked: &Asked<'_>, held: &[String]) -> Vec<Candidate> {
     let mut candidates = Vec::new();
@@ -110,10 +111,60 @@ fn roles(asked: &Asked<'_>, block: &Block) -> Vec<Candidate> {
     };
     let edit = Edit::UserEntry { of: of.clone(), user: user.name.clone(), roles: Some(roles) };
     let change = Change { text, source: Some(source), reach: Reach::User };
-    vec![
+    let mut candidates = vec![
         Candidate { change, edit, size },
         everybody(Edit::Default { of, role: Some(role.clone()) }, "default_authenticated_role"),
-    ]
+    ];
+    candidates.extend(groups(asked, block, user, role));
+    candidates
+}
+
+/// A role of the block for a group of the user.
+fn groups(asked: &Asked<'_>, block: &Block, user: &UserFacts, role: &RoleName) -> Vec<Candidate> {
+    let of_group = |group: &GroupId| {
+        let (text, source, edit) = match &block.folder {
+            Some(folder) => {
+                let text = format!("give the group `{group}` the role `{role}`");
+                let source = block.group_roles.get(group).map_or(&block.source, |e| &e.source);
+                let edit = Edit::AddGroupEntry {
+                    of: folder.clone(),
+                    group: group.clone(),
+                    role: role.clone(),
+                };
+                (text, Some(source.clone()), edit)
+            }
+            None => admitted(asked, group, role),
+        };
+        Candidate { change: Change { text, source, reach: Reach::Group }, edit, size: 2 }
+    };
+    user.groups.iter().map(of_group).collect()
+}
+
+/// A mapping of a group to a role of the site: one that is there names another role.
+fn admitted(
+    asked: &Asked<'_>,
+    group: &GroupId,
+    role: &RoleName,
+) -> (String, Option<SourceRef>, Edit) {
+    let mut there = rights::mappings(asked.engine).filter(|(one, _)| one.group == *group);
+    let there = there.next();
+    let mapping = GroupMapping {
+        group: group.clone(),
+        role: role.clone(),
+        base_path: None,
+        upload_path: None,
+    };
+    let text = format!("admit the group `{group}` with the role `{role}`");
+    let line = there.and_then(|there| mapping_line(asked, there));
+    let edit = Edit::Admit(mapping);
+    match (line, there) {
+        (Some(line), _) => (format!("{text} instead"), Some(line), edit),
+        (None, Some(_)) => (format!("{text} in the store instead"), None, edit),
+        (None, None) => {
+            let file = format!("config.d/sites/{}/grants.toml", asked.engine.id());
+            (format!("{text} in {file}"), None, edit)
+        }
+    }
 }
 
 /// What folders hide, and how blocks combine.
@@ -188,14 +239,6 @@ fn unlock(asked: &Asked<'_>) -> Vec<Candidate> {
             propose(text, source, entry(Some(roles)), 1);
         }
     }
-    let (declared, grants) = grants(asked, &user.name);
-    for grant in grants {
-        let (text, line) = if declared {
-            (format!("remove the grant of `{}`", user.name), grant_line(asked, grant))
-        } else {
-            (format!("revoke the stored grant of `{}`", user.name), None)
-        };
-        propose(text, line, Edit::DropGrant(grant.clone()), 0);
-    }
+    candidates.extend(fewer::revoked(asked, &user.name));
     candidates
 }

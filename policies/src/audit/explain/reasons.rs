@@ -3,15 +3,17 @@
 use vestibule_schema::Action;
 
 use super::roles::lock;
+use super::satisfied::Question;
 use super::way::Step;
 use super::{Asked, names};
 use crate::decision::Denial;
+use crate::model::CustomPolicy;
 
 /// One line for each thing that would have to be otherwise.
 pub(super) fn of_denial(
     asked: &Asked<'_>,
     held: &[String],
-    way: &[Step],
+    (way, questions): (&[Step], &[Question]),
     denial: &Denial,
 ) -> Vec<String> {
     if let Some(fault) = denial.fault() {
@@ -35,7 +37,19 @@ pub(super) fn of_denial(
         let hiding = way.iter().filter_map(|step| step.hides_technical_details.as_ref());
         reasons.extend(hiding.map(|source| format!("`hide_technical_details` at {source}")));
     }
+    reasons.extend(questions.iter().flat_map(|question| of_policies(asked, question)));
     reasons
+}
+
+/// The hand-written policies that forbid an action.
+fn of_policies(asked: &Asked<'_>, question: &Question) -> Vec<String> {
+    let custom: Vec<_> = asked.engine.model().custom.iter().map(CustomPolicy::reference).collect();
+    let forbidding = question.forbids.iter().filter(|policy| custom.contains(policy));
+    forbidding
+        .map(|policy| {
+            format!("the policy `{}` at {} forbids `{}`", policy.id, policy.source, question.action)
+        })
+        .collect()
 }
 
 fn of_step(asked: &Asked<'_>, step: &Step) -> Option<String> {

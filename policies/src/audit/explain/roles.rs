@@ -1,8 +1,9 @@
 //! The roles that a principal holds, and where each of them comes from.
 
-use vestibule_schema::{GalleryPath, RoleName, SourceRef, UserName};
+use vestibule_schema::{GalleryPath, RoleName, SourceRef};
 
 use super::Asked;
+use crate::audit::rights::{self, Origin as From};
 use crate::compile::CompileError;
 use crate::decision::PolicyRef;
 use crate::engine::SiteEngine;
@@ -187,20 +188,11 @@ fn origin(kind: OriginKind, text: String, source: Option<SourceRef>) -> Origin {
     Origin { kind, text, source }
 }
 
-/// The grants of a user that count: declared ones replace stored ones.
-pub(super) fn grants<'a>(asked: &Asked<'a>, user: &UserName) -> (bool, Vec<&'a Grant>) {
-    let of_user = |grants: &'a [Grant]| -> Vec<&'a Grant> {
-        grants.iter().filter(|grant| grant.user == *user).collect()
-    };
-    let declared = of_user(&asked.engine.model().declared.grants);
-    if declared.is_empty() {
-        return (false, of_user(&asked.engine.stored().grants));
+/// The line of a grant; one of the store has none.
+pub(super) fn grant_line(asked: &Asked<'_>, (grant, from): (&Grant, From)) -> Option<SourceRef> {
+    if from == From::Stored {
+        return None;
     }
-    (true, declared)
-}
-
-/// The line of a declared grant.
-pub(super) fn grant_line(asked: &Asked<'_>, grant: &Grant) -> Option<SourceRef> {
     let (source, document) = asked.documents.grants()?;
     let entry = document.grants.iter().find(|entry| {
         entry.user.value == grant.user
@@ -210,8 +202,14 @@ pub(super) fn grant_line(asked: &Asked<'_>, grant: &Grant) -> Option<SourceRef> 
     Some(source.reference(entry.span.start))
 }
 
-/// The line of a declared group mapping.
-pub(super) fn mapping_line(asked: &Asked<'_>, mapping: &GroupMapping) -> Option<SourceRef> {
+/// The line of a group mapping; one of the store has none.
+pub(super) fn mapping_line(
+    asked: &Asked<'_>,
+    (mapping, from): (&GroupMapping, From),
+) -> Option<SourceRef> {
+    if from == From::Stored {
+        return None;
+    }
     let (source, document) = asked.documents.grants()?;
     let entry = document.groups.iter().find(|entry| {
         entry.group.value == mapping.group
@@ -222,15 +220,15 @@ pub(super) fn mapping_line(asked: &Asked<'_>, mapping: &GroupMapping) -> Option<
 }
 
 fn granted(asked: &Asked<'_>, user: &UserFacts, role: &Role) -> Vec<Origin> {
-    let (declared, grants) = grants(asked, &user.name);
     let mut found = Vec::new();
-    for grant in grants {
-        let line = if declared { grant_line(asked, grant) } else { None };
-        let place = if declared { "grant" } else { "stored grant" };
+    for (grant, from) in rights::grants_of(asked.engine, &user.name) {
+        let line = grant_line(asked, (grant, from));
+        let (kind, place) = match from {
+            From::Declared => (OriginKind::DeclaredGrant, "grant"),
+            From::Stored => (OriginKind::StoredGrant, "stored grant"),
+        };
         match &grant.role {
             Some(name) if *name == role.name => {
-                let kind =
-                    if declared { OriginKind::DeclaredGrant } else { OriginKind::StoredGrant };
                 found.push(origin(kind, format!("the {place} of `{}`", user.name), line));
             }
             None if user.account_role.inheritable().as_ref() == Some(&role.name) => {
@@ -257,19 +255,16 @@ fn by_group(asked: &Asked<'_>, block: &Block, user: &UserFacts, role: &Role) -> 
         }
         return found;
     }
-    let declared = &asked.engine.model().declared.groups;
-    let counts =
-        |mapping: &&GroupMapping| mapping.role == role.name && user.groups.contains(&mapping.group);
-    for mapping in declared.iter().filter(counts) {
-        let text = format!("the group `{}`", mapping.group);
-        found.push(origin(OriginKind::DeclaredGroup, text, mapping_line(asked, mapping)));
-    }
-    for mapping in asked.engine.stored().groups.iter().filter(counts) {
-        let replaced = declared.iter().any(|other| other.group == mapping.group);
-        if !replaced {
-            let text = format!("the stored group `{}`", mapping.group);
-            found.push(origin(OriginKind::StoredGroup, text, None));
+    for (mapping, from) in rights::mappings(asked.engine) {
+        if mapping.role != role.name || !user.groups.contains(&mapping.group) {
+            continue;
         }
+        let (kind, place) = match from {
+            From::Declared => (OriginKind::DeclaredGroup, "group"),
+            From::Stored => (OriginKind::StoredGroup, "stored group"),
+        };
+        let text = format!("the {place} `{}`", mapping.group);
+        found.push(origin(kind, text, mapping_line(asked, (mapping, from))));
     }
     found
 }
@@ -283,12 +278,11 @@ pub(super) fn lock(asked: &Asked<'_>) -> Option<Origin> {
         let text = format!("the user entry of `{user}`, which names no role");
         return Some(origin(OriginKind::LockedOut, text, Some(entry.source.clone())));
     }
-    let (declared, grants) = grants(asked, user);
-    let grant = grants.first()?;
-    let (text, line) = if declared {
-        (format!("the grant of `{user}`, which yields no role"), grant_line(asked, grant))
-    } else {
-        (format!("the stored grant of `{user}`, which yields no role"), None)
+    let (grant, from) = *rights::grants_of(asked.engine, user).first()?;
+    let place = match from {
+        From::Declared => "grant",
+        From::Stored => "stored grant",
     };
-    Some(origin(OriginKind::LockedOut, text, line))
+    let text = format!("the {place} of `{user}`, which yields no role");
+    Some(origin(OriginKind::LockedOut, text, grant_line(asked, (grant, from))))
 }

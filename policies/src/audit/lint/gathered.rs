@@ -12,7 +12,14 @@ pub(super) fn finding(warning: &Problem) -> Option<Problem> {
         "policy::default_owner" => "lint::default_owner",
         "policy::no_view" => "lint::unreachable_permission",
         "folder::hides_nothing" => "lint::hides_nothing",
+        "custom::suspicious" if warning.message.contains("impossible") => "lint::never_matches",
         _ => "lint::warning",
     };
-    Some(Problem { code, ..warning.clone() })
+    let problem = Problem { code, ..warning.clone() };
+    let lacks_help = problem.help.is_none() && code == "lint::never_matches";
+    Some(if lacks_help {
+        problem.help("correct the condition, or remove the policy")
+    } else {
+        problem
+    })
 }

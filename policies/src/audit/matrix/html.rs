@@ -1,9 +1,9 @@
 //! The matrix as one page that needs nothing else: no script, no font, no picture. Every name in it
 //! is escaped, and stands apart from the text around it whatever its writing direction.
 
-use vestibule_schema::{Action, PermissionSet};
+use vestibule_schema::Action;
 
-use super::{BlockTable, Deed, Holds, Matrix};
+use super::{BlockTable, Cell, Deed, Holds, Matrix};
 use crate::audit::reach::{self, Who};
 
 const STYLE: &str = include_str!("page.css");
@@ -33,6 +33,7 @@ pub fn render(matrix: &Matrix, made: &str) -> String {
         }
         page.push_str("</ul>\n");
     }
+    policies(matrix, &mut page);
     page.push_str("</body>\n</html>\n");
     page
 }
@@ -43,6 +44,13 @@ fn people(matrix: &Matrix, page: &mut String) {
          for all below it, up to the next folder that has a row. People with equal rights share a \
          column. A user counts as a member of no group.</p>\n",
     );
+    if !matrix.context.is_empty() {
+        let read = matrix.context.iter().map(|(name, value)| format!("{name} {}", escaped(value)));
+        let read = read.collect::<Vec<_>>().join(", ");
+        page.push_str(&format!(
+            "<p>Of a request with {read}. What is marked * depends on that.</p>\n"
+        ));
+    }
     open_table("people", page);
     page.push_str("<thead><tr><th scope=\"col\">Folder</th>");
     for peers in &matrix.peers {
@@ -52,21 +60,53 @@ fn people(matrix: &Matrix, page: &mut String) {
     page.push_str("</tr></thead>\n<tbody>\n");
     for (at, folder) in matrix.folders.iter().enumerate() {
         page.push_str(&format!("<tr><th scope=\"row\">{}</th>", name(folder.as_str())));
-        for set in matrix.peers.iter().filter_map(|peers| peers.sets.get(at)) {
-            page.push_str(&reach_cell(*set));
+        for cell in matrix.peers.iter().filter_map(|peers| peers.cells.get(at)) {
+            page.push_str(&reach_cell(*cell));
         }
         page.push_str("</tr>\n");
     }
     close_table(page);
 }
 
-fn reach_cell(set: PermissionSet) -> String {
-    let deeds: Vec<_> = Deed::of(set).map(Deed::word).collect();
-    if deeds.is_empty() {
-        return "<td class=\"no\">no</td>".to_owned();
+fn reach_cell(cell: Cell) -> String {
+    let mark = if cell.depends.is_empty() { "" } else { " *" };
+    let deeds: Vec<_> = Deed::of(cell.set).map(Deed::word).collect();
+    let mut title = reach::words(cell.set);
+    if !cell.depends.is_empty() {
+        let actions: Vec<_> = cell.depends.actions().map(Action::name).collect();
+        title.push_str(&format!("; depends on the request: {}", actions.join(", ")));
     }
-    let all = escaped(&reach::words(set));
-    format!("<td title=\"{all}\">{}</td>", deeds.join("<br>"))
+    let title = escaped(&title);
+    if deeds.is_empty() {
+        return format!("<td class=\"no\" title=\"{title}\">no{mark}</td>");
+    }
+    format!("<td title=\"{title}\">{}{mark}</td>", deeds.join("<br>"))
+}
+
+fn policies(matrix: &Matrix, page: &mut String) {
+    if matrix.policies.is_empty() {
+        return;
+    }
+    page.push_str("<h2 id=\"policies\">Hand-written policies</h2>\n");
+    open_table("policies", page);
+    page.push_str(
+        "<thead><tr><th scope=\"col\">Policy</th><th scope=\"col\">Effect</th>\
+         <th scope=\"col\">Actions</th><th scope=\"col\">Reads of the request</th>\
+         <th scope=\"col\">Written in</th></tr></thead>\n<tbody>\n",
+    );
+    for policy in &matrix.policies {
+        let reads = policy.reads_in_words().unwrap_or_else(|| "nothing".to_owned());
+        page.push_str(&format!(
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"wide\">{}</td>\
+             <td class=\"wide\">{}</td><td class=\"source\">{}</td></tr>\n",
+            name(&policy.reference.id),
+            policy.effect(),
+            escaped(&reach::words(policy.actions)),
+            escaped(&reads),
+            escaped(&policy.reference.source.to_string()),
+        ));
+    }
+    close_table(page);
 }
 
 fn block_section(number: usize, block: &BlockTable, page: &mut String) {

@@ -1,8 +1,9 @@
 //! The matrix as plain text: aligned, stable, and such that every change of rights changes a line.
 
-use vestibule_schema::{Action, PermissionSet};
+use vestibule_schema::Action;
 
-use super::{BlockTable, Deed, Holds, Matrix};
+use super::{BlockTable, Cell, Deed, Holds, Matrix};
+use crate::audit::reach;
 
 /// How many columns of people stand beside each other.
 const ABREAST: usize = 6;
@@ -19,8 +20,26 @@ pub fn render(matrix: &Matrix) -> String {
         let rows = matrix.remarks.iter().map(|r| vec![r.folder.to_string(), r.text.clone()]);
         table(rows.collect(), &mut text);
     }
+    policies_text(matrix, &mut text);
     people_text(matrix, &mut text);
     text
+}
+
+fn policies_text(matrix: &Matrix, text: &mut String) {
+    if matrix.policies.is_empty() {
+        return;
+    }
+    text.push_str("\nhand-written policies\n\n");
+    let rows = matrix.policies.iter().map(|policy| {
+        let reads = policy.reads_in_words().map(|words| format!("reads {words}"));
+        vec![
+            policy.reference.id.to_string(),
+            format!("({})", policy.reference.source),
+            format!("{} {}", policy.effect(), reach::words(policy.actions)),
+            reads.unwrap_or_default(),
+        ]
+    });
+    table(rows.collect(), text);
 }
 
 fn block_text(block: &BlockTable, text: &mut String) {
@@ -67,6 +86,11 @@ const fn mark(holds: Holds) -> &'static str {
 
 fn people_text(matrix: &Matrix, text: &mut String) {
     text.push_str("\nwho may view (v), download (d), write (w); the number of actions\n");
+    if !matrix.context.is_empty() {
+        let read = matrix.context.iter().map(|(name, value)| format!("{name} {value}"));
+        let read = read.collect::<Vec<_>>().join(", ");
+        text.push_str(&format!("of a request with {read}; *: other requests may differ\n"));
+    }
     for peers in matrix.peers.chunks(ABREAST) {
         text.push('\n');
         let mut heading = vec!["folder".to_owned()];
@@ -76,7 +100,7 @@ fn people_text(matrix: &Matrix, text: &mut String) {
         for (at, folder) in matrix.folders.iter().enumerate() {
             let mut row = vec![folder.to_string()];
             row.extend(
-                peers.iter().map(|one| one.sets.get(at).map_or(String::new(), |s| deeds(*s))),
+                peers.iter().map(|one| one.cells.get(at).map_or(String::new(), |c| deeds(*c))),
             );
             rows.push(row);
         }
@@ -92,10 +116,11 @@ fn people_text(matrix: &Matrix, text: &mut String) {
     }
 }
 
-fn deeds(set: PermissionSet) -> String {
-    let letters = Deed::ALL.map(|deed| if deed.is_in(set) { deed.word() } else { "-" });
+fn deeds(cell: Cell) -> String {
+    let letters = Deed::ALL.map(|deed| if deed.is_in(cell.set) { deed.word() } else { "-" });
     let letters: String = letters.iter().filter_map(|word| word.chars().next()).collect();
-    format!("{letters} {}", set.actions().count())
+    let depends = if cell.depends.is_empty() { "" } else { "*" };
+    format!("{letters} {}{depends}", cell.set.actions().count())
 }
 
 /// Aligned columns, indented.
