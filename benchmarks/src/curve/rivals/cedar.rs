@@ -17,7 +17,7 @@ use super::super::subject::{Question, Subject};
 use super::Rival;
 
 /// How many blocks are exported at once.
-const PART: usize = 100;
+const PART: usize = 30;
 
 /// The policies and entities of a whole site, and requests.
 pub(super) struct CedarAlone {
