@@ -23,6 +23,9 @@ use crate::config::folder_source_name;
 /// A `_folder.md` above this is no description of a folder.
 const MAX_BYTES: u64 = 1 << 20;
 
+/// The code of the problem that nobody's text has made.
+const UNREADABLE: &str = "folder::unreadable";
+
 /// Which directory a folder was when it was read. Another one that takes its place has another
 /// stamp, also where the file system uses an inode again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +80,32 @@ pub(crate) fn stamp(root: &Path, folder: &GalleryPath) -> Option<Stamp> {
     way.into_iter().rev().try_fold(None, |_, step| stamp_of(root, step).map(Some)).flatten()
 }
 
+/// Whether a folder is certainly not there: a failure to look is no such answer.
+pub(crate) fn is_gone(root: &Path, folder: &GalleryPath) -> bool {
+    let way: Vec<&str> = folder.ancestors().collect();
+    let mut way = way.into_iter().rev();
+    way.any(|step| match look(root, step) {
+        Ok(meta) => !meta.is_dir(),
+        Err(error) => is_absence(&error),
+    })
+}
+
+/// Whether a folder may be there although nobody can look.
+pub(crate) fn is_out_of_reach(root: &Path, folder: &str) -> bool {
+    look(root, folder).is_err_and(|error| !is_absence(&error))
+}
+
+fn look(root: &Path, folder: &str) -> io::Result<fs::Metadata> {
+    if folder == "/" { fs::metadata(root) } else { fs::symlink_metadata(on_disk(root, folder)) }
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    // a name that is too long for the file system is nobody's
+    let kinds =
+        [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory, io::ErrorKind::InvalidFilename];
+    kinds.contains(&error.kind())
+}
+
 impl Scan {
     /// Reads a folder and everything below it, and forgets what was known there before.
     pub(crate) fn walk(&mut self, root: &Path, from: &GalleryPath, vocabulary: &Vocabulary) {
@@ -128,6 +157,15 @@ impl Scan {
         self.known.get(folder).is_some_and(|known| Some(*known) == stamp(root, folder))
     }
 
+    /// The folders that could not be read.
+    pub(crate) fn unreadable(&self) -> impl Iterator<Item = &GalleryPath> {
+        let failed = self
+            .problems
+            .iter()
+            .filter(|(_, problems)| problems.iter().any(|problem| problem.code == UNREADABLE));
+        failed.map(|(folder, _)| folder)
+    }
+
     /// Forgets a folder and everything below it.
     pub(crate) fn forget(&mut self, folder: &GalleryPath) {
         self.known.retain(|known, _| !known.is_within(folder));
@@ -145,6 +183,8 @@ struct Listing {
 
 fn list(folder: &Path) -> io::Result<Listing> {
     let mut listing = Listing { folders: Vec::new(), descriptions: Vec::new(), files: Vec::new() };
+    // one that can be listed but not searched tells of folders whose rules nobody can read
+    fs::symlink_metadata(folder.join("."))?;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         // a name that is not UTF-8 can't be asked for
@@ -237,7 +277,7 @@ pub(crate) fn broken(folder: &GalleryPath) -> FolderRules {
 
 fn unreadable(folder: &GalleryPath, error: &io::Error) -> Problem {
     let shown = folder_source_name(folder);
-    Problem::error("folder::unreadable", format!("`{shown}` can't be read: {error}"))
+    Problem::error(UNREADABLE, format!("`{shown}` can't be read: {error}"))
         .in_file(&shown)
         .help("give the gateway's user the right to read it; until then the folder is closed")
 }

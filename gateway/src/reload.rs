@@ -45,8 +45,16 @@ impl SiteFolders {
     fn unread(&self, path: &GalleryPath) -> Vec<GalleryPath> {
         let way: Vec<&str> = path.ancestors().collect();
         let mut unread = Vec::new();
+        let mut above = None;
         for folder in way.into_iter().rev() {
-            let Some(stamp) = gallery::stamp_of(&self.gallery, folder) else { break };
+            let Some(stamp) = gallery::stamp_of(&self.gallery, folder) else {
+                if gallery::is_out_of_reach(&self.gallery, folder) {
+                    // what it is in tells whether that can be read at all
+                    unread.extend(above.take().and_then(|a| GalleryPath::from_decoded(a).ok()));
+                }
+                break;
+            };
+            above = Some(folder);
             if self.unwatched || self.known.get(folder) != Some(&stamp) {
                 unread.extend(GalleryPath::from_decoded(folder).ok());
             }
@@ -210,6 +218,23 @@ impl Live {
         if site.refresh(folders, &self.vocabulary) {
             self.swap_or_log(&mut state, &Rebuild::Some(HashSet::from([id.clone()])));
         } else {
+            self.publish_known(&state);
+        }
+    }
+
+    /// Tries again to read the folders that could not be read.
+    pub(crate) fn retry_unreadable(&self) {
+        let mut state = self.lock();
+        let mut changed = HashSet::new();
+        let mut tried = false;
+        for (id, site) in &mut state.sites {
+            let retried = site.retry_unreadable(&self.vocabulary);
+            tried |= retried.is_some();
+            changed.extend((retried == Some(true)).then(|| id.clone()));
+        }
+        if !changed.is_empty() {
+            self.swap_or_log(&mut state, &Rebuild::Some(changed));
+        } else if tried {
             self.publish_known(&state);
         }
     }

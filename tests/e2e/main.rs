@@ -17,6 +17,7 @@ mod proof;
 mod refusals;
 mod reload;
 mod tls;
+mod unreadable;
 
 use tokio::sync::OnceCell;
 use vestibule_tests::{ConfigDir, Gateway};

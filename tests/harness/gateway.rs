@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use crate::binaries::vestibule;
 use crate::client::Client;
@@ -59,8 +59,27 @@ pub fn start_process(arguments: &[&str], log: &Path) -> Launch {
 /// If it can't be started.
 #[must_use]
 pub fn start_process_with(arguments: &[&str], log: &Path, variables: &[(&str, &str)]) -> Launch {
+    launch(Command::new(vestibule()), arguments, log, variables)
+}
+
+/// The program without the superuser's privilege to pass over the modes of files.
+fn bound_by_modes() -> Command {
+    if !rustix::process::geteuid().is_root() {
+        return Command::new(vestibule());
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set", "-dac_override,-dac_read_search"]).arg(vestibule());
+    command
+}
+
+fn launch(
+    mut command: Command,
+    arguments: &[&str],
+    log: &Path,
+    variables: &[(&str, &str)],
+) -> Launch {
     let file = File::create(log).unwrap();
-    let child = Command::new(vestibule())
+    let child = command
         .args(arguments)
         .envs(variables.iter().copied())
         .stdin(Stdio::null())
@@ -137,13 +156,26 @@ impl Gateway {
     ///
     /// # Panics
     /// If it does not.
-    pub async fn start(mut config: ConfigDir) -> Self {
+    pub async fn start(config: ConfigDir) -> Self {
+        Self::start_by(|| Command::new(vestibule()), config).await
+    }
+
+    /// The same for a gateway that a file's mode holds off, whoever runs the tests: as root it is
+    /// started without the privilege to pass over it.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn start_bound_by_modes(config: ConfigDir) -> Self {
+        Self::start_by(bound_by_modes, config).await
+    }
+
+    async fn start_by(command: fn() -> Command, mut config: ConfigDir) -> Self {
         for _ in 0..5 {
             let port = free_port();
             config.write_gateway(port);
             let folder = config.path().to_str().unwrap().to_owned();
             let log = config.at("gateway.log");
-            let launch = start_process(&["serve", "--config", &folder], &log);
+            let launch = launch(command(), &["serve", "--config", &folder], &log, &[]);
             let mut gateway = Self { launch, config, port };
             if gateway.is_ready().await {
                 return gateway;
@@ -166,6 +198,17 @@ impl Gateway {
             tokio::net::TcpStream::connect(address).await.is_ok().then_some(true)
         })
         .await
+    }
+
+    /// Limits how many files and connections it may have open from now on; what is open stays.
+    /// Returns the limit before.
+    ///
+    /// # Panics
+    /// If the system refuses.
+    pub fn limit_open_files(&self, most: Option<u64>) -> Option<u64> {
+        let now = getrlimit(Resource::Nofile);
+        let limit = Rlimit { current: most, maximum: now.maximum };
+        prlimit(Some(self.launch.pid), Resource::Nofile, limit).unwrap().current
     }
 
     /// Where it listens.

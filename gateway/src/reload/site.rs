@@ -146,6 +146,19 @@ impl LiveSite {
         folders: &HashSet<GalleryPath>,
         vocabulary: &Vocabulary,
     ) -> bool {
+        let changed = self.read_again(folders, vocabulary);
+        self.log_folders(Some(folders));
+        changed
+    }
+
+    /// Reads again what could not be read: nothing tells when it can be. Says whether rules
+    /// changed; `None` if there is no such folder.
+    pub(super) fn retry_unreadable(&mut self, vocabulary: &Vocabulary) -> Option<bool> {
+        let folders: HashSet<_> = self.scan.unreadable().cloned().collect();
+        (!folders.is_empty()).then(|| self.read_again(&folders, vocabulary))
+    }
+
+    fn read_again(&mut self, folders: &HashSet<GalleryPath>, vocabulary: &Vocabulary) -> bool {
         let Some(gallery) = self.config.gallery.clone() else { return false };
         if Stamp::of_root(&gallery).is_none() {
             return false;
@@ -156,11 +169,13 @@ impl LiveSite {
         for folder in sorted {
             if gallery::stamp(&gallery, folder).is_some() {
                 self.read_changed(&gallery, folder, vocabulary);
-            } else {
+            } else if gallery::is_gone(&gallery, folder) {
                 self.scan.forget(folder);
+            } else if self.scan.known.contains_key(folder) || self.scan.rules.contains_key(folder) {
+                // out of reach: not as if there were no block
+                self.scan.walk(&gallery, folder, vocabulary);
             }
         }
-        self.log_folders(Some(folders));
         before != self.scan.rules
     }
 

@@ -47,6 +47,8 @@ struct Watch {
     retry: Option<Instant>,
     /// Without a watch: when everything is read next.
     poll: Instant,
+    /// When the folders that could not be read are tried again.
+    second_try: Instant,
 }
 
 /// What a batch of events comes to.
@@ -69,6 +71,7 @@ impl Watch {
             again: BTreeMap::new(),
             retry: None,
             poll: Instant::now(),
+            second_try: Instant::now() + POLL,
         };
         watch.cover(live);
         // what changed between the first scan and the watch
@@ -153,6 +156,10 @@ impl Watch {
             self.cover(live);
         }
         self.do_without(live);
+        if self.second_try <= Instant::now() {
+            live.retry_unreadable();
+            self.second_try = Instant::now() + POLL;
+        }
     }
 
     /// Reads everything again and again while there is no watch, and tries to have one.
