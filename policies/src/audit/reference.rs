@@ -26,6 +26,8 @@ pub struct Reference<'e> {
 pub struct Answer {
     /// Whether it is allowed; an error of any policy is a denial.
     pub allowed: bool,
+    /// Whether a policy could not be judged.
+    pub failed: bool,
     /// The deciding policies, in order.
     pub policies: BTreeSet<PolicyRef>,
 }
@@ -81,9 +83,10 @@ impl<'e> Reference<'e> {
     ) -> Result<Answer, CompileError> {
         let response = self.engine.ask_over(&self.set, (principal, context), action, path)?;
         let reasons = response.diagnostics().reason();
+        let failed = response.diagnostics().errors().next().is_some();
         Ok(Answer {
-            allowed: response.decision() == cedar_policy::Decision::Allow
-                && response.diagnostics().errors().next().is_none(),
+            allowed: response.decision() == cedar_policy::Decision::Allow && !failed,
+            failed,
             policies: reasons.filter_map(|id| self.cited.get(id)).cloned().collect(),
         })
     }

@@ -7,194 +7,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use vestibule_policies::audit::export;
-use vestibule_policies::model::{Block, FolderRules, Folders, Grant, Rights, SiteModel};
-use vestibule_policies::{Need, Principal, SiteEngine, UserFacts, Vocabulary, check};
+use vestibule_policies::model::{Block, FolderRules, Folders, Rights, SiteModel};
+use vestibule_policies::{Need, Principal, Vocabulary};
 use vestibule_schema::document::Cascade;
-use vestibule_schema::{
-    AccountRole, Action, GalleryPath, GroupId, PermissionSet, RoleName, SiteId, Source, UserName,
+use vestibule_schema::{Action, GalleryPath, PermissionSet, RoleName};
+
+use crate::generated::comparison::{Seen, index_and_whole_set};
+use crate::generated::{
+    FOLDERS, RandomSite, places, principals, questions, random_site, site_with_policies,
 };
-
-use crate::load;
-
-const USERS: [&str; 4] = ["ann", "bob", "cy", "stranger"];
-const GROUPS: [&str; 3] = ["g1", "g2", "CN=G3, DC=x"];
-const ROLES: [&str; 4] = ["r1", "r2", "r3", "own"];
-const FOLDERS: [&str; 5] = ["/", "/a/", "/a/b/", "/a/b/c/", "/d/"];
-const KEYS: [&str; 8] = [
-    "can_view",
-    "can_see_hidden",
-    "can_download_large",
-    "can_download_original",
-    "can_manage_images",
-    "can_add_comments",
-    "can_see_technical_details",
-    "can_use_zoom",
-];
-
-fn subset(of: &'static [&'static str]) -> impl Strategy<Value = Vec<&'static str>> {
-    proptest::sample::subsequence(of.to_vec(), 0..=of.len())
-}
-
-fn role_or_none() -> impl Strategy<Value = String> {
-    prop_oneof![
-        Just("none".to_owned()),
-        proptest::sample::select(vec!["r1", "r2", "r3", "viewer", "user"]).prop_map(str::to_owned),
-    ]
-}
-
-/// The text of a block below a table prefix: none for the site, `permissions.` for a folder.
-fn block(prefix: &'static str) -> impl Strategy<Value = String> {
-    let roles = proptest::collection::vec((subset(&KEYS), any::<bool>()), ROLES.len() - 1);
-    let assigned = proptest::collection::vec(
-        proptest::option::weighted(0.6, subset(&["r1", "r2", "r3", "own", "viewer"])),
-        USERS.len() - 1,
-    );
-    let groups = proptest::collection::vec(
-        proptest::option::weighted(0.4, subset(&["r1", "r2", "user"])),
-        GROUPS.len(),
-    );
-    let parents = proptest::collection::vec(any::<bool>(), 2);
-    (roles, assigned, groups, role_or_none(), role_or_none(), parents, any::<bool>()).prop_map(
-        move |(roles, assigned, groups, public, default, parents, owner)| {
-            let mut text = String::new();
-            let head = prefix.trim_end_matches('.');
-            if !head.is_empty() {
-                text.push_str(&format!("[{head}]\n"));
-            }
-            text.push_str(&format!(
-                "public_role = \"{public}\"\ndefault_authenticated_role = \"{default}\"\n"
-            ));
-            for (i, (keys, upload)) in roles.iter().enumerate() {
-                text.push_str(&format!("[{prefix}roles.{}]\n", ROLES[i]));
-                // r2 may inherit from r1, r3 from r2
-                if i > 0 && parents[i - 1] {
-                    text.push_str(&format!("inherits = \"{}\"\n", ROLES[i - 1]));
-                }
-                if *upload {
-                    text.push_str("upload = true\n");
-                }
-                let keys: Vec<_> = keys.iter().map(|key| format!("{key} = true")).collect();
-                text.push_str(&format!("permissions = {{ {} }}\n", keys.join(", ")));
-            }
-            text.push_str(&format!(
-                "[{prefix}roles.own]\npermissions = {{ owner_access = {owner} }}\n"
-            ));
-            for (user, roles) in USERS.iter().zip(&assigned) {
-                if let Some(roles) = roles {
-                    text.push_str(&format!(
-                        "[[{prefix}user_roles]]\nusername = \"{user}\"\nroles = {roles:?}\n"
-                    ));
-                }
-            }
-            if !head.is_empty() {
-                for (group, roles) in GROUPS.iter().zip(&groups) {
-                    if let Some(roles) = roles {
-                        text.push_str(&format!(
-                            "[[{prefix}group_roles]]\ngroup = \"{group}\"\nroles = {roles:?}\n"
-                        ));
-                    }
-                }
-            }
-            text
-        },
-    )
-}
-
-fn front_matter() -> impl Strategy<Value = String> {
-    (any::<bool>(), any::<bool>(), proptest::option::weighted(0.8, block("permissions.")), 0..12u8)
-        .prop_map(|(technical, hidden, block, broken)| {
-            let mut text = format!("hide_technical_details = {technical}\n");
-            if hidden {
-                text.push_str("hidden_images = [\"h.jpg\"]\n");
-            }
-            text.push_str(&block.unwrap_or_default());
-            if broken == 0 {
-                text.push_str("\n[permission]\n");
-            }
-            format!("+++\n{text}+++\n")
-        })
-}
-
-fn grants() -> impl Strategy<Value = String> {
-    let users = proptest::collection::vec(
-        proptest::option::weighted(0.3, proptest::sample::select(vec!["", "r1", "viewer"])),
-        USERS.len(),
-    );
-    let groups = proptest::collection::vec(
-        proptest::option::weighted(
-            0.5,
-            proptest::sample::select(vec!["r1", "r2", "user", "guest"]),
-        ),
-        GROUPS.len(),
-    );
-    (users, groups).prop_map(|(users, groups)| {
-        let mut text = String::new();
-        for (user, role) in USERS.iter().zip(users) {
-            if let Some(role) = role {
-                text.push_str(&format!("[[grants]]\nuser = \"{user}\"\nrole = \"{role}\"\n"));
-            }
-        }
-        for (group, role) in GROUPS.iter().zip(groups) {
-            if let Some(role) = role {
-                let base = if role == "guest" { "base_path = \"/a/b/\"\n" } else { "" };
-                text.push_str(&format!(
-                    "[[groups]]\ngroup = \"{group}\"\nrole = \"{role}\"\n{base}"
-                ));
-            }
-        }
-        text
-    })
-}
-
-#[derive(Debug, Clone)]
-struct RandomSite {
-    cascade: Cascade,
-    permissions: String,
-    grants: String,
-    folders: Vec<Option<String>>,
-}
-
-fn random_site() -> impl Strategy<Value = RandomSite> {
-    let folders =
-        proptest::collection::vec(proptest::option::weighted(0.6, front_matter()), FOLDERS.len());
-    let cascade = prop_oneof![Just(Cascade::Restrict), Just(Cascade::Nearest)];
-    (cascade, block(""), grants(), folders).prop_map(|(cascade, permissions, grants, folders)| {
-        RandomSite { cascade, permissions, grants, folders }
-    })
-}
-
-impl RandomSite {
-    fn engine(&self, vocabulary: &Arc<Vocabulary>) -> SiteEngine {
-        let (model, _) = check::site(
-            &SiteId::parse("s").unwrap(),
-            self.cascade,
-            &Source::new("permissions.toml", &self.permissions),
-            Some(&Source::new("grants.toml", &self.grants)),
-            vocabulary.builtin(),
-        )
-        .unwrap_or_else(|problems| panic!("{problems:?}\n{}", self.permissions));
-        let mut folders = Folders::new();
-        for (path, text) in FOLDERS.iter().zip(&self.folders) {
-            let Some(text) = text else { continue };
-            let path = GalleryPath::from_decoded(path).unwrap();
-            let source = Source::new(&format!("gallery:{path}_folder.md"), text);
-            let (rules, _) = check::folder(&path, &source, vocabulary.builtin());
-            folders.insert(path, Arc::new(rules));
-        }
-        let stored = Rights {
-            // a declared grant replaces it; without one it counts
-            grants: vec![Grant {
-                user: UserName::parse("bob").unwrap(),
-                role: RoleName::parse("r2").ok(),
-                base_path: None,
-                upload_path: None,
-            }],
-            groups: Vec::new(),
-        };
-        load::engine(vocabulary, model, folders, stored)
-    }
-}
 
 /// `permissions.md`, read naively.
 struct Naive<'a> {
@@ -325,31 +148,6 @@ impl Naive<'_> {
     }
 }
 
-fn principals() -> Vec<Principal> {
-    let mut all = vec![Principal::Visitor];
-    for (i, name) in USERS.iter().enumerate() {
-        for groups in [&GROUPS[..0], &GROUPS[..1], &GROUPS[..]] {
-            let account = ["", "viewer", "cluster_admin", "r1"][i];
-            all.push(Principal::user(UserFacts {
-                name: UserName::parse(name).unwrap(),
-                account_role: AccountRole::parse(account).unwrap(),
-                groups: groups.iter().map(|group| GroupId::parse(group).unwrap()).collect(),
-            }));
-        }
-    }
-    all
-}
-
-fn places() -> Vec<GalleryPath> {
-    let mut all = Vec::new();
-    for folder in FOLDERS {
-        for name in ["", "x.jpg", "h.jpg", "sub/x.jpg"] {
-            all.push(GalleryPath::from_decoded(&format!("{folder}{name}")).unwrap());
-        }
-    }
-    all
-}
-
 thread_local! {
     static VOCABULARY: Arc<Vocabulary> = Arc::new(Vocabulary::load().unwrap());
 }
@@ -424,4 +222,42 @@ proptest! {
             }
         }
     }
+}
+
+/// Asks about random sites with hand-written policies; what came up.
+fn compare(mut runner: TestRunner) -> Seen {
+    let vocabulary = VOCABULARY.with(Arc::clone);
+    let total = std::cell::Cell::new(Seen::default());
+    let outcome = runner.run(&(site_with_policies(), questions(6)), |(site, questions)| {
+        let seen =
+            index_and_whole_set(&site, &questions, &vocabulary).map_err(TestCaseError::fail)?;
+        let mut sum = total.get();
+        sum.add(seen);
+        total.set(sum);
+        Ok(())
+    });
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+    total.get()
+}
+
+fn cases(cases: u32) -> ProptestConfig {
+    // a failure is printed whole; there is no file of its seed
+    let failure_persistence = None;
+    ProptestConfig { cases, max_shrink_iters: 60, failure_persistence, ..ProptestConfig::default() }
+}
+
+/// Index and slices lose nothing: for any policies, decision and deciding policies are those of
+/// the whole set, for every action, whoever asks, from wherever, for whatever.
+#[test]
+fn the_index_answers_as_the_whole_set_on_random_sites() {
+    compare(TestRunner::new(cases(10)));
+}
+
+/// The sites are such that every kind of answer comes up: the same numbers each time.
+#[test]
+fn random_sites_give_all_kinds_of_answers() {
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let seen = compare(TestRunner::new_with_rng(cases(10), rng));
+    let all = [seen.allowed, seen.denied, seen.by_hand_allowed, seen.by_hand_denied];
+    assert!(all.iter().all(|count| *count > 5), "one-sided sites: {all:?}");
 }

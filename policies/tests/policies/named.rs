@@ -9,7 +9,7 @@ use vestibule_schema::{AccountRole, Action, GalleryPath, GroupId, UserName};
 
 use crate::load::literal;
 
-fn who(name: &str, groups: &[&str], account_role: &str) -> Principal {
+pub(crate) fn who(name: &str, groups: &[&str], account_role: &str) -> Principal {
     Principal::user(UserFacts {
         name: UserName::parse(name).unwrap(),
         account_role: AccountRole::parse(account_role).unwrap(),
@@ -17,11 +17,11 @@ fn who(name: &str, groups: &[&str], account_role: &str) -> Principal {
     })
 }
 
-fn user(name: &str) -> Principal {
+pub(crate) fn user(name: &str) -> Principal {
     who(name, &[], "")
 }
 
-fn may(engine: &SiteEngine, principal: &Principal, action: Action, path: &str) -> bool {
+pub(crate) fn may(engine: &SiteEngine, principal: &Principal, action: Action, path: &str) -> bool {
     let path = GalleryPath::from_decoded(path).unwrap();
     let decision = engine.decide(principal, Need::one(action), &path);
     // the set of all actions, asked together, says the same
