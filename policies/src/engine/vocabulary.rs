@@ -120,15 +120,6 @@ impl Vocabulary {
         entity.ok_or_else(|| CompileError::Entity(action.to_string()))
     }
 
-    /// The entities of a question, with every action.
-    pub(crate) fn entities(
-        &self,
-        entities: impl IntoIterator<Item = Entity>,
-    ) -> Result<Entities, CompileError> {
-        let all = self.actions.iter().cloned().chain(entities);
-        Entities::from_entities(all, None).map_err(|error| CompileError::Entity(error.to_string()))
-    }
-
     /// Every action.
     pub(crate) fn all_actions(&self) -> impl Iterator<Item = &Entity> {
         self.actions.iter()

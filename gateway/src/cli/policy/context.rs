@@ -12,22 +12,23 @@ use vestibule_schema::Action;
 
 use crate::cli::{BadInput, Output};
 
+const HEADING: &str = "Context, as hand-written policies read it";
+
 /// The context of the request, which a site's hand-written policies may read.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Context, as hand-written policies read it")]
 pub(super) struct ContextArgs {
     /// The client's address
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, help_heading = HEADING, value_name = "ADDR")]
     ip: Option<IpAddr>,
     /// The moment, such as 2026-12-31T23:59:00+01:00; in the site's time zone, if it names none;
     /// else now
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, help_heading = HEADING, value_name = "TIME")]
     at: Option<Moment>,
     /// A second factor was shown
-    #[arg(long)]
+    #[arg(long, help_heading = HEADING)]
     mfa: bool,
     /// The method, instead of GET
-    #[arg(long, value_name = "METHOD", value_parser = method)]
+    #[arg(long, help_heading = HEADING, value_name = "METHOD", value_parser = method)]
     method: Option<String>,
 }
 
