@@ -3,35 +3,27 @@
 //! The policies of a whole site as formatted text, its entities, and sampled requests with the
 //! gateway's own answers, so that anybody can hold one against the other.
 
+mod contexts;
 mod entities;
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
 
 use cedar_policy::{PolicySet, ValidationMode, Validator};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use vestibule_schema::{Action, GalleryPath, PathKind};
 
 use crate::compile::{self, CompileError, Generated};
 use crate::context::RequestContext;
-use crate::decision::Need;
+use crate::decision::{Need, PolicyRef};
 use crate::engine::{SiteEngine, Vocabulary};
 use crate::names::{self, kind};
 use crate::principal::Principal;
 
+use contexts::Contexts;
 pub use entities::entities;
 
 /// The width of exported policies, in characters.
 const WIDTH: usize = 100;
-
-/// The context of every sampled request: New Year's Day of 2026, from the machine itself.
-const SAMPLED: RequestContext<'static> = RequestContext {
-    ip: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-    now: Timestamp::constant(1_767_225_600, 0),
-    mfa: false,
-    method: "GET",
-};
 
 /// One sampled request, with the gateway's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +32,8 @@ pub struct Sample {
     pub request: Value,
     /// What the gateway decides.
     pub allowed: bool,
+    /// The policies that decided.
+    pub policies: Vec<PolicyRef>,
 }
 
 /// All generated policies of a site, in a stable order.
@@ -140,24 +134,32 @@ pub fn places(engine: &SiteEngine) -> Vec<GalleryPath> {
     places
 }
 
-/// Samples requests of the principals evenly over principals, places and actions.
+/// Samples requests of the principals evenly over principals, places and actions, in contexts that
+/// hand-written policies judge in both ways.
 #[must_use]
 pub fn samples(engine: &SiteEngine, principals: &[Principal], count: usize) -> Vec<Sample> {
-    let places = places(engine);
+    let (places, contexts) = (places(engine), Contexts::of(engine));
     let total = principals.len() * places.len() * Action::ALL.len();
-    // a step that shares no factor with the total visits everything once before it repeats
+    // without hand-written policies the context changes nothing: each request once
+    let most = if engine.reads_context() { usize::MAX } else { total };
+    let picked = (0..count.min(most)).filter_map(|number| {
+        let at = scattered(number, total);
+        let action = Action::ALL.get(at % Action::ALL.len())?;
+        let place = places.get(at / Action::ALL.len() % places.len())?;
+        let principal = principals.get(at / Action::ALL.len() / places.len())?;
+        Some(sample(engine, (principal, &contexts.pick(number)), *action, place))
+    });
+    picked.collect()
+}
+
+/// The number of a sample among all there are: everything once before it repeats.
+fn scattered(number: usize, total: usize) -> usize {
+    // a step that shares no factor with the total
     let mut step = (total * 618 / 1000).max(1);
     while total > 1 && gcd(step, total) != 1 {
         step += 1;
     }
-    let indices = (0..count.min(total)).map(|i| (i * step) % total);
-    let picked = indices.filter_map(|at| {
-        let action = Action::ALL.get(at % Action::ALL.len())?;
-        let place = places.get(at / Action::ALL.len() % places.len())?;
-        let principal = principals.get(at / Action::ALL.len() / places.len())?;
-        Some(sample(engine, principal, *action, place))
-    });
-    picked.collect()
+    (number % total.max(1)) * step % total.max(1)
 }
 
 fn gcd(a: usize, b: usize) -> usize {
@@ -166,7 +168,7 @@ fn gcd(a: usize, b: usize) -> usize {
 
 fn sample(
     engine: &SiteEngine,
-    principal: &Principal,
+    (principal, context): (&Principal, &RequestContext<'_>),
     action: Action,
     place: &GalleryPath,
 ) -> Sample {
@@ -178,17 +180,16 @@ fn sample(
         PathKind::Folder => kind::FOLDER,
         PathKind::Image => kind::IMAGE,
     };
-    let site = engine.id();
     let uid = |kind: &str, id: &str| json!({ "type": kind, "id": id });
+    let resource = names::resource(engine.id(), place.as_str());
     let request = json!({
         "principal": uid_text(&uid(principal_kind, name)),
         "action": uid_text(&uid(kind::ACTION, action.name())),
-        "resource": uid_text(&uid(resource_kind, &names::resource(site, place.as_str()))),
-        "context": engine.context_value(&SAMPLED),
+        "resource": uid_text(&uid(resource_kind, &resource)),
+        "context": engine.context_value(context),
     });
-    let judge = engine.on(&SAMPLED);
-    let allowed = judge.decide(principal, Need::one(action), place).is_allow();
-    Sample { request, allowed }
+    let decision = engine.on(context).decide(principal, Need::one(action), place);
+    Sample { request, allowed: decision.is_allow(), policies: decision.policies().to_vec() }
 }
 
 /// `Type::"id"`, escaped as Cedar reads it.

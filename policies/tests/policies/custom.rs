@@ -1,6 +1,7 @@
 //! Hand-written policies: what they may say, what they change, and how their mistakes are told.
 
 use jiff::Timestamp;
+use vestibule_policies::audit::export;
 use vestibule_policies::audit::reference::Reference;
 use vestibule_policies::{Need, Principal, RequestContext, SiteEngine, UserFacts};
 use vestibule_schema::document::Cascade;
@@ -246,6 +247,50 @@ fn the_slice_answers_as_the_whole_set() {
         }
         assert!(allowed > 50, "the sites must allow something: {allowed}");
     }
+}
+
+/// Whoever holds an export against the official command meets each policy in both ways: where it
+/// forbids, and where the same is allowed.
+#[test]
+fn every_policy_is_sampled_in_both_ways() {
+    for (name, text) in [
+        ("office-network", include_str!("../../docs/examples/office-network.cedar")),
+        ("until-new-year", include_str!("../../docs/examples/until-a-date.cedar")),
+        ("downloads-need-a-second-factor", include_str!("../../docs/examples/second-factor.cedar")),
+        (
+            "no-originals-on-sundays",
+            include_str!("../../docs/examples/no-originals-on-sundays.cedar"),
+        ),
+        (
+            "evenings",
+            "@id(\"evenings\") forbid (principal, action in Action::\"any\", resource) when \
+             { context.time_of_day >= duration(\"18h30m\") && context.method == \"POST\" };",
+        ),
+    ] {
+        let site = site(text);
+        let samples = export::samples(&site, &[Principal::Visitor, user("fred")], 400);
+        assert_eq!(samples.len(), 400);
+        let id = format!("s:policies/{name}");
+        let forbidden: Vec<_> = samples
+            .iter()
+            .filter(|sample| sample.policies.iter().any(|policy| *policy.id == *id))
+            .collect();
+        assert!(!forbidden.is_empty() && forbidden.iter().all(|sample| !sample.allowed), "{name}");
+        let key = |sample: &export::Sample| {
+            (sample.request["principal"].clone(), sample.request["action"].clone())
+        };
+        let allowed: Vec<_> = samples.iter().filter(|sample| sample.allowed).map(key).collect();
+        assert!(forbidden.iter().any(|sample| allowed.contains(&key(sample))), "{name}");
+        let contexts = samples.iter().map(|sample| sample.request["context"].to_string());
+        assert!(contexts.collect::<std::collections::BTreeSet<_>>().len() > 20, "{name}");
+    }
+    // where nothing reads it, there is one context, and nothing is asked twice
+    let plain = site("forbid (principal is Visitor, action == Action::\"use_zoom\", resource);");
+    let samples = export::samples(&plain, &[Principal::Visitor], 1_000);
+    assert_eq!(samples.len(), Action::ALL.len() * 2);
+    assert!(
+        samples.iter().all(|sample| sample.request["context"] == samples[0].request["context"])
+    );
 }
 
 /// What the documentation shows is what is tested above.
