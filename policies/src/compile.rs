@@ -17,6 +17,7 @@ use serde_json::Value;
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{GalleryPath, SourceRef};
 
+use crate::cited::Rule;
 use crate::decision::PolicyRef;
 use crate::model::{FolderRules, SiteModel};
 use crate::names;
@@ -24,7 +25,8 @@ use crate::names;
 /// A generated policy, before Cedar has seen it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Generated {
-    pub(crate) id: String,
+    pub(crate) rule: Rule,
+    pub(crate) id: Arc<str>,
     pub(crate) source: SourceRef,
     tree: Value,
 }
@@ -32,13 +34,14 @@ pub(crate) struct Generated {
 impl Generated {
     /// What a decision cites.
     pub(crate) fn reference(&self) -> PolicyRef {
-        PolicyRef { id: Arc::from(self.id.as_str()), source: self.source.clone() }
+        PolicyRef { id: Arc::clone(&self.id), source: self.source.clone() }
     }
 
     /// The policy.
     pub(crate) fn policy(&self) -> Result<Policy, CompileError> {
-        Policy::from_json(Some(PolicyId::new(&self.id)), self.tree.clone())
-            .map_err(|error| CompileError::Policy { id: self.id.clone(), cause: error.to_string() })
+        Policy::from_json(Some(PolicyId::new(&self.id)), self.tree.clone()).map_err(|error| {
+            CompileError::Policy { id: self.id.to_string(), cause: error.to_string() }
+        })
     }
 }
 
@@ -74,19 +77,31 @@ pub(crate) fn site_wide(site: &SiteModel) -> Vec<Generated> {
 
 /// The policies of the site block: its roles and its hidden images.
 pub(crate) fn site_block(site: &SiteModel) -> Vec<Generated> {
-    let mut policies = role::permits(&site.site, &site.block);
-    policies.push(flags::hidden_in_block(&site.site, &site.block));
+    let cite = |rule: Rule| Citing { reference: rule.of_site(site), rule };
+    let mut policies = role::permits(&site.site, &site.block, &cite);
+    policies.push(flags::hidden_in_block(&site.site, &site.block, cite(Rule::Hidden)));
     policies
 }
 
+/// A rule, and what its policy is cited as.
+pub(crate) struct Citing {
+    rule: Rule,
+    reference: PolicyRef,
+}
+
 /// The policies of a folder's block for resources that it governs.
-pub(crate) fn folder_block(site: &SiteModel, rules: &FolderRules) -> Vec<Generated> {
+pub(crate) fn folder_block(
+    site: &SiteModel,
+    path: &GalleryPath,
+    rules: &FolderRules,
+) -> Vec<Generated> {
     let Some(block) = &rules.block else {
         return Vec::new();
     };
-    let mut policies = role::permits(&site.site, block);
+    let cite = |rule: Rule| Citing { reference: rule.of_folder(site, path, rules), rule };
+    let mut policies = role::permits(&site.site, block, &cite);
     if site.cascade == Cascade::Nearest {
-        policies.push(flags::hidden_in_block(&site.site, block));
+        policies.push(flags::hidden_in_block(&site.site, block, cite(Rule::Hidden)));
     }
     policies
 }
@@ -97,18 +112,20 @@ pub(crate) fn folder_subtree(
     path: &GalleryPath,
     rules: &FolderRules,
 ) -> Vec<Generated> {
+    let cite = |rule: Rule| Citing { reference: rule.of_folder(site, path, rules), rule };
     let mut policies = Vec::new();
-    if let Some(source) = &rules.broken {
-        policies.push(bound::closed(&site.site, path, source));
+    if rules.broken.is_some() {
+        policies.push(bound::closed(&site.site, path, cite(Rule::Bound)));
     }
     if let Some(block) = &rules.block
         && site.cascade == Cascade::Restrict
     {
-        policies.push(bound::bound(&site.site, path, block));
-        policies.push(flags::hidden_below(&site.site, path, block));
+        policies.push(bound::bound(&site.site, path, block, cite(Rule::Bound)));
+        policies.push(flags::hidden_below(&site.site, path, block, cite(Rule::Hidden)));
     }
-    if let Some(source) = &rules.hide_technical_details {
-        policies.push(flags::technical_details(&site.site, path, source));
+    if rules.hide_technical_details.is_some() {
+        let cited = cite(Rule::TechnicalDetails);
+        policies.push(flags::technical_details(&site.site, path, cited));
     }
     policies
 }

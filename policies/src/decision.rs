@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use vestibule_schema::{Action, GalleryPath, PermissionSet, SiteId, SourceRef};
 
+use crate::cited::Cited;
 use crate::principal::Principal;
 
 /// What a request needs beside `view`: any one of a few actions.
@@ -96,7 +97,7 @@ pub(crate) struct Permitted {
     pub(crate) action: Action,
     pub(crate) path: GalleryPath,
     pub(crate) generation: u64,
-    pub(crate) policies: Arc<[PolicyRef]>,
+    pub(crate) cited: Cited,
 }
 
 impl Permit {
@@ -133,7 +134,7 @@ impl Permit {
     /// The policies that allowed it.
     #[must_use]
     pub fn policies(&self) -> &[PolicyRef] {
-        &self.0.policies
+        self.0.cited.references()
     }
 }
 
@@ -155,7 +156,7 @@ pub struct Denial(pub(crate) Arc<Denied>);
 #[derive(Debug)]
 pub(crate) struct Denied {
     pub(crate) missing: Missing,
-    pub(crate) policies: Arc<[PolicyRef]>,
+    pub(crate) cited: Cited,
     pub(crate) generation: u64,
     pub(crate) fault: Option<String>,
 }
@@ -182,7 +183,7 @@ impl Denial {
     /// The forbidding policies; none, if nothing permits.
     #[must_use]
     pub fn policies(&self) -> &[PolicyRef] {
-        &self.0.policies
+        self.0.cited.references()
     }
 }
 

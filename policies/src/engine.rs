@@ -3,11 +3,16 @@
 //! A request's folder is *marked* if it has a block, an error or `hide_technical_details`. The
 //! nearest marked ancestor stands for every resource below it, so a decision depends on the
 //! principal's roles, that folder, and whether the resource is a folder, an image or a hidden
-//! image. All that is remembered hangs off one immutable [`SiteEngine`], which a reload replaces
-//! whole: there is nothing to invalidate.
+//! image. Folders whose rules differ in names alone share what is compiled and judged
+//! ([`shape`]).
+//!
+//! All that is remembered of people hangs off one immutable [`SiteEngine`], which a reload
+//! replaces whole: there is nothing to invalidate. What it takes over from the one before
+//! ([`shared`]) knows no people, and is keyed by everything that it depends on.
 
 mod admit;
 mod audited;
+mod claims;
 mod custom;
 mod evaluate;
 mod held;
@@ -15,37 +20,39 @@ mod hot;
 mod index;
 mod judge;
 mod mask;
+mod shape;
+mod shared;
 mod slice;
 mod standing;
 mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
-use moka::sync::Cache;
 use vestibule_schema::{GalleryPath, PathKind, PermissionSet, RoleName, SiteId, UserName};
 
+use crate::cited::Cited;
 use crate::compile::CompileError;
 use crate::context::RequestContext;
 use crate::decision::{Decision, Denial, Denied, Missing, Need, PlacePermissions};
 use crate::model::{CustomPolicy, Folders, Rights, SiteModel};
 use crate::principal::Principal;
-use admit::Admitted;
+use admit::{Admitted, AtSite};
 pub use held::HeldRole;
 use index::{Index, MarkId};
 pub use judge::Judge;
 use mask::{Mask, MaskKey, Variant};
-use slice::{SitePolicies, Slice};
+use shape::SiteShape;
+use shared::{Bounded, SLICE_BYTES, Shared, bounded};
+use slice::Slice;
 use standing::RightsIndex;
 pub use vocabulary::Vocabulary;
 
-/// How many (principal, place) pairs a site remembers.
-const ADMISSIONS: u64 = 50_000;
-/// How many masks a site remembers; each serves all principals with the same roles.
-const MASKS: u64 = 50_000;
-/// How many chains of blocks a site keeps compiled.
-const SLICES: u64 = 4_000;
+/// How many bytes a site remembers of the roles that somebody has at a place.
+const ADMISSION_BYTES: u64 = 16 << 20;
+/// How many bytes a site remembers of the roles that somebody has in its own block.
+const AT_SITE_BYTES: u64 = 4 << 20;
 
 /// All sites' policies of one generation. Immutable: a reload makes a new one.
 #[derive(Debug, Clone, Default)]
@@ -92,10 +99,10 @@ pub struct SiteEngine {
     stored: Arc<Rights>,
     rights: RightsIndex,
     index: Index,
-    site_policies: OnceLock<Arc<SitePolicies>>,
-    slices: Cache<MarkId, Arc<Slice>>,
-    masks: Cache<MaskKey, Arc<Mask>>,
-    admitted: Cache<admit::Key, Arc<Admitted>>,
+    shared: Arc<Shared>,
+    slices: Bounded<MarkId, Arc<Slice>>,
+    admitted: Bounded<admit::Key, Arc<Admitted>>,
+    at_site: Bounded<admit::SiteKey, Arc<AtSite>>,
 }
 
 /// Why there is no decision. It is refused like one without `view`, and logged.
@@ -123,29 +130,35 @@ impl SiteEngine {
             generation,
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             vocabulary: Arc::clone(vocabulary),
-            index: Index::new(&folders, &model.custom.folders),
-            site_policies: OnceLock::new(),
+            index: Index::new(&model, &folders),
+            shared: Arc::new(Shared::new(SiteShape::of(&model))),
             rights: RightsIndex::new(&model, &stored),
             model,
             folders,
             stored,
-            slices: Cache::new(SLICES),
-            masks: Cache::new(MASKS),
-            admitted: Cache::new(ADMISSIONS),
+            slices: bounded(SLICE_BYTES, |_, slice: &Arc<Slice>| slice.weight()),
+            admitted: bounded(ADMISSION_BYTES, |key: &admit::Key, admitted: &Arc<Admitted>| {
+                key.weight() + admitted.weight()
+            }),
+            at_site: bounded(AT_SITE_BYTES, |key: &admit::SiteKey, at_site: &Arc<AtSite>| {
+                key.weight() + at_site.weight()
+            }),
         }
     }
 
     /// The same, after an engine of the same site before a change: what did not change is taken
-    /// over compiled.
+    /// over compiled and judged. Nothing of it knows who may what.
     #[must_use]
     pub fn after(mut self, before: &Self) -> Self {
-        if self.model == before.model {
-            self.site_policies.clone_from(&before.site_policies);
-            for (_, slice) in &before.slices {
-                let mark = self.index.governing(slice.at());
-                if slice.is_of(&self.index.chain(mark, &self.folders)) {
-                    self.slices.insert(mark, slice);
-                }
+        if !before.shared.serves(self.shared.shape(), self.index.len()) {
+            return self;
+        }
+        self.shared = Arc::clone(&before.shared);
+        self.index.forget_chains();
+        for (_, slice) in &before.slices {
+            let mark = self.index.governing(slice.at());
+            if slice.is_of(&self.index.way(mark)) {
+                self.slices.insert(mark, slice);
             }
         }
         self
@@ -211,8 +224,8 @@ impl SiteEngine {
     /// outermost first.
     #[must_use]
     pub fn judged_by(&self, path: &GalleryPath) -> Vec<GalleryPath> {
-        let chain = self.index.chain(self.index.governing(path), &self.folders);
-        chain.folders.iter().map(|(folder, _)| (*folder).clone()).collect()
+        let way = self.index.way(self.index.governing(path));
+        way.folders.iter().map(|(folder, _)| folder.clone()).collect()
     }
 
     /// As [`Judge::below`], without a context.
@@ -256,7 +269,7 @@ impl SiteEngine {
         let places = std::iter::once(&root).chain(self.index.marked());
         let admissions =
             places.filter_map(|path| self.admission(principal, &self.place(path)).ok());
-        admissions.flat_map(|admitted| admitted.roles().to_vec()).collect()
+        admissions.flat_map(|admitted| admitted.role_ids()).collect()
     }
 
     /// Whether the principal holds a role of the site block, or of the block that governs the
@@ -271,7 +284,7 @@ impl SiteEngine {
     fn denied_by(&self, fault: &Fault) -> Decision {
         Decision::Deny(Denial(Arc::new(Denied {
             missing: Missing::View,
-            policies: Arc::from([]),
+            cited: Cited::known([]),
             generation: self.generation,
             fault: Some(fault.to_string()),
         })))
@@ -279,46 +292,39 @@ impl SiteEngine {
 
     fn place<'p>(&self, path: &'p GalleryPath) -> Place<'p> {
         let mark = self.index.governing(path);
-        let hidden = path.kind() == PathKind::Image
-            && path.ancestors().next().and_then(|folder| self.folders.get(folder)).is_some_and(
-                |rules| path.name().is_some_and(|name| rules.hidden_images.contains(name)),
-            );
-        let variant = match (path.kind(), hidden) {
-            (PathKind::Folder, _) => Variant::Folder,
-            (PathKind::Image, false) => Variant::Image,
-            (PathKind::Image, true) => Variant::HiddenImage,
+        let variant = match path.kind() {
+            PathKind::Folder => Variant::Folder,
+            PathKind::Image if self.index.hides(path) => Variant::HiddenImage,
+            PathKind::Image => Variant::Image,
         };
         Place { mark, path, variant }
     }
 
-    fn mask(&self, principal: &Principal, place: &Place<'_>) -> Result<Arc<Mask>, Fault> {
-        let admitted = self.admission(principal, place)?;
-        if let Some(mask) = admitted.mask(place.variant) {
-            return Ok(mask);
-        }
-        let key = MaskKey {
-            visitor: !principal.is_signed_in(),
-            roles: admitted.roles(),
-            mark: place.mark,
-            variant: place.variant,
+    /// The answers for everybody with these roles at such a place.
+    fn mask<'a>(
+        &self,
+        principal: &Principal,
+        place: &Place<'_>,
+        admitted: &'a Admitted,
+    ) -> Result<&'a Arc<Mask>, Fault> {
+        let find = || {
+            self.shared.mask(MaskKey {
+                visitor: !principal.is_signed_in(),
+                roles: Arc::clone(admitted.held()),
+                chain: self.index.chain(place.mark, self.shared.shapes()),
+                variant: place.variant,
+            })
         };
-        let mask = self.masks.get_with(key.clone(), || Arc::new(Mask::new(key)));
-        Ok(admitted.keep(place.variant, mask))
+        let mask = admitted.mask(place.variant, find);
+        mask.ok_or_else(|| CompileError::Entity("a kind of resource".into()))
     }
 
     /// An engine that is wrong: with the policies of other documents.
     #[cfg(test)]
     pub(crate) fn with_policies_of(mut self, other: &Self) -> Self {
-        let stale = SitePolicies::compile(&other.vocabulary, &other.model).unwrap();
-        self.site_policies = OnceLock::from(Arc::new(stale));
+        let shape = SiteShape::of(&self.model);
+        let stale = Shared::with_policies_of(shape, &other.shared, &self.vocabulary);
+        self.shared = Arc::new(stale);
         self
-    }
-
-    fn site_policies(&self) -> Result<&SitePolicies, Fault> {
-        if let Some(compiled) = self.site_policies.get() {
-            return Ok(compiled);
-        }
-        let compiled = SitePolicies::compile(&self.vocabulary, &self.model)?;
-        Ok(self.site_policies.get_or_init(|| Arc::new(compiled)))
     }
 }

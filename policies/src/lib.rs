@@ -8,6 +8,7 @@
 
 pub mod audit;
 pub mod check;
+mod cited;
 pub mod compile;
 pub mod context;
 pub mod decision;

@@ -42,7 +42,7 @@ pub(crate) fn generated(engine: &SiteEngine) -> Vec<Generated> {
     let mut all = compile::site_wide(site);
     all.extend(compile::site_block(site));
     for (path, rules) in engine.folders().iter() {
-        all.extend(compile::folder_block(site, rules));
+        all.extend(compile::folder_block(site, path, rules));
         all.extend(compile::folder_subtree(site, path, rules));
     }
     all

@@ -42,8 +42,11 @@ pub fn custom(
     }
     let Reader { mut found, mut problems, .. } = reader;
     problem::sort(&mut problems);
-    found.affected =
-        found.policies.iter().map(|one| one.actions).fold(ActionMask::NONE, ActionMask::or);
+    let actions = |policies: &mut dyn Iterator<Item = &Arc<CustomPolicy>>| {
+        policies.map(|one| one.actions).fold(ActionMask::NONE, ActionMask::or)
+    };
+    found.affected = actions(&mut found.policies.iter());
+    found.contextual = actions(&mut found.policies.iter().filter(|one| one.reads_context));
     (found, problems)
 }
 

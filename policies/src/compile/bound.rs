@@ -3,17 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use vestibule_schema::{Action, GalleryPath, PermissionSet, SiteId, SourceRef};
+use vestibule_schema::{Action, GalleryPath, PermissionSet, SiteId};
 
-use super::Generated;
 use super::tree::{self, Head};
+use super::{Citing, Generated};
 use crate::model::Block;
 use crate::names::{self, kind};
 
 /// What the block does not grant is forbidden below the folder, except to the site's owners. The
 /// list is positive: a list of what is lacking would take `upload` from who holds it alone, as
 /// `manage_images` contains it.
-pub(super) fn bound(site: &SiteId, path: &GalleryPath, block: &Block) -> Generated {
+pub(super) fn bound(site: &SiteId, path: &GalleryPath, block: &Block, cited: Citing) -> Generated {
     let block_id = names::block(site, Some(path));
     let viewers = role_ids(&block_id, block, Action::View);
     // actions that the same roles hold stand together
@@ -32,18 +32,18 @@ pub(super) fn bound(site: &SiteId, path: &GalleryPath, block: &Block) -> Generat
     let granted = tree::any(granted);
     let viewed = tree::principal_in(&viewers);
     let unbound = viewed.zip(granted).map(|(viewed, granted)| tree::and(viewed, granted));
-    forbid_below(site, path, &block.source, unbound)
+    forbid_below(site, path, cited, unbound)
 }
 
 /// A folder whose block can't be read is closed to everybody but the site's owners.
-pub(super) fn closed(site: &SiteId, path: &GalleryPath, source: &SourceRef) -> Generated {
-    forbid_below(site, path, source, None)
+pub(super) fn closed(site: &SiteId, path: &GalleryPath, cited: Citing) -> Generated {
+    forbid_below(site, path, cited, None)
 }
 
 fn forbid_below(
     site: &SiteId,
     path: &GalleryPath,
-    source: &SourceRef,
+    cited: Citing,
     unless: Option<serde_json::Value>,
 ) -> Generated {
     let owner = tree::principal_in(&[names::synthetic(site, names::OWNER)]);
@@ -53,8 +53,7 @@ fn forbid_below(
         action: tree::action_scope(&[tree::ANY]),
         resource: tree::in_resource(kind::FOLDER, &names::resource(site, path.as_str())),
     };
-    let id = format!("{}!bound", names::block(site, Some(path)));
-    tree::policy(id, source, head, None, tree::any(owner.into_iter().chain(unless)))
+    tree::policy(cited, head, None, tree::any(owner.into_iter().chain(unless)))
 }
 
 fn role_ids(block_id: &str, block: &Block, action: Action) -> Vec<String> {

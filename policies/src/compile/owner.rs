@@ -1,7 +1,8 @@
 //! A site's owners, whom no folder can bound, and the locked-out, for whom nothing is open.
 
-use super::Generated;
 use super::tree::{self, Head};
+use super::{Citing, Generated};
+use crate::cited::Rule;
 use crate::model::SiteModel;
 use crate::names::{self, kind};
 
@@ -14,10 +15,7 @@ pub(super) fn permit(site: &SiteModel) -> Generated {
         action: tree::action_scope(&[tree::ANY]),
         resource: tree::in_resource(kind::SITE, site.site.as_str()),
     };
-    // the first role that is an owner; `admin`, which is built in, always is
-    let source = site.block.roles.values().filter(|role| role.own_owner).map(|role| &role.source);
-    let source = source.min().unwrap_or(&site.block.source);
-    tree::policy(id, source, head, None, None)
+    tree::policy(cite(site, Rule::Owner), head, None, None)
 }
 
 pub(super) fn locked(site: &SiteModel) -> Generated {
@@ -27,5 +25,9 @@ pub(super) fn locked(site: &SiteModel) -> Generated {
         action: tree::action_scope(&[tree::ANY]),
         resource: tree::in_resource(kind::SITE, site.site.as_str()),
     };
-    tree::policy(format!("{}:!locked", site.site), &site.block.source, head, None, None)
+    tree::policy(cite(site, Rule::Locked), head, None, None)
+}
+
+fn cite(site: &SiteModel, rule: Rule) -> Citing {
+    Citing { reference: rule.of_site(site), rule }
 }

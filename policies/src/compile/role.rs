@@ -3,26 +3,36 @@
 
 use vestibule_schema::{Action, PermissionSet, SiteId};
 
-use super::Generated;
 use super::tree::{self, Head};
+use super::{Citing, Generated};
+use crate::cited::Rule;
 use crate::model::{Block, Role};
 use crate::names;
 
-pub(super) fn permits(site: &SiteId, block: &Block) -> Vec<Generated> {
+pub(super) fn permits(
+    site: &SiteId,
+    block: &Block,
+    cite: &dyn Fn(Rule) -> Citing,
+) -> Vec<Generated> {
     let block_id = names::block(site, block.folder.as_ref());
     let viewers: Vec<String> =
         block.holders(Action::View).iter().map(|role| names::role(&block_id, &role.name)).collect();
     let mut policies = Vec::new();
     for role in block.roles.values() {
-        policies.extend(permit(block, &block_id, role, &viewers));
+        policies.extend(permit(block, &block_id, (role, cite), &viewers));
         if role.scoped {
-            policies.push(upload(&block_id, role));
+            policies.push(upload(&block_id, role, cite));
         }
     }
     policies
 }
 
-fn permit(block: &Block, block_id: &str, role: &Role, viewers: &[String]) -> Option<Generated> {
+fn permit(
+    block: &Block,
+    block_id: &str,
+    (role, cite): (&Role, &dyn Fn(Rule) -> Citing),
+    viewers: &[String],
+) -> Option<Generated> {
     let is_site = block.folder.is_none();
     let role_id = names::role(block_id, &role.name);
     let (actions, needs_view) = match (role.own_owner, is_site) {
@@ -45,11 +55,11 @@ fn permit(block: &Block, block_id: &str, role: &Role, viewers: &[String]) -> Opt
         action: tree::action_scope(&actions),
         resource: tree::all(),
     };
-    Some(tree::policy(role_id, &role.source, head, Some(when), None))
+    Some(tree::policy(cite(Rule::Role(role.name.clone())), head, Some(when), None))
 }
 
 /// The companion of a scoped role: `upload` alone, where its grant's upload path says so.
-fn upload(block_id: &str, role: &Role) -> Generated {
+fn upload(block_id: &str, role: &Role, cite: &dyn Fn(Rule) -> Citing) -> Generated {
     let id = names::upload_role(block_id, &role.name);
     let actions = tree::action_names(PermissionSet::EMPTY.with_action(Action::Upload));
     let scope = tree::principal_in(&[names::role(block_id, &role.name)]);
@@ -65,5 +75,5 @@ fn upload(block_id: &str, role: &Role) -> Generated {
         action: tree::action_scope(&actions),
         resource: tree::all(),
     };
-    tree::policy(id, &role.source, head, Some(when), None)
+    tree::policy(cite(Rule::Upload(role.name.clone())), head, Some(when), None)
 }

@@ -1,9 +1,10 @@
 //! Cedar syntax trees, in the JSON form that Cedar documents.
 
 use serde_json::{Value, json};
-use vestibule_schema::{Action, PermissionSet, SourceRef};
+use vestibule_schema::{Action, PermissionSet};
 
-use super::Generated;
+use super::{Citing, Generated};
+use crate::decision::PolicyRef;
 use crate::names::kind;
 
 pub(super) fn entity(kind: &str, id: &str) -> Value {
@@ -134,8 +135,7 @@ pub(super) struct Head {
 
 /// Puts a policy together.
 pub(super) fn policy(
-    id: String,
-    source: &SourceRef,
+    Citing { rule, reference: PolicyRef { id, source } }: Citing,
     head: Head,
     when: Option<Value>,
     unless: Option<Value>,
@@ -150,7 +150,7 @@ pub(super) fn policy(
         ("action", head.action),
         ("resource", head.resource),
         ("conditions", Value::Array(conditions)),
-        ("annotations", json!({ "id": id, "source": source.to_string() })),
+        ("annotations", json!({ "id": &*id, "source": source.to_string() })),
     ]);
-    Generated { id, source: source.clone(), tree }
+    Generated { rule, id, source, tree }
 }

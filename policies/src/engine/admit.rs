@@ -1,4 +1,8 @@
 //! Admission: which roles a principal holds at a place. Cedar decides it, over the user's data.
+//!
+//! The site's block is asked once for each principal, a folder's block by what it says of the
+//! principal ([`Claims`]). A role of one block depends on nothing that another one says, but for
+//! the locked-out.
 
 mod entities;
 
@@ -10,43 +14,67 @@ use cedar_policy::{Authorizer, Context, Entities, EntityUid, Request, Restricted
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{GalleryPath, RoleName};
 
-use super::index::{Chain, MarkId};
-use super::mask::{Mask, Variant};
+use super::claims::Claims;
+use super::index::MarkId;
+use super::mask::{Answers, Held, HeldKind, Mask, Variant};
 use super::standing::Standing;
 use super::{Fault, Place, SiteEngine};
+use crate::cited::{Cited, Way};
 use crate::compile::CompileError;
 use crate::decision::{Decision, Denial, Denied, Missing, Permit, Permitted, PolicyRef};
 use crate::model::{Block, Role};
 use crate::names::{self, kind};
 use crate::principal::{Principal, UserFacts};
 
-/// The roles of a principal at a place, and the masks they lead to.
+/// The roles of a principal at a place, and the answers that they lead to.
 #[derive(Debug)]
 pub(super) struct Admitted {
-    roles: Arc<[String]>,
+    held: Arc<[Held]>,
     locked: bool,
+    way: Arc<Way>,
     masks: [OnceLock<Arc<Mask>>; Variant::COUNT],
+    /// Where hand-written policies have a say without reading the context: this principal's own.
+    own: [OnceLock<Box<Answers>>; Variant::COUNT],
 }
 
 impl Admitted {
-    /// The identifiers of the roles, sorted.
-    pub(super) fn roles(&self) -> Arc<[String]> {
-        Arc::clone(&self.roles)
+    /// The roles, sorted.
+    pub(super) fn held(&self) -> &Arc<[Held]> {
+        &self.held
+    }
+
+    /// Their identifiers, sorted.
+    pub(super) fn role_ids(&self) -> Vec<String> {
+        let mut ids: Vec<_> = self.held.iter().map(|held| held.id(&self.way)).collect();
+        ids.sort();
+        ids
+    }
+
+    /// The rules on the way to the place.
+    pub(super) fn way(&self) -> &Arc<Way> {
+        &self.way
     }
 
     pub(super) fn holds_a_role(&self) -> bool {
-        !self.roles.is_empty() && !self.locked
+        !self.held.is_empty() && !self.locked
     }
 
-    pub(super) fn mask(&self, variant: Variant) -> Option<Arc<Mask>> {
-        self.masks.get(variant.index()).and_then(OnceLock::get).cloned()
+    pub(super) fn mask(
+        &self,
+        variant: Variant,
+        find: impl FnOnce() -> Arc<Mask>,
+    ) -> Option<&Arc<Mask>> {
+        self.masks.get(variant.index()).map(|slot| slot.get_or_init(find))
     }
 
-    pub(super) fn keep(&self, variant: Variant, mask: Arc<Mask>) -> Arc<Mask> {
-        match self.masks.get(variant.index()) {
-            Some(slot) => Arc::clone(slot.get_or_init(|| mask)),
-            None => mask,
-        }
+    pub(super) fn own_answers(&self, variant: Variant) -> Option<&Answers> {
+        self.own.get(variant.index()).map(|slot| &**slot.get_or_init(Box::default))
+    }
+
+    /// About how many bytes it takes; answers of its own only where a site has policies of its own.
+    pub(super) fn weight(&self) -> usize {
+        let own = if self.way.site.custom.is_empty() { 0 } else { Mask::WEIGHT };
+        size_of::<Self>() + size_of::<Held>() * self.held.len() + own
     }
 }
 
@@ -68,6 +96,56 @@ impl Hash for Key {
     }
 }
 
+impl Key {
+    /// About how many bytes it takes, a principal of its own included.
+    pub(super) fn weight(&self) -> usize {
+        size_of::<Self>() + weight_of(&self.principal, self.folder.as_ref())
+    }
+}
+
+/// Whose roles of the site's block, and where, if one of them is scoped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SiteKey {
+    principal: Principal,
+    folder: Option<GalleryPath>,
+}
+
+impl Hash for SiteKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.principal.user_name().hash(state);
+        self.folder.hash(state);
+    }
+}
+
+impl SiteKey {
+    /// About how many bytes it takes, a principal of its own included.
+    pub(super) fn weight(&self) -> usize {
+        size_of::<Self>() + weight_of(&self.principal, self.folder.as_ref())
+    }
+}
+
+fn weight_of(principal: &Principal, folder: Option<&GalleryPath>) -> usize {
+    let groups = match principal {
+        Principal::Visitor => 0,
+        Principal::User(user) => user.groups.iter().map(|group| 32 + group.as_str().len()).sum(),
+    };
+    size_of::<UserFacts>() + groups + folder.map_or(0, |folder| folder.as_str().len())
+}
+
+/// The roles of the site's block.
+#[derive(Debug)]
+pub(super) struct AtSite {
+    held: Vec<Held>,
+    locked: bool,
+}
+
+impl AtSite {
+    /// About how many bytes they take.
+    pub(super) fn weight(&self) -> usize {
+        size_of::<Self>() + size_of::<Held>() * self.held.len()
+    }
+}
+
 /// A role that a principal may come to hold, as an entity of admission.
 struct Candidate<'a> {
     block: &'a Block,
@@ -76,6 +154,18 @@ struct Candidate<'a> {
     id: String,
     name: &'a str,
     is_companion: bool,
+}
+
+impl Candidate<'_> {
+    /// As a role of the site's block.
+    fn held_at_site(&self) -> Held {
+        let role = match (self.role, self.is_companion) {
+            (None, _) => HeldKind::Locked,
+            (Some(role), false) => HeldKind::Role(role.name.clone()),
+            (Some(role), true) => HeldKind::Upload(role.name.clone()),
+        };
+        Held { level: 0, role }
+    }
 }
 
 /// Everything that admission at one place is asked over.
@@ -98,7 +188,7 @@ impl SiteEngine {
         if let Some(admitted) = self.admitted.get(&key) {
             return Ok(admitted);
         }
-        let admitted = Arc::new(self.admit(principal, place)?);
+        let admitted = Arc::new(self.admit(principal, place, key.folder.as_ref())?);
         self.admitted.insert(key, Arc::clone(&admitted));
         Ok(admitted)
     }
@@ -127,23 +217,63 @@ impl SiteEngine {
         scoped.flat_map(|(_, bases)| bases).collect()
     }
 
-    fn admit(&self, principal: &Principal, place: &Place<'_>) -> Result<Admitted, Fault> {
-        let chain = self.index.chain(place.mark, &self.folders);
-        let hearing = self.hearing(principal, &chain, place);
+    fn admit(
+        &self,
+        principal: &Principal,
+        place: &Place<'_>,
+        folder: Option<&GalleryPath>,
+    ) -> Result<Admitted, Fault> {
+        let at_site = self.at_site(principal, place, folder)?;
+        let way = self.index.way(place.mark);
+        let mut held = at_site.held.clone();
+        for (level, block) in self.counting_blocks(&way) {
+            let claims = Claims::of(principal, block, at_site.locked);
+            let roles = self.shared.roles_by(claims, &self.vocabulary)?;
+            let known = roles.iter().filter(|role| block.roles.contains_key(*role)).cloned();
+            held.extend(known.map(|role| Held { level, role: HeldKind::Role(role) }));
+        }
+        held.sort();
+        Ok(Admitted {
+            held: Arc::from(held),
+            locked: at_site.locked,
+            way,
+            masks: [const { OnceLock::new() }; Variant::COUNT],
+            own: [const { OnceLock::new() }; Variant::COUNT],
+        })
+    }
+
+    /// The folder blocks whose roles count: all on the way, or the nearest alone.
+    fn counting_blocks<'w>(&self, way: &'w Way) -> Vec<(usize, &'w Block)> {
+        let blocks = way.blocks().map(|(level, _, block)| (level, block));
+        match self.model.cascade {
+            Cascade::Restrict => blocks.collect(),
+            Cascade::Nearest => blocks.last().into_iter().collect(),
+        }
+    }
+
+    /// The principal's roles of the site's block.
+    fn at_site(
+        &self,
+        principal: &Principal,
+        place: &Place<'_>,
+        folder: Option<&GalleryPath>,
+    ) -> Result<Arc<AtSite>, Fault> {
+        let key = SiteKey { principal: principal.clone(), folder: folder.cloned() };
+        if let Some(found) = self.at_site.get(&key) {
+            return Ok(found);
+        }
+        let hearing = self.hearing_over(principal, vec![&self.model.block], place);
         let candidates = self.candidates(&hearing);
         let entities = self.hearing_entities(&hearing, &candidates)?;
-        let mut roles = Vec::new();
+        let mut held = Vec::new();
         for candidate in candidates {
             if self.ask(&hearing, &candidate, &entities)?.0 {
-                roles.push(candidate.id);
+                held.push(candidate.held_at_site());
             }
         }
-        roles.sort();
-        Ok(Admitted {
-            roles: Arc::from(roles),
-            locked: hearing.standing.locked,
-            masks: [const { OnceLock::new() }; Variant::COUNT],
-        })
+        let found = Arc::new(AtSite { held, locked: hearing.standing.locked });
+        self.at_site.insert(key, Arc::clone(&found));
+        Ok(found)
     }
 
     pub(super) fn try_assume(
@@ -152,8 +282,8 @@ impl SiteEngine {
         role: &RoleName,
         place: &Place<'_>,
     ) -> Result<Decision, Fault> {
-        let chain = self.index.chain(place.mark, &self.folders);
-        let hearing = self.hearing(principal, &chain, place);
+        let way = self.index.way(place.mark);
+        let hearing = self.hearing(principal, &way, place);
         let wanted: Vec<_> = self.candidates(&hearing);
         let entities = self.hearing_entities(&hearing, &wanted)?;
         let mut cited = Vec::new();
@@ -166,14 +296,14 @@ impl SiteEngine {
                     action: vestibule_schema::Action::View,
                     path: place.path.clone(),
                     generation: self.generation,
-                    policies: policies.into(),
+                    cited: Cited::known(policies),
                 }))));
             }
             cited.extend(policies);
         }
         Ok(Decision::Deny(Denial(Arc::new(Denied {
             missing: Missing::View,
-            policies: cited.into(),
+            cited: Cited::known(cited),
             generation: self.generation,
             fault: None,
         }))))
@@ -182,16 +312,20 @@ impl SiteEngine {
     fn hearing<'a>(
         &'a self,
         principal: &'a Principal,
-        chain: &Chain<'a>,
+        way: &'a Way,
         place: &Place<'_>,
     ) -> Hearing<'a> {
         let mut blocks = vec![&self.model.block];
-        match self.model.cascade {
-            Cascade::Restrict => blocks.extend(chain.blocks().map(|block| &**block)),
-            Cascade::Nearest => {
-                blocks.extend(chain.governing().and_then(|(_, rules)| rules.block.as_deref()))
-            }
-        }
+        blocks.extend(self.counting_blocks(way).into_iter().map(|(_, block)| block));
+        self.hearing_over(principal, blocks, place)
+    }
+
+    fn hearing_over<'a>(
+        &'a self,
+        principal: &'a Principal,
+        blocks: Vec<&'a Block>,
+        place: &Place<'_>,
+    ) -> Hearing<'a> {
         let (user, standing) = match principal {
             Principal::Visitor => (None, Standing::default()),
             Principal::User(user) => (Some(&**user), self.standing(user)),

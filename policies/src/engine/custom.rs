@@ -2,8 +2,7 @@
 //! they may read.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 
 use cedar_policy::{
     Authorizer, Context, Entities, Entity, EntityUid, PolicySet, Request, Response,
@@ -11,14 +10,14 @@ use cedar_policy::{
 };
 use vestibule_schema::{Action, GalleryPath, PathKind};
 
-use super::index::Chain;
+use super::admit::Admitted;
 use super::mask::{Variant, Verdict};
 use super::slice::Slice;
 use super::vocabulary::Vocabulary;
 use super::{Fault, Place, SiteEngine};
+use crate::cited::Deciding;
 use crate::compile::CompileError;
 use crate::context::RequestContext;
-use crate::decision::PolicyRef;
 use crate::names::{self, kind};
 use crate::principal::Principal;
 
@@ -52,14 +51,14 @@ impl SiteEngine {
         if let Some(error) = response.diagnostics().errors().next() {
             return Err(fault(&error));
         }
-        let mut cited: BTreeSet<PolicyRef> = slice.references(&response).iter().cloned().collect();
+        let mut deciding = slice.deciding(&response);
         let reasons: HashSet<_> = response.diagnostics().reason().collect();
         let custom = self.model.custom.policies.iter();
         let custom = custom.filter(|one| reasons.contains(one.policy.id()));
-        cited.extend(custom.map(|one| one.reference.clone()));
+        deciding.extend(custom.map(|one| Deciding::Known(one.reference.clone())));
         Ok(Verdict {
             allowed: response.decision() == cedar_policy::Decision::Allow,
-            policies: cited.into_iter().collect(),
+            deciding: deciding.into(),
         })
     }
 
@@ -108,8 +107,7 @@ impl SiteEngine {
     ) -> Result<(EntityUid, EntityUid, Vec<Entity>), Fault> {
         let mut entities = slice.roles(&self.vocabulary)?;
         let admitted = self.admission(principal, place)?;
-        let chain = self.index.chain(place.mark, &self.folders);
-        let asker = self.exact_principal(principal, &chain, place, &admitted.roles())?;
+        let asker = self.exact_principal(principal, place, &admitted)?;
         let asker_uid = asker.uid();
         entities.push(asker);
         let resource = self.exact_resource(place, &mut entities)?;
@@ -172,13 +170,13 @@ impl SiteEngine {
     fn exact_principal(
         &self,
         principal: &Principal,
-        chain: &Chain<'_>,
         place: &Place<'_>,
-        roles: &Arc<[String]>,
+        admitted: &Admitted,
     ) -> Result<Entity, Fault> {
+        let roles = admitted.role_ids();
         let roles = roles.iter().map(|role| self.vocabulary.uid(kind::ROLE, role));
         let roles = roles.collect::<Result<Vec<_>, _>>()?;
-        self.principal_with(principal, chain, place, roles)
+        self.principal_with(principal, admitted.way(), place, roles)
     }
 
     /// `context` as JSON, as the official command reads it.

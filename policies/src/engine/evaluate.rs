@@ -1,4 +1,4 @@
-//! Asks Cedar, over the slice of policies that can apply to one chain of blocks.
+//! Asks Cedar, over the slice of policies that can apply to one chain of shapes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use vestibule_schema::{Action, PermissionSet};
 use super::mask::{Mask, Verdict};
 use super::slice::Slice;
 use super::vocabulary::Vocabulary;
-use super::{Fault, Place, SiteEngine};
+use super::{Fault, SiteEngine};
 use crate::compile::CompileError;
 use crate::names::kind;
 
@@ -23,47 +23,38 @@ struct Posed<'a> {
 
 impl SiteEngine {
     /// The answer for one action: remembered, or Cedar's.
-    pub(super) fn verdict(
-        &self,
-        mask: &Mask,
-        place: &Place<'_>,
-        action: Action,
-    ) -> Result<Verdict, Fault> {
-        if let Some(verdict) = mask.verdict(action) {
+    pub(super) fn verdict(&self, mask: &Mask, action: Action) -> Result<Verdict, Fault> {
+        if let Some(verdict) = mask.answers.verdict(action) {
             return Ok(verdict.clone());
         }
-        let slice = self.slice(place.mark)?;
-        let around = slice.surroundings(&self.vocabulary, &self.model, mask.key().variant)?;
-        let principal = self.representative(mask)?;
+        let slice = self.shared.slice(mask.key().chain, &self.vocabulary)?;
+        let around = slice.surroundings(&self.vocabulary, mask.key().variant)?;
+        let principal = self.representative(mask, &slice)?;
         let asker = principal.uid();
         let asked = [principal, self.vocabulary.action(action)?.clone()];
         let entities = add(around.entities.clone(), asked)?;
         let posed = Posed { slice: &slice, asker, resource: &around.resource, entities };
         let verdict = self.evaluate(&posed, action)?;
-        mask.keep(action, verdict.clone());
+        mask.answers.keep(action, verdict.clone());
         Ok(verdict)
     }
 
     /// The answers for all actions, those that are remembered and Cedar's for the rest.
-    pub(super) fn all_verdicts(
-        &self,
-        mask: &Mask,
-        place: &Place<'_>,
-    ) -> Result<PermissionSet, Fault> {
-        let slice = self.slice(place.mark)?;
-        let around = slice.surroundings(&self.vocabulary, &self.model, mask.key().variant)?;
-        let principal = self.representative(mask)?;
+    pub(super) fn all_verdicts(&self, mask: &Mask) -> Result<PermissionSet, Fault> {
+        let slice = self.shared.slice(mask.key().chain, &self.vocabulary)?;
+        let around = slice.surroundings(&self.vocabulary, mask.key().variant)?;
+        let principal = self.representative(mask, &slice)?;
         let asker = principal.uid();
         let actions = self.vocabulary.all_actions().cloned();
         let entities = add(around.entities.clone(), actions.chain([principal]))?;
         let posed = Posed { slice: &slice, asker, resource: &around.resource, entities };
         let mut set = PermissionSet::EMPTY;
         for action in Action::ALL {
-            let allowed = match mask.verdict(*action) {
+            let allowed = match mask.answers.verdict(*action) {
                 Some(verdict) => verdict.allowed,
                 None => {
                     let verdict = self.evaluate(&posed, *action)?;
-                    mask.keep(*action, verdict.clone());
+                    mask.answers.keep(*action, verdict.clone());
                     verdict.allowed
                 }
             };
@@ -92,24 +83,26 @@ impl SiteEngine {
         }
         Ok(Verdict {
             allowed: response.decision() == cedar_policy::Decision::Allow,
-            policies: slice.references(&response),
+            deciding: slice.deciding(&response).into(),
         })
     }
 
     /// Who stands for everybody with the roles of a mask: the empty text is nobody's name.
-    fn representative(&self, mask: &Mask) -> Result<Entity, Fault> {
+    fn representative(&self, mask: &Mask, slice: &Slice) -> Result<Entity, Fault> {
         let key = mask.key();
         let kind = if key.visitor { kind::VISITOR } else { kind::USER };
-        let roles = key.roles.iter().map(|role| self.vocabulary.uid(kind::ROLE, role));
+        let roles =
+            key.roles.iter().map(|role| self.vocabulary.uid(kind::ROLE, &role.id(slice.way())));
         let roles = roles.collect::<Result<HashSet<_>, _>>()?;
         Vocabulary::entity(self.vocabulary.uid(kind, "")?, HashMap::new(), roles)
     }
 
+    /// The policies of the very folder: what is written by hand names folders.
     pub(super) fn slice(&self, mark: super::index::MarkId) -> Result<Arc<Slice>, Fault> {
         self.slices
             .try_get_with(mark, || {
-                let chain = self.index.chain(mark, &self.folders);
-                Slice::compile(self.site_policies()?, &self.model, &chain).map(Arc::new)
+                let policies = self.shared.policies(&self.vocabulary)?;
+                Slice::compile(policies, self.index.way(mark)).map(Arc::new)
             })
             .map_err(|fault: Arc<Fault>| (*fault).clone())
     }

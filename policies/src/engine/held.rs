@@ -1,11 +1,10 @@
 //! The roles that a principal holds where a path is judged: what auditors read beside a decision.
 
-use vestibule_schema::document::Cascade;
-use vestibule_schema::{GalleryPath, RoleName};
+use vestibule_schema::GalleryPath;
 
 use super::SiteEngine;
+use super::mask::HeldKind;
 use crate::model::{Block, Role};
-use crate::names;
 use crate::principal::Principal;
 
 /// A role that somebody holds, and the block it belongs to.
@@ -25,36 +24,22 @@ impl SiteEngine {
         let Ok(admitted) = self.admission(principal, &self.place(path)) else {
             return Vec::new();
         };
-        let on_the_way = self.judged_by(path);
-        let mut blocks: Vec<&Block> = on_the_way
-            .iter()
-            .filter_map(|folder| self.folders.get(folder).and_then(|rules| rules.block.as_deref()))
-            .collect();
-        if self.model.cascade == Cascade::Nearest {
-            blocks = blocks.pop().into_iter().collect();
-        }
-        let below_a_block = !blocks.is_empty();
-        blocks.insert(0, &self.model.block);
-        let mut held = Vec::new();
-        for block in blocks {
-            let block_id = names::block(&self.model.site, block.folder.as_ref());
-            let owners_only = below_a_block && block.folder.is_none();
-            for id in admitted.roles().iter() {
-                let role = role_of(block, &block_id, id).filter(|role| role.owner || !owners_only);
-                held.extend(role.map(|role| HeldRole { block, role }));
-            }
-        }
-        held
+        let below_a_block = admitted.way().governing().is_some();
+        let found = admitted.held().iter().filter_map(|held| {
+            let HeldKind::Role(name) = &held.role else { return None };
+            let block = match admitted.way().folder(held.level) {
+                None => &self.model.block,
+                Some(folder) => self.folders.get(folder)?.block.as_deref()?,
+            };
+            let role = block.roles.get(name)?;
+            let counts = role.owner || !below_a_block || block.folder.is_some();
+            counts.then_some(HeldRole { block, role })
+        });
+        found.collect()
     }
 
     /// The folders strictly below a folder that have rules of their own, in order.
     pub(crate) fn marked_below(&self, folder: &GalleryPath) -> impl Iterator<Item = &GalleryPath> {
         self.index.below(folder)
     }
-}
-
-/// The role of a block that an identifier names.
-fn role_of<'a>(block: &'a Block, block_id: &str, id: &str) -> Option<&'a Role> {
-    let name = id.strip_prefix(block_id)?.strip_prefix('#')?;
-    block.roles.get(&RoleName::parse(name).ok()?)
 }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use vestibule_schema::{Action, GalleryPath, PermissionSet};
 
+use super::admit::Admitted;
 use super::custom::Exact;
 use super::mask::Verdict;
 use super::{Fault, Place, SiteEngine, hot};
+use crate::cited::Cited;
 use crate::context::RequestContext;
 use crate::decision::{
     Decision, Denial, Denied, Missing, Need, Permit, Permitted, PlacePermissions,
@@ -18,6 +20,14 @@ use crate::principal::Principal;
 pub struct Judge<'e> {
     engine: &'e SiteEngine,
     context: Option<&'e RequestContext<'e>>,
+}
+
+/// Whose question, about what, and the roles that count there.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    principal: &'a Principal,
+    place: &'a Place<'a>,
+    admitted: &'a Admitted,
 }
 
 impl<'e> Judge<'e> {
@@ -35,10 +45,10 @@ impl<'e> Judge<'e> {
     #[must_use]
     pub fn decide(&self, principal: &Principal, need: Need, path: &GalleryPath) -> Decision {
         let custom = &self.engine.model.custom;
-        let affected = custom.affects(Action::View)
-            || custom.affects(Action::SeeHidden)
-            || need.actions().any(|action| custom.affects(action));
-        if affected {
+        let asks_anew = custom.reads_context_for(Action::View)
+            || custom.reads_context_for(Action::SeeHidden)
+            || need.actions().any(|action| custom.reads_context_for(action));
+        if asks_anew {
             let decision = self.try_decide(principal, need, path);
             return decision.unwrap_or_else(|fault| self.engine.denied_by(&fault));
         }
@@ -56,23 +66,26 @@ impl<'e> Judge<'e> {
     ) -> Result<Decision, Fault> {
         let engine = self.engine;
         let place = engine.place(path);
+        let admitted = engine.admission(principal, &place)?;
+        let asked = Asked { principal, place: &place, admitted: &admitted };
+        let cite = |verdict: Verdict| Cited::new(verdict.deciding, Arc::clone(admitted.way()));
         let deny = |missing, verdict: Verdict| {
             Ok(Decision::Deny(Denial(Arc::new(Denied {
                 missing,
-                policies: verdict.policies,
+                cited: cite(verdict),
                 generation: engine.generation,
                 fault: None,
             }))))
         };
         let gate = [Some(Action::View), place.variant.is_hidden().then_some(Action::SeeHidden)];
         for action in gate.into_iter().flatten() {
-            let verdict = self.verdict(principal, &place, action)?;
+            let verdict = self.verdict(asked, action)?;
             if !verdict.allowed {
                 return deny(Missing::View, verdict);
             }
         }
         for action in need.actions() {
-            let verdict = self.verdict(principal, &place, action)?;
+            let verdict = self.verdict(asked, action)?;
             if verdict.allowed {
                 return Ok(Decision::Allow(Permit(Arc::new(Permitted {
                     site: engine.model.site.clone(),
@@ -80,35 +93,35 @@ impl<'e> Judge<'e> {
                     action,
                     path: path.clone(),
                     generation: engine.generation,
-                    policies: verdict.policies,
+                    cited: cite(verdict),
                 }))));
             }
         }
-        let verdict = self.verdict(principal, &place, need.named())?;
+        let verdict = self.verdict(asked, need.named())?;
         deny(Missing::Action(need.named()), verdict)
     }
 
-    /// One action's answer: by the mask of the roles, unless a hand-written policy may change it.
-    fn verdict(
-        &self,
-        principal: &Principal,
-        place: &Place<'_>,
-        action: Action,
-    ) -> Result<Verdict, Fault> {
-        if self.engine.model.custom.affects(action) {
-            return self.exactly(principal, place, action);
+    /// One action's answer: by the mask of the roles; where a hand-written policy may change it,
+    /// by the principal's own; where one reads the context, anew.
+    fn verdict(&self, asked: Asked<'_>, action: Action) -> Result<Verdict, Fault> {
+        let engine = self.engine;
+        let custom = &engine.model.custom;
+        if !custom.affects(action) {
+            let mask = engine.mask(asked.principal, asked.place, asked.admitted)?;
+            return engine.verdict(mask, action);
         }
-        let mask = self.engine.mask(principal, place)?;
-        self.engine.verdict(&mask, place, action)
-    }
-
-    fn exactly(
-        &self,
-        principal: &Principal,
-        place: &Place<'_>,
-        action: Action,
-    ) -> Result<Verdict, Fault> {
-        self.engine.judge_exactly(Exact { principal, context: self.context, place, action })
+        let own = asked.admitted.own_answers(asked.place.variant);
+        let own = own.filter(|_| !custom.reads_context_for(action));
+        if let Some(verdict) = own.and_then(|own| own.verdict(action)) {
+            return Ok(verdict.clone());
+        }
+        let Asked { principal, place, .. } = asked;
+        let verdict =
+            engine.judge_exactly(Exact { principal, context: self.context, place, action })?;
+        if let Some(own) = own {
+            own.keep(action, verdict.clone());
+        }
+        Ok(verdict)
     }
 
     /// All that the principal may do with a folder or image; nothing if that can't be decided. Of
@@ -129,22 +142,23 @@ impl<'e> Judge<'e> {
         place: &Place<'_>,
     ) -> Result<PermissionSet, Fault> {
         let engine = self.engine;
-        let mask = engine.mask(principal, place)?;
+        let admitted = engine.admission(principal, place)?;
+        let mask = engine.mask(principal, place, &admitted)?;
         let is_generated = engine.model.custom.is_empty();
-        if is_generated && let Some(set) = mask.whole() {
+        if is_generated && let Some(set) = mask.answers.whole() {
             return Ok(set);
         }
-        let mut set = engine.all_verdicts(&mask, place)?;
+        let mut set = engine.all_verdicts(mask)?;
+        let asked = Asked { principal, place, admitted: &admitted };
         for action in Action::ALL.iter().filter(|action| engine.model.custom.affects(**action)) {
-            let exact = self.exactly(principal, place, *action)?;
-            set =
-                if exact.allowed { set.with_action(*action) } else { set.without_action(*action) };
+            let own = self.verdict(asked, *action)?;
+            set = if own.allowed { set.with_action(*action) } else { set.without_action(*action) };
         }
         let hidden = place.variant.is_hidden() && !set.allows(Action::SeeHidden);
         if hidden || !set.allows(Action::View) {
             set = PermissionSet::EMPTY;
         }
-        Ok(if is_generated { mask.remember(set) } else { set })
+        Ok(if is_generated { mask.answers.remember(set) } else { set })
     }
 
     /// Every folder below this one that has rules of its own, with what the principal may do

@@ -13,11 +13,10 @@ use cedar_policy::{
 use vestibule_schema::{Action, GalleryPath};
 
 use super::Fault;
-use super::index::Chain;
 use super::mask::Variant;
 use super::vocabulary::Vocabulary;
+use crate::cited::{Deciding, Way};
 use crate::compile::{self, CompileError, Generated};
-use crate::decision::PolicyRef;
 use crate::model::{FolderRules, SiteModel};
 use crate::names::{self, kind};
 use crate::scope::ActionMask;
@@ -26,18 +25,18 @@ use crate::scope::ActionMask;
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) policy: Policy,
-    pub(super) reference: PolicyRef,
+    pub(super) cited: Deciding,
     pub(super) actions: ActionMask,
 }
 
 impl Compiled {
-    pub(super) fn new(policy: Policy, reference: PolicyRef) -> Arc<Self> {
+    pub(super) fn new(policy: Policy, cited: Deciding) -> Arc<Self> {
         let actions = ActionMask::of(&policy);
-        Arc::new(Self { policy, reference, actions })
+        Arc::new(Self { policy, cited, actions })
     }
 
-    fn generated(one: &Generated) -> Result<Arc<Self>, Fault> {
-        Ok(Self::new(one.policy()?, one.reference()))
+    fn generated(level: usize, one: &Generated) -> Result<Arc<Self>, Fault> {
+        Ok(Self::new(one.policy()?, Deciding::Rule(level, one.rule.clone())))
     }
 }
 
@@ -53,13 +52,15 @@ pub(super) struct SitePolicies {
 impl SitePolicies {
     pub(super) fn compile(vocabulary: &Vocabulary, site: &SiteModel) -> Result<Self, Fault> {
         let base = vocabulary.decide().iter();
-        let mut everywhere: Vec<_> =
-            base.map(|(policy, cited)| Compiled::new(policy.clone(), cited.clone())).collect();
+        let everywhere = base
+            .map(|(policy, cited)| Compiled::new(policy.clone(), Deciding::Known(cited.clone())));
+        let mut everywhere: Vec<_> = everywhere.collect();
         for one in compile::site_wide(site) {
-            everywhere.push(Compiled::generated(&one)?);
+            everywhere.push(Compiled::generated(0, &one)?);
         }
         let block = compile::site_block(site);
-        let block = block.iter().map(Compiled::generated).collect::<Result<_, _>>()?;
+        let block = block.iter().map(|one| Compiled::generated(0, one));
+        let block = block.collect::<Result<_, _>>()?;
         Ok(Self { everywhere, block })
     }
 }
@@ -68,10 +69,10 @@ impl SitePolicies {
 #[derive(Debug)]
 pub(super) struct Slice {
     policies: Vec<Arc<Compiled>>,
-    references: HashMap<PolicyId, PolicyRef>,
-    at: GalleryPath,
-    /// The marked folders on the way, the root's first, with what each says.
-    way: Vec<(GalleryPath, Arc<FolderRules>)>,
+    cited: HashMap<PolicyId, Deciding>,
+    way: Arc<Way>,
+    /// How many of the policies are this slice's own.
+    own: usize,
     pub(super) governing: String,
     /// The roles of the blocks that count, with their parents.
     parents: BTreeMap<String, Vec<String>>,
@@ -87,34 +88,32 @@ pub(super) struct Surroundings {
 }
 
 impl Slice {
-    pub(super) fn compile(
-        shared: &SitePolicies,
-        site: &SiteModel,
-        chain: &Chain<'_>,
-    ) -> Result<Self, Fault> {
+    pub(super) fn compile(shared: &SitePolicies, way: Arc<Way>) -> Result<Self, Fault> {
+        let site = &*way.site;
+        let governing = way.governing();
         let mut policies = shared.everywhere.clone();
-        let mut own = Vec::new();
-        match chain.governing() {
-            None => policies.extend(shared.block.iter().cloned()),
-            Some((_, rules)) => own.extend(compile::folder_block(site, rules)),
+        if governing.is_none() {
+            policies.extend(shared.block.iter().cloned());
         }
-        for (path, rules) in &chain.folders {
-            own.extend(compile::folder_subtree(site, path, rules));
+        let common = policies.len();
+        for (level, (path, rules)) in (1..).zip(&way.folders) {
+            let mut own = compile::folder_subtree(site, path, rules);
+            if governing.is_some_and(|(governing, ..)| governing == level) {
+                own.extend(compile::folder_block(site, path, rules));
+            }
+            for one in &own {
+                policies.push(Compiled::generated(level, one)?);
+            }
         }
-        for one in &own {
-            policies.push(Compiled::generated(one)?);
-        }
-        let references =
-            policies.iter().map(|one| (one.policy.id().clone(), one.reference.clone())).collect();
-        let governing = chain.governing().map(|(path, _)| path);
-        let way = chain.folders.iter().map(|(path, rules)| ((*path).clone(), Arc::clone(rules)));
+        let cited = policies.iter().map(|one| (one.policy.id().clone(), one.cited.clone()));
+        let governing = governing.map(|(_, path, _)| path);
         Ok(Self {
+            cited: cited.collect(),
+            own: policies.len() - common,
             policies,
-            references,
-            at: chain.at.clone(),
-            way: way.collect(),
             governing: names::block(&site.site, governing),
-            parents: role_parents(site, chain),
+            parents: role_parents(&way),
+            way: Arc::clone(&way),
             sets: [const { OnceLock::new() }; Action::ALL.len()],
             surroundings: [const { OnceLock::new() }; Variant::COUNT],
         })
@@ -122,18 +121,29 @@ impl Slice {
 
     /// The folder that the slice is of.
     pub(super) fn at(&self) -> &GalleryPath {
-        &self.at
+        &self.way.at
     }
 
-    /// Whether the slice is that of this chain, too: the same folders that say the same.
-    pub(super) fn is_of(&self, chain: &Chain<'_>) -> bool {
+    /// The way that it is of.
+    pub(super) fn way(&self) -> &Way {
+        &self.way
+    }
+
+    /// About how many bytes it takes. Cedar needs 12.7 KB for a policy, and some for each set that
+    /// one is in (`performance.md`).
+    pub(super) fn weight(&self) -> usize {
+        16_384 * self.own + 512 * Action::ALL.len() * self.policies.len()
+    }
+
+    /// Whether the slice is that of this way, too: the same folders that say the same.
+    pub(super) fn is_of(&self, way: &Way) -> bool {
         let same = |rules: &Arc<FolderRules>, others: &Arc<FolderRules>| {
             Arc::ptr_eq(rules, others) || rules == others
         };
-        let mut pairs = self.way.iter().zip(&chain.folders);
-        self.at == chain.at
-            && self.way.len() == chain.folders.len()
-            && pairs.all(|((path, rules), (other, others))| path == *other && same(rules, others))
+        let mut pairs = self.way.folders.iter().zip(&way.folders);
+        self.way.at == way.at
+            && self.way.folders.len() == way.folders.len()
+            && pairs.all(|((path, rules), (other, others))| path == other && same(rules, others))
     }
 
     /// The policies that can apply to an action.
@@ -151,18 +161,16 @@ impl Slice {
         self.policies.iter().filter(move |one| one.actions.has(action))
     }
 
-    /// The policies that decided, in order.
-    pub(super) fn references(&self, response: &Response) -> Arc<[PolicyRef]> {
+    /// The policies that decided.
+    pub(super) fn deciding(&self, response: &Response) -> Vec<Deciding> {
         let reasons = response.diagnostics().reason();
-        let cited: BTreeSet<_> = reasons.filter_map(|id| self.references.get(id)).collect();
-        cited.into_iter().cloned().collect()
+        reasons.filter_map(|id| self.cited.get(id)).cloned().collect()
     }
 
     /// A resource that stands for all of its kind below the marked folder, with all around it.
     pub(super) fn surroundings(
         &self,
         vocabulary: &Vocabulary,
-        site: &SiteModel,
         variant: Variant,
     ) -> Result<&Surroundings, Fault> {
         let slot = self.surroundings.get(variant.index());
@@ -170,17 +178,16 @@ impl Slice {
         if let Some(surroundings) = slot.get() {
             return Ok(surroundings);
         }
-        let built = self.build_surroundings(vocabulary, site, variant)?;
+        let built = self.build_surroundings(vocabulary, variant)?;
         Ok(slot.get_or_init(|| built))
     }
 
     fn build_surroundings(
         &self,
         vocabulary: &Vocabulary,
-        site: &SiteModel,
         variant: Variant,
     ) -> Result<Surroundings, Fault> {
-        let site = &site.site;
+        let site = &self.way.site.site;
         let mut entities = self.roles(vocabulary)?;
         let mut parent = vocabulary.uid(kind::SITE, site.as_str())?;
         entities.push(Entity::new_no_attrs(parent.clone(), HashSet::new()));
@@ -191,9 +198,10 @@ impl Slice {
                 ("hidden".to_owned(), RestrictedExpression::new_bool(hidden)),
             ]))
         };
-        let mut way: Vec<&GalleryPath> = self.way.iter().map(|(path, _)| path).collect();
-        if way.last() != Some(&&self.at) {
-            way.push(&self.at);
+        let at = self.at();
+        let mut way: Vec<&GalleryPath> = self.way.folders.iter().map(|(path, _)| path).collect();
+        if way.last() != Some(&at) {
+            way.push(at);
         }
         for folder in way {
             let uid = vocabulary.uid(kind::FOLDER, &names::resource(site, folder.as_str()))?;
@@ -205,7 +213,7 @@ impl Slice {
             Variant::Folder => parent,
             Variant::Image | Variant::HiddenImage => {
                 // `*` is this place's images, whatever their names
-                let id = names::resource(site, &format!("{}*", self.at));
+                let id = names::resource(site, &format!("{at}*"));
                 let uid = vocabulary.uid(kind::IMAGE, &id)?;
                 let attributes = attributes(variant.is_hidden())?;
                 let parents = HashSet::from([parent]);
@@ -252,9 +260,10 @@ fn unknown(action: Action) -> Fault {
 }
 
 /// The parents of each role of the site block and of the blocks on the way.
-pub(crate) fn role_parents(site: &SiteModel, chain: &Chain<'_>) -> BTreeMap<String, Vec<String>> {
+fn role_parents(way: &Way) -> BTreeMap<String, Vec<String>> {
+    let site = &*way.site;
     let mut parents = BTreeMap::new();
-    for block in std::iter::once(&site.block).chain(chain.blocks().map(|block| &**block)) {
+    for block in std::iter::once(&site.block).chain(way.blocks().map(|(_, _, block)| block)) {
         let block_id = names::block(&site.site, block.folder.as_ref());
         for role in block.roles.values() {
             let mut of_role = Vec::new();

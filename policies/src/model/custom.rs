@@ -65,6 +65,8 @@ pub struct CustomPolicies {
     /// The folders that they name: each is judged by itself.
     pub(crate) folders: BTreeSet<GalleryPath>,
     pub(crate) affected: ActionMask,
+    /// The actions that one of them can apply to that reads the context.
+    pub(crate) contextual: ActionMask,
 }
 
 impl CustomPolicies {
@@ -83,5 +85,12 @@ impl CustomPolicies {
     #[must_use]
     pub fn affects(&self, action: Action) -> bool {
         self.affected.has(action)
+    }
+
+    /// Whether the answer for an action can depend on the request's context: it is asked for anew
+    /// each time.
+    #[must_use]
+    pub fn reads_context_for(&self, action: Action) -> bool {
+        self.contextual.has(action)
     }
 }

@@ -19,5 +19,6 @@ mod load;
 mod matrix;
 mod named;
 mod reach;
+mod remembered;
 mod sentences;
 mod written;

@@ -6,8 +6,8 @@ use cedar_policy::{Entities, Entity, EntityUid, RestrictedExpression};
 use vestibule_schema::{GalleryPath, GroupId, RoleName};
 
 use super::{Candidate, Hearing};
+use crate::cited::Way;
 use crate::compile::CompileError;
-use crate::engine::index::Chain;
 use crate::engine::standing::Standing;
 use crate::engine::vocabulary::Vocabulary;
 use crate::engine::{Fault, Place, SiteEngine};
@@ -46,11 +46,11 @@ impl SiteEngine {
     pub(in crate::engine) fn principal_with(
         &self,
         principal: &Principal,
-        chain: &Chain<'_>,
+        way: &Way,
         place: &Place<'_>,
         roles: Vec<EntityUid>,
     ) -> Result<Entity, Fault> {
-        let hearing = self.hearing(principal, chain, place);
+        let hearing = self.hearing(principal, way, place);
         let candidates = self.candidates(&hearing);
         self.principal_entity(&hearing, &candidates, roles)
     }
