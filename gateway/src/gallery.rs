@@ -3,6 +3,8 @@
 //! What can't be read is a rule too: it closes the folder. A gallery is walked without following
 //! symbolic links, as the media backend serves it.
 
+mod progress;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::{self, Read as _};
@@ -19,6 +21,7 @@ use vestibule_schema::problem::{Problem, Source};
 use vestibule_schema::{GalleryPath, HiddenNames, PathKind, SourceRef};
 
 use crate::config::folder_source_name;
+pub(crate) use progress::{Progress, Walked};
 
 /// A `_folder.md` above this is no description of a folder.
 const MAX_BYTES: u64 = 1 << 20;
@@ -58,7 +61,8 @@ impl Stamp {
 /// The rules of a gallery's folders, and which folders are known at all.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scan {
-    pub(crate) known: KnownFolders,
+    /// Shared with whoever answers requests.
+    pub(crate) known: Arc<KnownFolders>,
     pub(crate) rules: BTreeMap<GalleryPath, Arc<FolderRules>>,
     pub(crate) problems: BTreeMap<GalleryPath, Vec<Problem>>,
 }
@@ -109,11 +113,24 @@ fn is_absence(error: &io::Error) -> bool {
 impl Scan {
     /// Reads a folder and everything below it, and forgets what was known there before.
     pub(crate) fn walk(&mut self, root: &Path, from: &GalleryPath, vocabulary: &Vocabulary) {
+        self.walk_telling(root, from, vocabulary, Progress::new(&mut |_| ()));
+    }
+
+    /// As [`Scan::walk`], telling how far it is.
+    pub(crate) fn walk_telling(
+        &mut self,
+        root: &Path,
+        from: &GalleryPath,
+        vocabulary: &Vocabulary,
+        mut progress: Progress<'_>,
+    ) {
         self.forget(from);
         let mut open = vec![from.clone()];
         while let Some(folder) = open.pop() {
             open.extend(self.read(root, &folder, vocabulary));
+            progress.folder();
         }
+        progress.end();
     }
 
     /// Reads one folder; returns the folders in it.
@@ -139,9 +156,10 @@ impl Scan {
                 (Some(broken(folder)), vec![problem], Vec::new())
             }
         };
+        let known = Arc::make_mut(&mut self.known);
         match stamp {
-            Some(stamp) => self.known.insert(folder.clone(), stamp),
-            None => self.known.remove(folder),
+            Some(stamp) => known.insert(folder.clone(), stamp),
+            None => known.remove(folder),
         };
         if let Some(rules) = rules {
             self.rules.insert(folder.clone(), Arc::new(rules));
@@ -168,7 +186,7 @@ impl Scan {
 
     /// Forgets a folder and everything below it.
     pub(crate) fn forget(&mut self, folder: &GalleryPath) {
-        self.known.retain(|known, _| !known.is_within(folder));
+        Arc::make_mut(&mut self.known).retain(|known, _| !known.is_within(folder));
         self.rules.retain(|known, _| !known.is_within(folder));
         self.problems.retain(|known, _| !known.is_within(folder));
     }

@@ -33,7 +33,7 @@ type Known = HashMap<SiteId, Arc<SiteFolders>>;
 #[derive(Debug)]
 struct SiteFolders {
     gallery: PathBuf,
-    known: KnownFolders,
+    known: Arc<KnownFolders>,
     /// The watch does not work: files are looked at on each request.
     unwatched: bool,
 }

@@ -105,7 +105,7 @@ pub(crate) struct Way {
 impl Way {
     /// The level and folder whose block governs: the nearest that has one. `None`: the site block.
     pub(crate) fn governing(&self) -> Option<(usize, &GalleryPath, &Block)> {
-        self.blocks().last()
+        self.blocks().next_back()
     }
 
     /// The blocks on the way with their levels, the root's first.

@@ -36,7 +36,7 @@ impl Check {
                 let stored = StoredFacts::read(&configuration)?;
                 for site in &configuration.sites {
                     let rights = stored.rights(&site.id);
-                    let Some(offline) = OfflineSite::open(site, &vocabulary, rights) else {
+                    let Some(offline) = OfflineSite::open(site, &vocabulary, rights, output) else {
                         continue;
                     };
                     problems.extend(offline.folder_problems.iter().cloned());

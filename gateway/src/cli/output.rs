@@ -7,6 +7,8 @@ use std::io::IsTerminal as _;
 use serde_json::Value;
 use vestibule_schema::problem::{Colours, Problem, Severity};
 
+use crate::gallery::Walked;
+
 /// How lists are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum Format {
@@ -61,6 +63,16 @@ impl Output {
             }
         } else if done == total || done.is_multiple_of(20) {
             eprintln!("{what} {done}/{total}");
+        }
+    }
+
+    /// How far a walk through a gallery is, whose end nobody knows.
+    pub(crate) fn walked(&mut self, walked: Walked) {
+        match (walked, self.progress) {
+            (Walked::SoFar(folders), true) => eprint!("\rreading the gallery: {folders} folders "),
+            (Walked::SoFar(folders), false) => eprintln!("reading the gallery: {folders} folders"),
+            (Walked::All(folders), true) => eprintln!("\rread the gallery: {folders} folders "),
+            (Walked::All(folders), false) => eprintln!("read the gallery: {folders} folders"),
         }
     }
 

@@ -13,7 +13,7 @@ use vestibule_schema::{GalleryPath, SiteId};
 
 use crate::build::{self, Surroundings};
 use crate::config::SiteConfig;
-use crate::gallery::{self, KnownFolders, Scan, Stamp};
+use crate::gallery::{self, KnownFolders, Progress, Scan, Stamp, Walked};
 use crate::shown::is_shown_here;
 
 /// One site in force.
@@ -44,8 +44,8 @@ impl LiveSite {
         self.config.gallery.as_ref()
     }
 
-    pub(super) fn known_folders(&self) -> KnownFolders {
-        self.scan.known.clone()
+    pub(super) fn known_folders(&self) -> Arc<KnownFolders> {
+        Arc::clone(&self.scan.known)
     }
 
     pub(super) fn engine(&self) -> Option<Arc<SiteEngine>> {
@@ -112,7 +112,15 @@ impl LiveSite {
             return was_there;
         }
         let before = std::mem::take(&mut self.scan);
-        self.scan.walk(gallery, &GalleryPath::root(), vocabulary);
+        let id = &self.config.id;
+        let mut tell = |walked| match walked {
+            Walked::SoFar(folders) => {
+                tracing::info!(site = %id, folders, "reading the gallery: so far");
+            }
+            Walked::All(folders) => tracing::info!(site = %id, folders, "the gallery is read"),
+        };
+        let progress = Progress::new(&mut tell);
+        self.scan.walk_telling(gallery, &GalleryPath::root(), vocabulary, progress);
         if before.problems != self.scan.problems {
             self.log_folders(None);
         }

@@ -244,10 +244,10 @@ impl SiteEngine {
 
     /// The folder blocks whose roles count: all on the way, or the nearest alone.
     fn counting_blocks<'w>(&self, way: &'w Way) -> Vec<(usize, &'w Block)> {
-        let blocks = way.blocks().map(|(level, _, block)| (level, block));
+        let mut blocks = way.blocks().map(|(level, _, block)| (level, block));
         match self.model.cascade {
             Cascade::Restrict => blocks.collect(),
-            Cascade::Nearest => blocks.last().into_iter().collect(),
+            Cascade::Nearest => blocks.next_back().into_iter().collect(),
         }
     }
 

@@ -102,7 +102,7 @@ impl SiteEngine {
         self.slices
             .try_get_with(mark, || {
                 let policies = self.shared.policies(&self.vocabulary)?;
-                Slice::compile(policies, self.index.way(mark)).map(Arc::new)
+                Slice::compile(policies, &self.index.way(mark)).map(Arc::new)
             })
             .map_err(|fault: Arc<Fault>| (*fault).clone())
     }

@@ -89,7 +89,7 @@ impl Shared {
     ) -> Result<Arc<Slice>, Fault> {
         let compile = || {
             let way = self.shapes.standing_for(chain, self.shape.model());
-            Slice::compile(self.policies(vocabulary)?, Arc::new(way)).map(Arc::new)
+            Slice::compile(self.policies(vocabulary)?, &Arc::new(way)).map(Arc::new)
         };
         self.slices.try_get_with(chain, compile).map_err(|fault: Arc<Fault>| (*fault).clone())
     }

@@ -88,7 +88,7 @@ pub(super) struct Surroundings {
 }
 
 impl Slice {
-    pub(super) fn compile(shared: &SitePolicies, way: Arc<Way>) -> Result<Self, Fault> {
+    pub(super) fn compile(shared: &SitePolicies, way: &Arc<Way>) -> Result<Self, Fault> {
         let site = &*way.site;
         let governing = way.governing();
         let mut policies = shared.everywhere.clone();
@@ -112,8 +112,8 @@ impl Slice {
             own: policies.len() - common,
             policies,
             governing: names::block(&site.site, governing),
-            parents: role_parents(&way),
-            way: Arc::clone(&way),
+            parents: role_parents(way),
+            way: Arc::clone(way),
             sets: [const { OnceLock::new() }; Action::ALL.len()],
             surroundings: [const { OnceLock::new() }; Variant::COUNT],
         })

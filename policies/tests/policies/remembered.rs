@@ -40,7 +40,9 @@ fn states() -> Vec<SiteEngine> {
         permissions = { can_view = true, can_use_zoom = true }\n";
     let public = format!("[permissions]\n{other}");
     let hidden = format!("hidden_images = [\"h.jpg\"]\nhide_technical_details = true\n{ann_at_a}");
-    let states: [(&[(&str, &str)], &[(&str, &str)]); 7] = [
+    /// Folders with their rules, and users with their grants.
+    type State<'a> = (&'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)]);
+    let states: [State<'_>; 7] = [
         (&[("/a/", &ann_at_a), ("/b/", &group_at_b)], &[]),
         (&[("/a/", &bob_at_a), ("/b/", &group_at_b)], &[]),
         (&[("/a/", &ann_at_a), ("/b/", &group_at_b)], &[("cy", "more")]),

@@ -52,9 +52,13 @@ impl Opened {
     ///
     /// # Errors
     /// If a document can't be read a second time.
-    pub(super) fn site(&self, site: &SiteConfig) -> anyhow::Result<Option<OpenedSite>> {
+    pub(super) fn site(
+        &self,
+        site: &SiteConfig,
+        output: &mut Output,
+    ) -> anyhow::Result<Option<OpenedSite>> {
         let rights = self.stored.rights(&site.id);
-        let Some(offline) = OfflineSite::open(site, &self.vocabulary, rights) else {
+        let Some(offline) = OfflineSite::open(site, &self.vocabulary, rights, output) else {
             return Ok(None);
         };
         let read = |file: &str| {

@@ -60,7 +60,7 @@ impl Explain {
         let asking = &self.asking;
         let opened = Opened::load(&asking.config.config, asking.with_store(), output)?;
         let configured = opened.configuration.required_site(&asking.site)?;
-        let Some(site) = opened.site(configured)? else {
+        let Some(site) = opened.site(configured, output)? else {
             output.problems(&configured.problems);
             let message = format!("the configuration of the site `{}` has an error", asking.site);
             return Err(anyhow!(BadInput(message)));
@@ -75,8 +75,10 @@ impl Explain {
         match self.format {
             Shape::Json => {
                 let mut document = document(&explained);
-                document["context"] = context_json(engine, &context);
-                document["unsaid"] = Value::from(unsaid);
+                if let Some(fields) = document.as_object_mut() {
+                    fields.insert("context".to_owned(), context_json(engine, &context));
+                    fields.insert("unsaid".to_owned(), Value::from(unsaid));
+                }
                 output.json(&document);
             }
             Shape::Table => {

@@ -77,7 +77,7 @@ impl Lint {
         let mut findings = Vec::new();
         for site in &sites {
             // one with an error is closed, and said above
-            let Some(opened_site) = opened.site(site)? else { continue };
+            let Some(opened_site) = opened.site(site, output)? else { continue };
             errors.extend(opened_site.site.folder_problems.iter().filter(is_error).cloned());
             findings.extend(of_site(&opened, site, &opened_site)?);
         }

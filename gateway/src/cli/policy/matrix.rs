@@ -60,7 +60,7 @@ impl MatrixVerb {
         }
         match self.format {
             Format::Table => output.line(text::render(&matrix).trim_end()),
-            Format::Json => output.json(&matrix_json(&matrix, context_json(engine, &context))),
+            Format::Json => output.json(&matrix_json(&matrix, &context_json(engine, &context))),
             Format::Csv => {
                 let headings = ["table", "place", "kind", "who", "action", "how"];
                 output.rows(Format::Csv, &headings, &csv_rows(&matrix));
@@ -128,7 +128,7 @@ fn how(cell: Cell, deed: Deed) -> Option<&'static str> {
     }
 }
 
-fn matrix_json(matrix: &Matrix, context: Value) -> Value {
+fn matrix_json(matrix: &Matrix, context: &Value) -> Value {
     let remarks = matrix.remarks.iter();
     json!({
         "site": matrix.site.as_str(),

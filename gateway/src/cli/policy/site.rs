@@ -13,7 +13,7 @@ use super::stored::StoredFacts;
 use crate::build;
 use crate::cli::{BadInput, Output};
 use crate::config::{Configuration, SiteConfig};
-use crate::gallery::Scan;
+use crate::gallery::{Progress, Scan};
 
 /// A site's engine, and what is wrong with its folders.
 pub(crate) struct OfflineSite {
@@ -27,11 +27,13 @@ impl OfflineSite {
         site: &SiteConfig,
         vocabulary: &Arc<Vocabulary>,
         stored: Arc<Rights>,
+        output: &mut Output,
     ) -> Option<Self> {
         let model = site.model.as_ref()?;
         let mut scan = Scan::default();
         if let Some(gallery) = &site.gallery {
-            scan.walk(gallery, &GalleryPath::root(), vocabulary);
+            let mut tell = |walked| output.walked(walked);
+            scan.walk_telling(gallery, &GalleryPath::root(), vocabulary, Progress::new(&mut tell));
         }
         let mut folder_problems: Vec<_> = scan.problems.values().flatten().cloned().collect();
         for (path, (source, span)) in &site.folder_places {
@@ -69,7 +71,7 @@ impl OfflineSite {
         let found = configuration.required_site(site)?;
         let stored =
             if with_store { StoredFacts::read(&configuration)? } else { StoredFacts::default() };
-        match Self::open(found, &vocabulary, stored.rights(site)) {
+        match Self::open(found, &vocabulary, stored.rights(site), output) {
             Some(offline) => Ok((offline, stored)),
             None => {
                 output.problems(&found.problems);
