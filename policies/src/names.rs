@@ -36,6 +36,13 @@ pub(crate) fn role(block: &str, role: &RoleName) -> String {
     format!("{block}#{role}")
 }
 
+/// The folder of the block that a role's identifier names: `/vip/` of `family:/vip/#client`.
+pub(crate) fn folder_of_role(site: &SiteId, role: &str) -> Option<GalleryPath> {
+    let path = role.strip_prefix(site.as_str())?.strip_prefix(':')?;
+    let (path, _) = path.rsplit_once('#')?;
+    GalleryPath::from_decoded(path).ok().filter(GalleryPath::is_folder)
+}
+
 /// The companion of a scoped role, which holds `upload` in the upload path.
 pub(crate) fn upload_role(block: &str, role: &RoleName) -> String {
     format!("{block}#{role}@upload")

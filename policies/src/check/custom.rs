@@ -134,6 +134,7 @@ impl Reader<'_> {
             return;
         }
         self.found.folders.extend(reads.folders);
+        self.found.role_folders.extend(reads.role_folders);
         self.found.policies.push(Arc::new(CustomPolicy {
             actions: ActionMask::of(policy),
             policy: policy.new_id(PolicyId::new(&name)),

@@ -2,7 +2,7 @@
 //! they may read.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cedar_policy::{
     Authorizer, Context, Entities, Entity, EntityUid, PolicySet, Request, Response,
@@ -12,7 +12,7 @@ use vestibule_schema::{Action, GalleryPath, PathKind};
 
 use super::admit::Admitted;
 use super::mask::{Variant, Verdict};
-use super::slice::Slice;
+use super::slice::{self, Slice};
 use super::vocabulary::Vocabulary;
 use super::{Fault, Place, SiteEngine};
 use crate::cited::Deciding;
@@ -105,13 +105,34 @@ impl SiteEngine {
         place: &Place<'_>,
         slice: &Slice,
     ) -> Result<(EntityUid, EntityUid, Vec<Entity>), Fault> {
-        let mut entities = slice.roles(&self.vocabulary)?;
         let admitted = self.admission(principal, place)?;
-        let asker = self.exact_principal(principal, place, &admitted)?;
+        let mut roles = admitted.role_ids();
+        let mut parents = slice.parents().clone();
+        for folder in &self.model.custom.role_folders {
+            self.roles_of(folder, principal, (&mut roles, &mut parents))?;
+        }
+        let mut entities = slice::role_entities(&parents, &self.vocabulary)?;
+        let asker = self.exact_principal(principal, place, (&admitted, &roles))?;
         let asker_uid = asker.uid();
         entities.push(asker);
         let resource = self.exact_resource(place, &mut entities)?;
         Ok((asker_uid, resource, entities))
+    }
+
+    /// Adds the roles of a folder's block, wherever the question is asked: a policy that names
+    /// one asks who holds it in its folder.
+    fn roles_of(
+        &self,
+        folder: &GalleryPath,
+        principal: &Principal,
+        (roles, parents): (&mut Vec<String>, &mut BTreeMap<String, Vec<String>>),
+    ) -> Result<(), Fault> {
+        let admitted = self.admission(principal, &self.place(folder))?;
+        let of_folder =
+            admitted.held().iter().filter(|held| admitted.way().folder(held.level) == Some(folder));
+        roles.extend(of_folder.map(|held| held.id(admitted.way())));
+        parents.extend(slice::role_parents(admitted.way()));
+        Ok(())
     }
 
     fn exact_resource(
@@ -171,9 +192,8 @@ impl SiteEngine {
         &self,
         principal: &Principal,
         place: &Place<'_>,
-        admitted: &Admitted,
+        (admitted, roles): (&Admitted, &[String]),
     ) -> Result<Entity, Fault> {
-        let roles = admitted.role_ids();
         let roles = roles.iter().map(|role| self.vocabulary.uid(kind::ROLE, role));
         let roles = roles.collect::<Result<Vec<_>, _>>()?;
         self.principal_with(principal, admitted.way(), place, roles)

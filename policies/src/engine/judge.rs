@@ -151,8 +151,9 @@ impl<'e> Judge<'e> {
         let mut set = engine.all_verdicts(mask)?;
         let asked = Asked { principal, place, admitted: &admitted };
         for action in Action::ALL.iter().filter(|action| engine.model.custom.affects(**action)) {
-            let own = self.verdict(asked, *action)?;
-            set = if own.allowed { set.with_action(*action) } else { set.without_action(*action) };
+            // what can't be decided is denied, and nothing else
+            let allowed = self.verdict(asked, *action).is_ok_and(|verdict| verdict.allowed);
+            set = if allowed { set.with_action(*action) } else { set.without_action(*action) };
         }
         let hidden = place.variant.is_hidden() && !set.allows(Action::SeeHidden);
         if hidden || !set.allows(Action::View) {

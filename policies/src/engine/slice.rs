@@ -188,7 +188,7 @@ impl Slice {
         variant: Variant,
     ) -> Result<Surroundings, Fault> {
         let site = &self.way.site.site;
-        let mut entities = self.roles(vocabulary)?;
+        let mut entities = role_entities(&self.parents, vocabulary)?;
         let mut parent = vocabulary.uid(kind::SITE, site.as_str())?;
         entities.push(Entity::new_no_attrs(parent.clone(), HashSet::new()));
         let attributes = |hidden: bool| -> Result<HashMap<String, RestrictedExpression>, Fault> {
@@ -226,25 +226,33 @@ impl Slice {
         Ok(Surroundings { entities, resource })
     }
 
-    /// The roles of the blocks that count, each with its parents.
-    pub(super) fn roles(&self, vocabulary: &Vocabulary) -> Result<Vec<Entity>, Fault> {
-        let mut entities = Vec::with_capacity(self.parents.len() + 8);
-        let mut seen = BTreeSet::new();
-        for (role, parents) in &self.parents {
-            let uids = parents.iter().map(|parent| vocabulary.uid(kind::ROLE, parent));
-            let uid = vocabulary.uid(kind::ROLE, role)?;
-            entities.push(Entity::new_no_attrs(uid, uids.collect::<Result<_, _>>()?));
-            seen.insert(role.as_str());
-        }
-        for parent in self.parents.values().flatten() {
-            // the synthetic role of the owners is no block's
-            if seen.insert(parent) {
-                let uid = vocabulary.uid(kind::ROLE, parent)?;
-                entities.push(Entity::new_no_attrs(uid, HashSet::new()));
-            }
-        }
-        Ok(entities)
+    /// The roles of the blocks that count, with their parents.
+    pub(super) fn parents(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.parents
     }
+}
+
+/// Roles as entities, each with its parents.
+pub(super) fn role_entities(
+    parents: &BTreeMap<String, Vec<String>>,
+    vocabulary: &Vocabulary,
+) -> Result<Vec<Entity>, Fault> {
+    let mut entities = Vec::with_capacity(parents.len() + 8);
+    let mut seen = BTreeSet::new();
+    for (role, parents) in parents {
+        let uids = parents.iter().map(|parent| vocabulary.uid(kind::ROLE, parent));
+        let uid = vocabulary.uid(kind::ROLE, role)?;
+        entities.push(Entity::new_no_attrs(uid, uids.collect::<Result<_, _>>()?));
+        seen.insert(role.as_str());
+    }
+    for parent in parents.values().flatten() {
+        // the synthetic role of the owners is no block's
+        if seen.insert(parent) {
+            let uid = vocabulary.uid(kind::ROLE, parent)?;
+            entities.push(Entity::new_no_attrs(uid, HashSet::new()));
+        }
+    }
+    Ok(entities)
 }
 
 /// A set of compiled policies.
@@ -260,7 +268,7 @@ fn unknown(action: Action) -> Fault {
 }
 
 /// The parents of each role of the site block and of the blocks on the way.
-fn role_parents(way: &Way) -> BTreeMap<String, Vec<String>> {
+pub(super) fn role_parents(way: &Way) -> BTreeMap<String, Vec<String>> {
     let site = &*way.site;
     let mut parents = BTreeMap::new();
     for block in std::iter::once(&site.block).chain(way.blocks().map(|(_, _, block)| block)) {

@@ -64,6 +64,8 @@ pub struct CustomPolicies {
     pub(crate) policies: Vec<Arc<CustomPolicy>>,
     /// The folders that they name: each is judged by itself.
     pub(crate) folders: BTreeSet<GalleryPath>,
+    /// The folders of whose blocks they name a role.
+    pub(crate) role_folders: BTreeSet<GalleryPath>,
     pub(crate) affected: ActionMask,
     /// The actions that one of them can apply to that reads the context.
     pub(crate) contextual: ActionMask,

@@ -306,3 +306,50 @@ fn the_page_shows_the_tested_examples() {
         assert!(page.contains(example), "{example}");
     }
 }
+
+/// What admission alone reads is nobody else's: a policy could not be held to it everywhere.
+#[test]
+fn what_admission_reads_is_refused() {
+    for condition in [
+        "principal is User && principal.granted.contains(Role::\"s:#family\")",
+        "principal is User && principal.explicit.contains(Block::\"s:\")",
+        "principal is User && principal.shared_folders.isEmpty()",
+        "principal is User && principal.hasTag(\"x\") && principal.getTag(\"x\").isEmpty()",
+        "resource.block.groups.isEmpty()",
+        "Role::\"s:#family\".name == \"x\"",
+    ] {
+        let policy = format!(
+            "forbid (principal, action in Action::\"any\", resource) when {{ {condition} }};"
+        );
+        let policies = [("own.cedar", policy.as_str())];
+        let written = Written { permissions: OPEN, policies: &policies, ..Written::default() };
+        let errors = written.engine(Cascade::Restrict).unwrap_err();
+        assert_eq!(errors.len(), 1, "{condition}: {errors:?}");
+        assert!(errors[0].contains("can't be read by hand-written policies"), "{}", errors[0]);
+    }
+    let policy = "forbid (principal is User, action in Action::\"any\", resource) when { \
+        principal has account_role && principal.account_role == \"guest\" };";
+    site(policy);
+}
+
+/// Who holds a role of a folder's block holds it, wherever the question is asked.
+#[test]
+fn a_role_of_a_folder_is_asked_for_anywhere() {
+    let policy = "forbid (principal in Role::\"s:/a/#base\", \
+        action == Action::\"download_original\", resource);";
+    let block = "[permissions.roles.base]\npermissions = { can_view = true }\n\
+        [permissions.roles.smith]\ninherits = \"base\"\n\
+        [[permissions.user_roles]]\nusername = \"fred\"\nroles = [\"smith\"]\n";
+    let policies = [("own.cedar", policy)];
+    let written = Written {
+        permissions: OPEN,
+        front_matters: &[("/a/", block)],
+        policies: &policies,
+        ..Written::default()
+    };
+    let site = written.engine(Cascade::Restrict).unwrap().0;
+    let need = Need::one(Action::DownloadOriginal);
+    let may = |name: &str| site.decide(&user(name), need, &path("/b/x.jpg")).is_allow();
+    assert!(!may("fred"), "fred is a smith of /a/");
+    assert!(may("jane"));
+}

@@ -123,14 +123,21 @@ fn is_hidden_image(engine: &SiteEngine, place: &GalleryPath) -> bool {
 
 fn principal_entity(engine: &SiteEngine, principal: &Principal) -> Value {
     let roles = engine.all_roles(principal);
-    let parents = roles.iter().map(|role| uid(kind::ROLE, role)).collect();
+    let parents: Vec<_> = roles.iter().map(|role| uid(kind::ROLE, role)).collect();
     match principal {
         Principal::Visitor => entity(kind::VISITOR, "", json!({}), parents),
         Principal::User(facts) => {
-            let attributes = json!({
+            // what admission alone reads is empty: no other policy may
+            let mut attributes = json!({
                 "explicit": [], "granted": [], "by_account": [], "locked_out": [],
                 "shared_folders": [], "shared_images": [],
             });
+            let account_role = facts.account_role.inheritable();
+            if let Some((fields, role)) = attributes.as_object_mut().zip(account_role) {
+                fields.insert("account_role".to_owned(), json!(role.as_str()));
+            }
+            let groups = facts.groups.iter().map(|group| uid(kind::GROUP, group.as_str()));
+            let parents = parents.into_iter().chain(groups).collect();
             entity(kind::USER, facts.name.as_str(), attributes, parents)
         }
     }

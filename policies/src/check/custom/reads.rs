@@ -6,13 +6,15 @@ use cedar_policy::Policy;
 use serde_json::Value;
 use vestibule_schema::{GalleryPath, SiteId};
 
-use crate::names::kind;
+use crate::names::{self, kind};
 
 /// What a policy reads, and the folders that it names.
 #[derive(Debug, Default)]
 pub(super) struct Reads {
     pub(super) context: bool,
     pub(super) folders: BTreeSet<GalleryPath>,
+    /// The folders of whose blocks it names a role.
+    pub(super) role_folders: BTreeSet<GalleryPath>,
 }
 
 /// A policy that Cedar accepts, but that can't hold everywhere.
@@ -58,6 +60,14 @@ impl Reads {
                 help: "who sees hidden items is said by `can_see_hidden`",
             });
         }
+        if let Some((of, name)) = internal_attribute(node) {
+            return Err(Misuse {
+                code: "custom::attribute",
+                message: format!("`{of}{name}` can't be read by hand-written policies"),
+                help: "ask for a user, a role or a group: `principal == User::\"…\"`, \
+                       `principal in Role::\"…\"`, `principal in Group::\"…\"`",
+            });
+        }
         if let Some(wrong) = compared_weekdays(node).find(|day| !WEEKDAYS.contains(day)) {
             return Err(Misuse {
                 code: "custom::weekday",
@@ -73,6 +83,11 @@ impl Reads {
                 help: "name its folder, or hide it: `hidden_images` in the folder's `_folder.md`",
             }),
             Some((kind::FOLDER, id)) => self.name_folder(id.as_str().unwrap_or_default(), site),
+            Some((kind::ROLE, id)) => {
+                let folder = names::folder_of_role(site, id.as_str().unwrap_or_default());
+                self.role_folders.extend(folder);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -121,6 +136,28 @@ fn texts(value: &Value) -> Vec<&str> {
     let alone = Some(value).filter(|value| text(value));
     let all = of_set.chain(alone);
     all.filter_map(|item| item.get("Value").and_then(Value::as_str)).collect()
+}
+
+/// An attribute or tag that admission alone reads: of the principal, or of a block or role. What is
+/// left is the context, `principal.account_role` and `resource.block`.
+fn internal_attribute(node: &Value) -> Option<(&'static str, String)> {
+    let tags = ["getTag", "hasTag"].iter().any(|call| node.get(*call).is_some());
+    if tags {
+        return Some(("principal.getTag", String::new()));
+    }
+    let access = node.get(".").or_else(|| node.get("has"))?;
+    let name = access.get("attr").and_then(Value::as_str).unwrap_or_default();
+    let (left, of) = (access.get("left")?, access.get("left")?.get("Var").and_then(Value::as_str));
+    let (of, is_open) = match of {
+        Some("context") => return None,
+        Some("principal") => ("principal.", name == "account_role"),
+        // `resource.hidden` has a word of its own
+        Some(_) => ("resource.", matches!(name, "block" | "hidden")),
+        // of a part of the context, which has none that are records
+        None if left.get(".").is_none() && left.get("Value").is_none() => return None,
+        None => ("….", false),
+    };
+    (!is_open).then(|| (of, name.to_owned()))
 }
 
 /// `resource.hidden`, or `resource has hidden`.

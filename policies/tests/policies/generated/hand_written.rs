@@ -56,7 +56,7 @@ const RESOURCES: [&str; 12] = [
     "resource == Folder::\"s:/\"",
 ];
 
-const CONDITIONS: [&str; 28] = [
+const CONDITIONS: [&str; 23] = [
     "context.mfa",
     "context.ip.isInRange(ip(\"192.0.2.0/24\"))",
     "context.ip.isLoopback()",
@@ -79,13 +79,7 @@ const CONDITIONS: [&str; 28] = [
     "principal in Group::\"g1\"",
     "principal == User::\"cy\"",
     "(principal is User && principal has account_role && principal.account_role == \"viewer\")",
-    "(principal is User && principal.granted.contains(Role::\"s:#r1\"))",
-    "(principal is User && principal.explicit.contains(Block::\"s:\"))",
-    "(principal is User && principal.by_account.contains(Block::\"s:\"))",
-    "(principal is User && principal.locked_out.contains(Site::\"s\"))",
-    "(principal is User && principal.shared_folders.isEmpty())",
-    "(principal is User && principal.hasTag(\"s:#guest\") && \
-     principal.getTag(\"s:#guest\").contains(Folder::\"s:/a/b/\"))",
+    "principal in Role::\"s:/a/b/#r2\"",
 ];
 
 fn one_of(texts: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
