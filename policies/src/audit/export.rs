@@ -69,15 +69,18 @@ pub fn policies(engine: &SiteEngine) -> Result<String, CompileError> {
 /// # Errors
 /// As [`policies`].
 pub fn generated_text(engine: &SiteEngine) -> Result<String, CompileError> {
-    let mut text = String::new();
-    for one in generated(engine) {
-        let policy = one.policy()?;
-        text.push_str(&policy.to_cedar().unwrap_or_default());
-        text.push_str("\n\n");
-    }
     let config = cedar_policy_formatter::Config { line_width: WIDTH, indent_width: 2 };
-    cedar_policy_formatter::policies_str_to_pretty(&text, &config)
-        .map_err(|error| CompileError::Policy { id: "all".into(), cause: error.to_string() })
+    let mut formatted = Vec::new();
+    // one by one: the formatter's time grows with the square of the text
+    for one in generated(engine) {
+        let text = one.policy()?.to_cedar().unwrap_or_default();
+        let text =
+            cedar_policy_formatter::policies_str_to_pretty(&text, &config).map_err(|error| {
+                CompileError::Policy { id: one.id.to_string(), cause: error.to_string() }
+            })?;
+        formatted.push(text.trim().to_owned());
+    }
+    Ok(formatted.join("\n\n") + "\n")
 }
 
 /// Validates a whole site strictly. What Cedar only warns of is an error too: the policies are
