@@ -44,6 +44,9 @@ pub(crate) fn prepare(
     vocabulary: Arc<Vocabulary>,
     cost: Settings,
 ) -> anyhow::Result<Prepared> {
+    // an idle gateway takes a quarter less memory without huge pages; where they can't be turned
+    // off, nothing is lost but that
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let state = StateDir::open(&configuration.gateway.state_dir)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -18,7 +18,7 @@ use super::claims::Claims;
 use super::index::MarkId;
 use super::mask::{Answers, Held, HeldKind, Mask, Variant};
 use super::standing::Standing;
-use super::{Fault, Place, SiteEngine};
+use super::{Fault, Place, SiteEngine, hot};
 use crate::cited::{Cited, Way};
 use crate::compile::CompileError;
 use crate::decision::{Decision, Denial, Denied, Missing, Permit, Permitted, PolicyRef};
@@ -183,7 +183,18 @@ impl SiteEngine {
         principal: &Principal,
         place: &Place<'_>,
     ) -> Result<Arc<Admitted>, Fault> {
-        let folder = self.holds_scoped_role(principal).then(|| place.path.folder());
+        if self.holds_scoped_role(principal) {
+            return self.look_up(principal, place, Some(place.path.folder()));
+        }
+        hot::admitted(self.serial, principal, place.mark, || self.look_up(principal, place, None))
+    }
+
+    fn look_up(
+        &self,
+        principal: &Principal,
+        place: &Place<'_>,
+        folder: Option<GalleryPath>,
+    ) -> Result<Arc<Admitted>, Fault> {
         let key = Key { principal: principal.clone(), mark: place.mark, folder };
         if let Some(admitted) = self.admitted.get(&key) {
             return Ok(admitted);
