@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use arc_swap::ArcSwap;
 use vestibule_policies::model::Rights;
 use vestibule_policies::{Engine, Vocabulary};
-use vestibule_proxy::{FolderWatch, Freshness, Gateway, HostName, Unready, World};
+use vestibule_proxy::{
+    FolderWatch, Freshness, Gateway, HostName, SiteRuntime, Unready, World, WorldError,
+};
 use vestibule_schema::problem::Problem;
 use vestibule_schema::{GalleryPath, SiteId};
 
@@ -122,7 +124,7 @@ impl Live {
             let site = LiveSite::start(site, &live.vocabulary);
             state.sites.insert(id, site);
         }
-        live.swap(&mut state, &Rebuild::All)?;
+        live.swap(&mut state, &Rebuild::All, Clash::Refuse)?;
         drop(state);
         Ok(Arc::new(live))
     }
@@ -286,13 +288,15 @@ impl Live {
     }
 
     fn swap_or_log(&self, state: &mut State, rebuild: &Rebuild) {
-        if let Err(error) = self.swap(state, rebuild) {
+        if let Err(error) = self.swap(state, rebuild, Clash::Close) {
             tracing::error!(error = format!("{error:#}"), "the last good configuration stays");
         }
     }
 
     /// Builds the new world and puts it into force.
-    fn swap(&self, state: &mut State, rebuild: &Rebuild) -> anyhow::Result<()> {
+    // INVARIANT: with `Clash::Close` it is in force afterwards. What was read is known to whoever
+    // judges only with the world that was made of it.
+    fn swap(&self, state: &mut State, rebuild: &Rebuild, clash: Clash) -> anyhow::Result<()> {
         let generation = state.generation + 1;
         let mut runtimes = Vec::new();
         for (id, site) in &mut state.sites {
@@ -304,7 +308,7 @@ impl Live {
         }
         let engines = state.sites.values().filter_map(LiveSite::engine);
         let engine = Arc::new(Engine::new(generation, engines));
-        let world = Arc::new(World::new(engine, runtimes, &self.portal_hosts)?);
+        let world = Arc::new(self.side_by_side(&engine, runtimes, clash)?);
         state.generation = generation;
         state.world = Some(Arc::clone(&world));
         if let Some(gateway) = self.gateway.get().and_then(Weak::upgrade) {
@@ -313,6 +317,29 @@ impl Live {
         self.publish_known(state);
         tracing::info!(generation, "policies in force");
         Ok(())
+    }
+
+    /// A world of these sites. One that claims another's place, as its own new configuration has
+    /// an error and the last good one stays, is closed with its place left to the other.
+    fn side_by_side(
+        &self,
+        engine: &Arc<Engine>,
+        mut sites: Vec<Arc<SiteRuntime>>,
+        clash: Clash,
+    ) -> Result<World, WorldError> {
+        loop {
+            let error = match World::new(Arc::clone(engine), sites.clone(), &self.portal_hosts) {
+                Ok(world) => return Ok(world),
+                Err(error) => error,
+            };
+            let loser = error.second().clone();
+            let before = sites.len();
+            sites.retain(|site| site.id != loser);
+            if clash == Clash::Refuse || sites.len() == before {
+                return Err(error);
+            }
+            tracing::error!(site = %loser, error = %error, "the site is closed");
+        }
     }
 
     fn publish_known(&self, state: &State) {
@@ -331,6 +358,15 @@ impl Live {
 pub(crate) enum Trust {
     Watched,
     Unwatched,
+}
+
+/// What becomes of sites that claim one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clash {
+    /// At start: nothing is served.
+    Refuse,
+    /// While serving: the second of them is closed.
+    Close,
 }
 
 /// Whose engines a swap makes anew.
@@ -365,7 +401,8 @@ impl FolderWatch for Live {
             self.publish_known(&state);
             return Ok(Freshness::Known);
         }
-        match self.swap(&mut state, &Rebuild::Some(HashSet::from([site.clone()]))) {
+        let rebuild = Rebuild::Some(HashSet::from([site.clone()]));
+        match self.swap(&mut state, &rebuild, Clash::Close) {
             Ok(()) => Ok(Freshness::Reloaded),
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "a new folder can't be judged");

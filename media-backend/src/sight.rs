@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use vestibule_grant::Claims;
+use vestibule_grant::{Claims, KnownRules};
 use vestibule_schema::{Action, GalleryPath, PathKind, PermissionSet};
 
 use crate::library::{AccessError, Entry, Rules, Shelf, Sidecar, Snapshot};
@@ -171,12 +171,13 @@ impl Sight {
         }
         let snapshot = shelf.read_folder(&path)?;
         let rules = shelf.rules(&path, &snapshot);
-        let is_known = claims.lists(&path);
+        let known = claims.known_rules(&path);
         // what the gateway did not know of when it made the grant
-        if rules.needs_judgement && !is_known {
+        if rules.needs_judgement && known < KnownRules::Block {
             return Ok(None);
         }
-        let is_flagged = self.is_flagged || rules.hides_technical_details && !is_known;
+        let is_flagged =
+            self.is_flagged || rules.hides_technical_details && known == KnownRules::None;
         if is_flagged {
             may = may.without_action(Action::SeeTechnicalDetails);
         }

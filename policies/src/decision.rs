@@ -194,4 +194,17 @@ pub struct PlacePermissions {
     pub folder: GalleryPath,
     /// What may be done there, and below it up to the next such place.
     pub permissions: PermissionSet,
+    /// Which rules of its own the place was judged by.
+    pub rules: OwnRules,
+}
+
+/// Which rules of its own a place has, as far as the engine knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnRules {
+    /// None: a hand-written policy names it, or a scope begins there.
+    None,
+    /// It hides technical details.
+    Flags,
+    /// It has a block, or one that can't be read.
+    Block,
 }

@@ -35,7 +35,7 @@ use vestibule_schema::{GalleryPath, PathKind, PermissionSet, RoleName, SiteId, U
 use crate::cited::Cited;
 use crate::compile::CompileError;
 use crate::context::RequestContext;
-use crate::decision::{Decision, Denial, Denied, Missing, Need, PlacePermissions};
+use crate::decision::{Decision, Denial, Denied, Missing, Need, OwnRules, PlacePermissions};
 use crate::model::{CustomPolicy, Folders, Rights, SiteModel};
 use crate::principal::Principal;
 use admit::{Admitted, AtSite};
@@ -226,6 +226,14 @@ impl SiteEngine {
     pub fn judged_by(&self, path: &GalleryPath) -> Vec<GalleryPath> {
         let way = self.index.way(self.index.governing(path));
         way.folders.iter().map(|(folder, _)| folder.clone()).collect()
+    }
+
+    fn own_rules(&self, folder: &GalleryPath) -> OwnRules {
+        match self.folders.get(folder) {
+            Some(rules) if rules.block.is_some() || rules.broken.is_some() => OwnRules::Block,
+            Some(rules) if rules.hide_technical_details.is_some() => OwnRules::Flags,
+            _ => OwnRules::None,
+        }
     }
 
     /// As [`Judge::below`], without a context.

@@ -36,11 +36,23 @@ pub(crate) fn role(block: &str, role: &RoleName) -> String {
     format!("{block}#{role}")
 }
 
-/// The folder of the block that a role's identifier names: `/vip/` of `family:/vip/#client`.
-pub(crate) fn folder_of_role(site: &SiteId, role: &str) -> Option<GalleryPath> {
-    let path = role.strip_prefix(site.as_str())?.strip_prefix(':')?;
-    let (path, _) = path.rsplit_once('#')?;
-    GalleryPath::from_decoded(path).ok().filter(GalleryPath::is_folder)
+/// What a role's identifier says: the folder of its block, `/vip/` of `family:/vip/#client`, if it
+/// is none of the site's, and its name. `None`: no role of the site can be called so.
+pub(crate) fn parts_of_role<'r>(
+    site: &SiteId,
+    role: &'r str,
+) -> Option<(Option<GalleryPath>, &'r str)> {
+    let rest = role.strip_prefix(site.as_str())?.strip_prefix(':')?;
+    let Some((path, name)) = rest.rsplit_once('#') else {
+        return [OWNER, LOCKED].contains(&rest).then_some((None, rest));
+    };
+    let known = name.strip_suffix("@upload").unwrap_or(name);
+    RoleName::parse(known).ok()?;
+    if path.is_empty() {
+        return Some((None, name));
+    }
+    let folder = GalleryPath::from_decoded(path).ok().filter(GalleryPath::is_folder)?;
+    Some((Some(folder), name))
 }
 
 /// The companion of a scoped role, which holds `upload` in the upload path.

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
-use vestibule_grant::{Below, Binding, Claims, GrantError, LIFETIME, Subject};
+use vestibule_grant::{Below, Binding, Claims, GrantError, KnownRules, LIFETIME, Subject};
+use vestibule_policies::decision::OwnRules;
 use vestibule_policies::engine::Judge;
 use vestibule_policies::{Permit, Principal};
 
@@ -150,7 +151,16 @@ fn sign(request: &GrantRequest<'_>, now: SystemTime) -> Result<HeaderValue, Gran
     };
     let below = if permit.path().is_folder() {
         let places = judge.below(principal, permit.path()).into_iter();
-        places.map(|p| Below { folder: p.folder, permissions: p.permissions }).collect()
+        let below = places.map(|place| Below {
+            folder: place.folder,
+            permissions: place.permissions,
+            rules: match place.rules {
+                OwnRules::None => KnownRules::None,
+                OwnRules::Flags => KnownRules::Flags,
+                OwnRules::Block => KnownRules::Block,
+            },
+        });
+        below.collect()
     } else {
         Vec::new()
     };

@@ -76,6 +76,16 @@ pub enum WorldError {
     },
 }
 
+impl WorldError {
+    /// The second of the two.
+    #[must_use]
+    pub fn second(&self) -> &SiteId {
+        match self {
+            Self::SameHost { second, .. } | Self::SamePath { second, .. } => second,
+        }
+    }
+}
+
 impl World {
     /// Sites under the policies of one generation. `portal_hosts` are those of the portal's
     /// public address, where sites that are mounted by path live.

@@ -252,13 +252,16 @@ impl LiveSite {
         self.engine = match probe::probe(&engine, changed) {
             Ok(_) => Some(Arc::new(engine)),
             Err(surprise) => {
-                let kept = if before.is_some() { "the last good ones stay" } else { "closed" };
+                let kept = match &before {
+                    Some(_) => "the last good ones stay, and folders that changed are closed",
+                    None => "the site is closed",
+                };
                 tracing::error!(
                     site = %self.config.id,
                     error = %surprise,
                     "the new policies are not put in force: {kept}"
                 );
-                before
+                before.map(|before| Arc::new(last_good(&before, &engine, generation, vocabulary)))
             }
         };
     }
@@ -304,6 +307,23 @@ impl LiveSite {
             }
         }
     }
+}
+
+/// The policies before a change that can't be trusted. What the change took from people is taken;
+/// folders that it concerns are closed, never judged as if they had no rules.
+fn last_good(
+    before: &SiteEngine,
+    refused: &SiteEngine,
+    generation: u64,
+    vocabulary: &Arc<Vocabulary>,
+) -> SiteEngine {
+    let mut folders = (**before.folders()).clone();
+    let said = before.folders().keys().chain(refused.folders().keys());
+    for folder in said.filter(|path| before.folders().get(*path) != refused.folders().get(*path)) {
+        folders.insert(folder.clone(), Arc::new(gallery::broken(folder)));
+    }
+    let (model, stored) = (Arc::clone(before.model()), Arc::clone(refused.stored()));
+    SiteEngine::new(generation, vocabulary, model, Arc::new(folders), stored)
 }
 
 /// The folders that say something else than before: all, where the site's own rules changed.

@@ -80,6 +80,7 @@ async fn the_longest_grant_fits_into_the_head() {
         .map(|_| vestibule_grant::Below {
             folder: path(&format!("/{}{}/", word(), word())),
             permissions: set(&[]),
+            rules: vestibule_grant::KnownRules::Block,
         })
         .collect();
     who.below.sort_by(|a, b| a.folder.cmp(&b.folder));

@@ -9,7 +9,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tempfile::TempDir;
-use vestibule_grant::{Below, Binding, Claims, GrantKey, HEADER, KeyRing, Subject};
+use vestibule_grant::{Below, Binding, Claims, GrantKey, HEADER, KeyRing, KnownRules, Subject};
 use vestibule_schema::{GalleryPath, Permission, PermissionSet, SiteId};
 
 use crate::{Backend, Config, Listen};
@@ -81,7 +81,11 @@ pub(super) fn claims(permissions: PermissionSet) -> Claims {
 pub(super) fn with_below(mut claims: Claims, below: &[(&str, PermissionSet)]) -> Claims {
     claims.below = below
         .iter()
-        .map(|(folder, permissions)| Below { folder: path(folder), permissions: *permissions })
+        .map(|(folder, permissions)| Below {
+            folder: path(folder),
+            permissions: *permissions,
+            rules: KnownRules::Block,
+        })
         .collect();
     claims.below.sort_by(|a, b| a.folder.cmp(&b.folder));
     claims

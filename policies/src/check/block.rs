@@ -297,6 +297,27 @@ impl Checker<'_> {
                     .help("give visitors a role of their own, with `can_view = true`");
             self.report(problem);
         }
+        let is_scoped = |role: &Option<RoleName>| {
+            role.as_ref().and_then(|name| block.roles.get(name)).is_some_and(|role| role.scoped)
+        };
+        let help = "name a role that counts everywhere, or define one that inherits this one's";
+        if let Some(role) = document.public_role.as_ref().filter(|_| is_scoped(&block.public_role))
+        {
+            let problem = Problem::error(
+                "policy::public_scoped",
+                "the public role counts only where a grant says so, and a visitor has none",
+            );
+            self.report(problem.at(self.source, role.span.clone(), "a scoped role").help(help));
+        }
+        if let Some(role) =
+            document.default_role.as_ref().filter(|_| is_scoped(&block.default_role))
+        {
+            let problem = Problem::warning(
+                "policy::default_scoped",
+                "the default role counts only where a grant says so: it opens nothing",
+            );
+            self.report(problem.at(self.source, role.span.clone(), "a scoped role").help(help));
+        }
         if let Some(role) = document.default_role.as_ref().filter(|_| is_owner(&block.default_role))
         {
             let problem =

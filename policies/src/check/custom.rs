@@ -8,7 +8,9 @@ use std::ops::Range;
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use cedar_policy::{Effect, Policy, PolicyId, PolicySet, ValidationMode, Validator};
+use cedar_policy::{
+    ActionConstraint, Effect, Policy, PolicyId, PolicySet, ValidationMode, Validator,
+};
 use miette::Diagnostic;
 use vestibule_schema::problem::{self, Problem, Source};
 use vestibule_schema::{SiteId, SourceRef};
@@ -120,6 +122,13 @@ impl Reader<'_> {
                 return;
             }
         };
+        if names_a_group_as_action(policy) {
+            let problem = Problem::error("custom::action", "the policy can apply to no request");
+            self.problems.push(problem.at(source, place, "its action").help(
+                "name actions that requests ask, or `action in Action::\"any\"` for all of them",
+            ));
+            return;
+        }
         let at = source.reference(place.start);
         let file = source.name().rsplit('/').next().unwrap_or_default();
         let name = match policy.annotation("id") {
@@ -146,6 +155,12 @@ impl Reader<'_> {
     fn error(&mut self, code: &'static str, message: &str, source: &Source, place: Range<usize>) {
         self.problems.push(Problem::error(code, message).at(source, place, ""));
     }
+}
+
+/// `action == Action::"any"`: a group of actions, which no request asks.
+fn names_a_group_as_action(policy: &Policy) -> bool {
+    let ActionConstraint::Eq(action) = policy.action_constraint() else { return false };
+    ["any", "write"].contains(&action.id().unescaped())
 }
 
 fn number(id: &PolicyId) -> u64 {

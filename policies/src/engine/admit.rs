@@ -213,6 +213,16 @@ impl SiteEngine {
         }
     }
 
+    /// Where the user's scoped roles begin to count, their upload paths included.
+    pub(super) fn scoped_paths(&self, principal: &Principal) -> Vec<GalleryPath> {
+        let Principal::User(user) = principal else {
+            return Vec::new();
+        };
+        let standing = self.standing(user);
+        let paths = standing.bases.into_values().chain(standing.uploads.into_values());
+        paths.flatten().collect()
+    }
+
     /// The base paths of the user's scoped roles.
     pub(super) fn scoped_bases(&self, principal: &Principal) -> Vec<GalleryPath> {
         let Principal::User(user) = principal else {

@@ -1,5 +1,6 @@
 //! [`Judge`]: the questions of one request, with what it says beside who asks for what.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use vestibule_schema::{Action, GalleryPath, PermissionSet};
@@ -166,12 +167,20 @@ impl<'e> Judge<'e> {
     /// there, sorted by path.
     #[must_use]
     pub fn below(&self, principal: &Principal, folder: &GalleryPath) -> Vec<PlacePermissions> {
+        let scoped = self.engine.scoped_paths(principal);
         let marked = self.engine.index.below(folder);
-        let judged = marked.map(|folder| PlacePermissions {
+        let judged = |folder: &GalleryPath| PlacePermissions {
             folder: folder.clone(),
             permissions: self.permissions(principal, folder),
-        });
-        judged.collect()
+            rules: self.engine.own_rules(folder),
+        };
+        if self.engine.model.custom.is_empty() {
+            // where a scope begins there is more; less only where a policy forbids it by role
+            return marked.map(judged).collect();
+        }
+        let scoped = scoped.iter().filter(|base| base.is_within(folder) && *base != folder);
+        let places: BTreeSet<&GalleryPath> = marked.chain(scoped).collect();
+        places.into_iter().map(judged).collect()
     }
 
     /// The topmost folders that the principal may view: for most the root alone.

@@ -353,3 +353,82 @@ fn a_role_of_a_folder_is_asked_for_anywhere() {
     assert!(!may("fred"), "fred is a smith of /a/");
     assert!(may("jane"));
 }
+
+fn refused(policy: &str) -> String {
+    let policies = [("own.cedar", policy)];
+    let written = Written { permissions: OPEN, policies: &policies, ..Written::default() };
+    let errors = written.engine(Cascade::Restrict).unwrap_err();
+    errors.join("\n")
+}
+
+/// A folder stands for all that is in it: an answer about it holds for what has no rules of its own.
+#[test]
+fn a_folder_can_not_be_meant_alone() {
+    for (head, condition) in [
+        ("resource == Folder::\"s:/\"", "true"),
+        ("resource", "resource == Folder::\"s:/\""),
+        ("resource", "resource != Folder::\"s:/\""),
+        ("resource", "[Folder::\"s:/\"].contains(resource)"),
+        ("resource", "{\"in\": resource} == {\"in\": Folder::\"s:/\"}"),
+        ("resource", "(if context.mfa then Folder::\"s:/\" else Folder::\"s:/a/\") == resource"),
+    ] {
+        let policy = format!(
+            "forbid (principal, action == Action::\"view\", {head}) when {{ {condition} }};"
+        );
+        let said = refused(&policy);
+        assert!(said.contains("custom::folder_itself"), "{policy}\n{said}");
+    }
+    for policy in [
+        "forbid (principal, action == Action::\"view\", resource is Image in Folder::\"s:/a/\");",
+        "forbid (principal, action == Action::\"view\", resource) when { \
+         resource in [Folder::\"s:/a/\", Folder::\"s:/b/\"] && resource is Folder in Folder::\"s:/a/\" };",
+    ] {
+        site(policy);
+    }
+}
+
+/// No way round what may be read, and no name that nobody has.
+#[test]
+fn what_could_not_hold_is_refused() {
+    let forbid = |condition: &str| {
+        format!("forbid (principal, action == Action::\"view\", resource) when {{ {condition} }};")
+    };
+    for (condition, code) in [
+        ("(if principal in Role::\"s:#all\" then resource else resource).hidden", "attribute"),
+        ("principal in Group::\"Interns\"", "spelling"),
+        ("principal in Group::\"CN=Staff, DC=Example\"", "spelling"),
+        ("principal in Role::\"s:all\"", "role"),
+        ("principal in Role::\"s:/a#all\"", "role"),
+        ("principal in Role::\"other:#all\"", "role"),
+    ] {
+        let said = refused(&forbid(condition));
+        assert!(said.contains(&format!("custom::{code}")), "{condition}: {said}");
+    }
+    let assume = "forbid (principal == User::\"x\", action == Action::\"assume_role\", resource);";
+    assert!(refused(assume).contains("custom::"), "{}", refused(assume));
+    site(&forbid("principal in Group::\"interns\" || principal in Role::\"s:/a/#all\""));
+}
+
+/// Where a scope begins, a policy may take what the folder around it gives: a listing is told.
+#[test]
+fn a_listing_knows_where_a_scope_begins() {
+    let policies = [(
+        "own.cedar",
+        "forbid (principal in Role::\"s:#contributor\", action == Action::\"download_original\", resource);",
+    )];
+    let written = Written {
+        permissions: "",
+        grants: "[[grants]]\nuser = \"carla\"\nrole = \"viewer\"\n\
+            [[grants]]\nuser = \"carla\"\nrole = \"contributor\"\nbase_path = \"/in/\"\n",
+        policies: &policies,
+        ..Written::default()
+    };
+    let site = written.engine(Cascade::Restrict).unwrap().0;
+    let carla = user("carla");
+    let original = Action::DownloadOriginal;
+    assert!(site.permissions(&carla, &path("/")).allows(original));
+    assert!(!site.decide(&carla, Need::one(original), &path("/in/a.jpg")).is_allow());
+    let below = site.below(&carla, &path("/"));
+    let inside = below.iter().find(|place| place.folder == path("/in/")).unwrap();
+    assert!(!inside.permissions.allows(original) && inside.permissions.allows(Action::View));
+}

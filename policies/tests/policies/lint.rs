@@ -280,10 +280,6 @@ fn a_policy_that_never_matches() {
         ),
         (forbid("principal == User::\"oto\"", ""), "no account is called `oto`"),
         (
-            forbid("principal in Group::\"Staff\"", ""),
-            "no group is called `Staff`: groups are known as `staff`",
-        ),
-        (
             forbid("principal", "resource in Folder::\"s:/gone/\")"),
             "the gallery has no folder `/gone/`",
         ),

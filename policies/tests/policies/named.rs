@@ -319,3 +319,18 @@ fn entrances_are_the_topmost_folders() {
     assert!(entrances("u").is_empty() && !site.may_enter(&user("u")));
     assert!(site.may_enter(&user("smith")));
 }
+
+/// A scoped role counts where a grant says so, and a visitor has none (`permissions.md` 3).
+#[test]
+fn a_scoped_role_is_nobodys_public_role() {
+    for role in ["guest", "contributor", "own"] {
+        let site = format!(
+            "public_role = \"{role}\"\n[roles.own]\nscoped = true\npermissions = {{ can_view = true }}\n"
+        );
+        let errors = literal(Cascade::Restrict, &site, "", &[]).unwrap_err();
+        assert!(errors[0].contains("policy::public_scoped"), "{errors:?}");
+    }
+    // in a folder's block the folder is the scope
+    let block = "[permissions]\npublic_role = \"guest\"\n";
+    literal(Cascade::Restrict, "", "", &[("/a/", block)]).unwrap();
+}

@@ -324,7 +324,7 @@ fn what_folders_share_is_only_what_is_the_same() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     /// A few of everything, in an order that nobody thought of.
     #[test]

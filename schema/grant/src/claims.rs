@@ -34,6 +34,43 @@ pub struct Below {
     pub folder: GalleryPath,
     /// What the subject may do there, and below it up to the next such folder.
     pub permissions: PermissionSet,
+    /// Which of its rules the gateway knew.
+    pub rules: KnownRules,
+}
+
+/// Which rules of a folder the gateway knew when it made the grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
+pub enum KnownRules {
+    /// None: the gateway has another reason to list it.
+    None,
+    /// That it hides technical details.
+    Flags,
+    /// Its block, or that it has one which can't be read.
+    Block,
+}
+
+impl From<KnownRules> for u8 {
+    fn from(rules: KnownRules) -> Self {
+        match rules {
+            KnownRules::None => 0,
+            KnownRules::Flags => 1,
+            KnownRules::Block => 2,
+        }
+    }
+}
+
+impl TryFrom<u8> for KnownRules {
+    type Error = &'static str;
+
+    fn try_from(number: u8) -> Result<Self, Self::Error> {
+        match number {
+            0 => Ok(Self::None),
+            1 => Ok(Self::Flags),
+            2 => Ok(Self::Block),
+            _ => Err("no such kind of rules"),
+        }
+    }
 }
 
 /// What the gateway says of one request.
@@ -78,10 +115,11 @@ impl Claims {
         self.above.iter().any(|known| known.as_str() == folder)
     }
 
-    /// Whether the gateway knew of the rules of this folder, which is below the resource.
+    /// Which rules the gateway knew of this folder, which is below the resource.
     #[must_use]
-    pub fn lists(&self, folder: &GalleryPath) -> bool {
-        self.below.binary_search_by(|below| below.folder.cmp(folder)).is_ok()
+    pub fn known_rules(&self, folder: &GalleryPath) -> KnownRules {
+        let found = self.below.binary_search_by(|below| below.folder.cmp(folder)).ok();
+        found.and_then(|at| self.below.get(at)).map_or(KnownRules::None, |below| below.rules)
     }
 }
 
@@ -97,7 +135,7 @@ pub(crate) struct Wire {
     base: String,
     permissions: u32,
     above: Vec<String>,
-    below: Vec<(String, u32)>,
+    below: Vec<(String, u32, KnownRules)>,
     raw: bool,
 }
 
@@ -113,16 +151,18 @@ impl Wire {
             base: claims.base.clone(),
             permissions: claims.permissions.bits(),
             above: claims.above.iter().map(|folder| folder.as_str().to_owned()).collect(),
-            below: below.map(|b| (b.folder.as_str().to_owned(), b.permissions.bits())).collect(),
+            below: below
+                .map(|b| (b.folder.as_str().to_owned(), b.permissions.bits(), b.rules))
+                .collect(),
             raw: claims.raw_keeps_metadata,
         }
     }
 
     /// The claims; `None` if a folder's path is none.
     pub(crate) fn into_claims(self) -> Option<Claims> {
-        let below = self.below.into_iter().map(|(folder, bits)| {
+        let below = self.below.into_iter().map(|(folder, bits, rules)| {
             let folder = GalleryPath::from_decoded(&folder).ok()?;
-            Some(Below { folder, permissions: PermissionSet::from_bits(bits) })
+            Some(Below { folder, permissions: PermissionSet::from_bits(bits), rules })
         });
         let above = self.above.iter().map(|folder| GalleryPath::from_decoded(folder).ok());
         let above = above.collect::<Option<Vec<_>>>()?;

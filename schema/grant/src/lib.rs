@@ -37,7 +37,7 @@ mod key;
 
 use std::time::Duration;
 
-pub use claims::{Below, Binding, Claims, Subject};
+pub use claims::{Below, Binding, Claims, KnownRules, Subject};
 pub use key::{GrantKey, KeyRing};
 
 /// The header that carries a grant. Incoming copies from outside are always removed.

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 use vestibule_schema::problem::nearest;
-use vestibule_schema::{GroupId, Problem, UserName};
+use vestibule_schema::{Problem, UserName};
 
 use super::Site;
 use crate::audit::syntax;
@@ -154,15 +154,6 @@ fn unknown(site: &Site<'_>, node: &Value) -> Option<Reason> {
             words,
             help,
         }),
-        kind::GROUP => {
-            let group = GroupId::parse(id).ok();
-            let written = group.as_ref().map(GroupId::as_str).filter(|group| *group != id)?;
-            Some(Reason {
-                why: format!("no group is called `{id}`: groups are known as `{written}`"),
-                words,
-                help: format!("write `Group::\"{written}\"`"),
-            })
-        }
         kind::USER if !site.accounts.is_empty() => {
             let name = UserName::parse(id).ok();
             if name.is_some_and(|name| name.as_str() == id && site.accounts.contains_key(&name)) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cedar_policy::Policy;
 use serde_json::Value;
-use vestibule_schema::{GalleryPath, SiteId};
+use vestibule_schema::{GalleryPath, GroupId, SiteId, UserName};
 
 use crate::names::{self, kind};
 
@@ -37,37 +37,28 @@ impl Reads {
             help: "write it in another way",
         })?;
         let mut reads = Self::default();
-        let mut open = vec![&tree];
-        while let Some(node) = open.pop() {
-            reads.look(node, site)?;
-            match node {
-                Value::Array(items) => open.extend(items),
-                Value::Object(fields) => open.extend(fields.values()),
-                _ => {}
-            }
-        }
+        reads.walk(&tree, site, Stand::Elsewhere)?;
         Ok(reads)
     }
 
-    fn look(&mut self, node: &Value, site: &SiteId) -> Result<(), Misuse> {
+    fn walk(&mut self, node: &Value, site: &SiteId, stand: Stand) -> Result<(), Misuse> {
+        match node {
+            Value::Array(items) => items.iter().try_for_each(|item| self.walk(item, site, stand)),
+            Value::Object(fields) => {
+                self.look(node, site, stand)?;
+                fields
+                    .iter()
+                    .try_for_each(|(name, value)| self.walk(value, site, stand.below(fields, name)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn look(&mut self, node: &Value, site: &SiteId, stand: Stand) -> Result<(), Misuse> {
         if node.get("Var").and_then(Value::as_str) == Some("context") {
             self.context = true;
         }
-        if reads_hidden(node) {
-            return Err(Misuse {
-                code: "custom::hidden",
-                message: "`resource.hidden` can't be read by hand-written policies".into(),
-                help: "who sees hidden items is said by `can_see_hidden`",
-            });
-        }
-        if let Some((of, name)) = internal_attribute(node) {
-            return Err(Misuse {
-                code: "custom::attribute",
-                message: format!("`{of}{name}` can't be read by hand-written policies"),
-                help: "ask for a user, a role or a group: `principal == User::\"…\"`, \
-                       `principal in Role::\"…\"`, `principal in Group::\"…\"`",
-            });
-        }
+        refuse_attribute(node)?;
         if let Some(wrong) = compared_weekdays(node).find(|day| !WEEKDAYS.contains(day)) {
             return Err(Misuse {
                 code: "custom::weekday",
@@ -75,21 +66,36 @@ impl Reads {
                 help: "write the day in English: `\"Monday\"` … `\"Sunday\"`",
             });
         }
-        let named = node.get("type").and_then(Value::as_str).zip(node.get("id"));
-        match named {
+        let named = node.get("type").and_then(Value::as_str);
+        match named.zip(node.get("id").and_then(Value::as_str)) {
             Some((kind::IMAGE, _)) => Err(Misuse {
                 code: "custom::image",
                 message: "a hand-written policy can't name a single image".into(),
                 help: "name its folder, or hide it: `hidden_images` in the folder's `_folder.md`",
             }),
-            Some((kind::FOLDER, id)) => self.name_folder(id.as_str().unwrap_or_default(), site),
-            Some((kind::ROLE, id)) => {
-                let folder = names::folder_of_role(site, id.as_str().unwrap_or_default());
-                self.role_folders.extend(folder);
-                Ok(())
-            }
-            _ => Ok(()),
+            Some((kind::FOLDER, id)) if stand != Stand::In => Err(Misuse {
+                code: "custom::folder_itself",
+                message: format!("`Folder::\"{id}\"` stands where a folder alone would be meant"),
+                help: "ask for the folder with all in it: `resource in Folder::\"…\"`",
+            }),
+            Some((kind::FOLDER, id)) => self.name_folder(id, site),
+            Some((kind::ROLE, id)) => self.name_role(id, site),
+            Some((kind, id)) => refuse_misspelt(kind, id),
+            None => Ok(()),
         }
+    }
+
+    fn name_role(&mut self, id: &str, site: &SiteId) -> Result<(), Misuse> {
+        let Some((folder, _)) = names::parts_of_role(site, id) else {
+            return Err(Misuse {
+                code: "custom::role",
+                message: format!("`Role::\"{id}\"` can't be a role of this site"),
+                help: "write `Role::\"SITE:#role\"` for a role of the site, \
+                       `Role::\"SITE:/folder/#role\"` for one of a folder's block",
+            });
+        };
+        self.role_folders.extend(folder);
+        Ok(())
     }
 
     fn name_folder(&mut self, id: &str, site: &SiteId) -> Result<(), Misuse> {
@@ -138,32 +144,86 @@ fn texts(value: &Value) -> Vec<&str> {
     all.filter_map(|item| item.get("Value").and_then(Value::as_str)).collect()
 }
 
-/// An attribute or tag that admission alone reads: of the principal, or of a block or role. What is
-/// left is the context, `principal.account_role` and `resource.block`.
-fn internal_attribute(node: &Value) -> Option<(&'static str, String)> {
-    let tags = ["getTag", "hasTag"].iter().any(|call| node.get(*call).is_some());
-    if tags {
-        return Some(("principal.getTag", String::new()));
-    }
-    let access = node.get(".").or_else(|| node.get("has"))?;
-    let name = access.get("attr").and_then(Value::as_str).unwrap_or_default();
-    let (left, of) = (access.get("left")?, access.get("left")?.get("Var").and_then(Value::as_str));
-    let (of, is_open) = match of {
-        Some("context") => return None,
-        Some("principal") => ("principal.", name == "account_role"),
-        // `resource.hidden` has a word of its own
-        Some(_) => ("resource.", matches!(name, "block" | "hidden")),
-        // of a part of the context, which has none that are records
-        None if left.get(".").is_none() && left.get("Value").is_none() => return None,
-        None => ("….", false),
-    };
-    (!is_open).then(|| (of, name.to_owned()))
+/// Where a name stands: a folder may be named only where all that is in it is meant, too. A
+/// folder that is named is judged by itself, with everything below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stand {
+    /// On the right of `in`, or in the head's `in`.
+    In,
+    Elsewhere,
+    /// Among the fields of a record, which may have any name.
+    Record,
 }
 
-/// `resource.hidden`, or `resource has hidden`.
-fn reads_hidden(node: &Value) -> bool {
-    [node.get("."), node.get("has")].into_iter().flatten().any(|access| {
-        let of = access.get("left").and_then(|left| left.get("Var"));
-        of == Some(&Value::from("resource")) && access.get("attr") == Some(&Value::from("hidden"))
-    })
+impl Stand {
+    /// Of a field of a node of Cedar's JSON form.
+    fn below(self, node: &serde_json::Map<String, Value>, field: &str) -> Self {
+        if self == Self::Record {
+            return Self::Elsewhere;
+        }
+        let is_head = node.get("op").and_then(Value::as_str);
+        match (field, is_head) {
+            // `resource in F`, `resource is Image in F` of a head
+            ("entity" | "entities", Some("in")) | ("in", Some("is")) => Self::In,
+            ("entity", None) | ("Value" | "__entity" | "Set", _) => self,
+            // the operands of an operator: `right` is that of `in` alone
+            ("right", _) if self == Self::In => Self::In,
+            ("in", None) => Self::In,
+            ("Record", _) => Self::Record,
+            _ => Self::Elsewhere,
+        }
+    }
+}
+
+/// Attributes and tags that may be read: all of the context, `principal.account_role` and
+/// `resource.block`. What admission reads, and what is hidden, is not for hand-written policies.
+fn refuse_attribute(node: &Value) -> Result<(), Misuse> {
+    let access = node.get(".").or_else(|| node.get("has"));
+    let has_tag = ["getTag", "hasTag"].iter().any(|call| node.get(*call).is_some());
+    let (of, name) = match access {
+        None if has_tag => ("principal", "getTag"),
+        None => return Ok(()),
+        Some(access) => {
+            let of = access.get("left").and_then(|left| left.get("Var")).and_then(Value::as_str);
+            let name = access.get("attr").and_then(Value::as_str);
+            (of.unwrap_or("…"), name.unwrap_or("…"))
+        }
+    };
+    match (of, name) {
+        ("context", _) | ("principal", "account_role") | ("resource", "block") => Ok(()),
+        ("resource", "hidden") => Err(Misuse {
+            code: "custom::hidden",
+            message: "`resource.hidden` can't be read by hand-written policies".into(),
+            help: "who sees hidden items is said by `can_see_hidden`",
+        }),
+        _ => Err(Misuse {
+            code: "custom::attribute",
+            message: format!("`{of}.{name}` can't be read by hand-written policies"),
+            help: "ask for a user, a role or a group: `principal == User::\"…\"`, \
+                   `principal in Role::\"…\"`, `principal in Group::\"…\"`",
+        }),
+    }
+}
+
+/// Names that nobody has as they are written: such a policy would forbid nothing, in silence.
+fn refuse_misspelt(kind: &str, id: &str) -> Result<(), Misuse> {
+    let known = match kind {
+        kind::GROUP => GroupId::parse(id).ok().map(|group| group.as_str().to_owned()),
+        kind::USER => UserName::parse(id).ok().map(|user| user.as_str().to_owned()),
+        kind::ACTION if id == names::ASSUME_ROLE => None,
+        _ => return Ok(()),
+    };
+    match known {
+        Some(known) if known == id => Ok(()),
+        Some(known) => Err(Misuse {
+            code: "custom::spelling",
+            message: format!("`{kind}::\"{id}\"` is written `{kind}::\"{known}\"`"),
+            help: "names of groups are in lower case, distinguished names without blanks",
+        }),
+        None => Err(Misuse {
+            code: "custom::spelling",
+            message: format!("`{kind}::\"{id}\"` is nothing that a request can have"),
+            help: "such a policy would never apply",
+        }),
+    }
 }

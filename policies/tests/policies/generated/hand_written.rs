@@ -52,8 +52,8 @@ const RESOURCES: [&str; 12] = [
     // folders that say nothing themselves
     "resource in Folder::\"s:/d/sub/\"",
     "resource is Image in Folder::\"s:/a/b/c/sub/\"",
-    "resource == Folder::\"s:/a/\"",
-    "resource == Folder::\"s:/\"",
+    "resource is Folder in Folder::\"s:/d/\"",
+    "resource is Image in Folder::\"s:/\"",
 ];
 
 const CONDITIONS: [&str; 23] = [

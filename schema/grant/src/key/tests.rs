@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use vestibule_schema::{GalleryPath, Permission, PermissionSet};
 
 use super::*;
-use crate::{Below, Subject};
+use crate::{Below, KnownRules, Subject};
 
 const BINDING: Binding<'static> =
     Binding { site: "family", method: "GET", target: "/browse/trip/" };
@@ -24,7 +24,11 @@ fn claims(below: usize) -> Claims {
         permissions: view,
         above: vec![folder(0).parent().unwrap()],
         below: (0..below)
-            .map(|i| Below { folder: folder(i), permissions: PermissionSet::EMPTY })
+            .map(|i| Below {
+                folder: folder(i),
+                permissions: PermissionSet::EMPTY,
+                rules: KnownRules::Block,
+            })
             .collect(),
         raw_keeps_metadata: false,
     }
@@ -79,8 +83,9 @@ fn the_nearest_listed_folder_counts() {
     let at = |path: &str| claims.permissions_at(&GalleryPath::from_decoded(path).unwrap());
     assert!(at("/trip/a.jpg").holds(Permission::View));
     assert!(at("/trip/00001/x/a.jpg").is_empty());
-    assert!(claims.lists(&GalleryPath::from_decoded("/trip/00001/").unwrap()));
-    assert!(!claims.lists(&GalleryPath::from_decoded("/trip/00001/x/").unwrap()));
+    let known = |path: &str| claims.known_rules(&GalleryPath::from_decoded(path).unwrap());
+    assert_eq!(known("/trip/00001/"), KnownRules::Block);
+    assert_eq!(known("/trip/00001/x/"), KnownRules::None);
 }
 
 #[test]
