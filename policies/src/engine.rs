@@ -24,6 +24,8 @@ mod shape;
 mod shared;
 mod slice;
 mod standing;
+#[cfg(test)]
+mod tests;
 mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};

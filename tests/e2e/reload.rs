@@ -112,6 +112,35 @@ async fn a_site_comes_and_goes() {
     other.get("/image/b.jpg?size=thumbnail").await.expect(401);
 }
 
+/// One edit gives a site's host to another, and has a typo in the first, which keeps its last good
+/// state with its host. The other is closed, and nothing waits for either to be mended.
+#[tokio::test]
+async fn sites_that_clash_while_serving_hold_nothing_back() {
+    let gateway = open().await;
+    let (config, visitor) = (&gateway.config, gateway.client());
+    let moved = config.site_text("site", r#"hosts = ["elsewhere.localhost"]"#);
+    let other = config.site_text("site", r#"hosts = ["localhost"]"#);
+    config.write("config.d/sites/site/permissions.toml", "public_rolle = \"all\"\n");
+    config.write("config.d/sites/site/site.toml", &moved);
+    config.write("config.d/sites/z/permissions.toml", OPEN);
+    config.write("config.d/sites/z/site.toml", &other.replace("site\"", "site/sub\""));
+    let clash = async || {
+        let log = gateway.log();
+        log.lines().any(|line| line.contains("both claim the host")).then_some(())
+    };
+    eventually(SOON, "the clash is told", clash).await;
+    visitor.get(SUB).await.expect(200);
+    // a folder that is closed now is closed at once, and a new one from its first request
+    config.put("site", "new/_folder.md", CLOSING);
+    config.put("site", "new/c.jpg", pictures::jpeg(60, 40));
+    for _ in 0..3 {
+        visitor.get("/image/new/c.jpg?size=thumbnail").await.expect(401);
+    }
+    config.put("site", "sub/_folder.md", CLOSING);
+    becomes(&visitor, SUB, 401).await;
+    visitor.get(ROOT).await.expect(200);
+}
+
 #[tokio::test]
 async fn a_folders_block_closes_and_opens_soon() {
     let gateway = open().await;

@@ -82,9 +82,9 @@ impl Admitted {
 /// folder that stands for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
-    principal: Principal,
-    mark: MarkId,
-    folder: Option<GalleryPath>,
+    pub(super) principal: Principal,
+    pub(super) mark: MarkId,
+    pub(super) folder: Option<GalleryPath>,
 }
 
 impl Hash for Key {
@@ -106,8 +106,8 @@ impl Key {
 /// Whose roles of the site's block, and where, if one of them is scoped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SiteKey {
-    principal: Principal,
-    folder: Option<GalleryPath>,
+    pub(super) principal: Principal,
+    pub(super) folder: Option<GalleryPath>,
 }
 
 impl Hash for SiteKey {

@@ -16,6 +16,11 @@ pub(super) struct MarkId(u32);
 
 impl MarkId {
     const ROOT: Self = Self(0);
+
+    #[cfg(test)]
+    pub(super) const fn numbered(number: u32) -> Self {
+        Self(number)
+    }
 }
 
 #[derive(Debug)]
