@@ -4,11 +4,11 @@
 //! nearest marked ancestor stands for every resource below it, so a decision depends on the
 //! principal's roles, that folder, and whether the resource is a folder, an image or a hidden
 //! image. Folders whose rules differ in names alone share what is compiled and judged
-//! ([`shape`]).
+//! (`shape`).
 //!
 //! All that is remembered of people hangs off one immutable [`SiteEngine`], which a reload
 //! replaces whole: there is nothing to invalidate. What it takes over from the one before
-//! ([`shared`]) knows no people, and is keyed by everything that it depends on.
+//! (`shared`) knows no people, and is keyed by everything that it depends on.
 
 mod admit;
 mod audited;
