@@ -128,7 +128,8 @@ async fn sites_that_clash_while_serving_hold_nothing_back() {
         let log = gateway.log();
         log.lines().any(|line| line.contains("both claim the host")).then_some(())
     };
-    eventually(SOON, "the clash is told", clash).await;
+    // two reloads and the start of a media backend, which nobody promised within a second
+    eventually(Duration::from_secs(20), "the clash is told", clash).await;
     visitor.get(SUB).await.expect(200);
     // a folder that is closed now is closed at once, and a new one from its first request
     config.put("site", "new/_folder.md", CLOSING);
