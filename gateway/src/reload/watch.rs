@@ -189,22 +189,26 @@ impl Watch {
     /// Waits for events, and then until no more come.
     fn collect(&mut self, live: &Arc<Live>) -> Changes {
         let mut changes = Changes::default();
-        let mut wait = TICK;
         let began = Instant::now();
+        let mut until = began + TICK;
         loop {
+            let wait = until.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(wait) {
-                Ok(Ok(event)) => {
-                    self.sort(live, &event, &mut changes);
-                    wait = SETTLE;
+                // a folder that is read all the time is not a folder that changes: nobody waits
+                // for visitors to be quiet
+                Ok(Ok(event)) if matches!(event.kind, EventKind::Access(_)) => {
+                    if wait.is_zero() {
+                        return changes;
+                    }
+                    continue;
                 }
-                Ok(Err(error)) => {
-                    self.failed(live, &error);
-                    wait = SETTLE;
-                }
+                Ok(Ok(event)) => self.sort(live, &event, &mut changes),
+                Ok(Err(error)) => self.failed(live, &error),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return changes,
             }
             // what never settles is taken as it comes
-            if began.elapsed() > TICK * 2 {
+            until = (Instant::now() + SETTLE).min(began + TICK * 2);
+            if wait.is_zero() {
                 return changes;
             }
         }
@@ -213,9 +217,6 @@ impl Watch {
     fn sort(&self, live: &Arc<Live>, event: &Event, changes: &mut Changes) {
         if event.need_rescan() {
             changes.lost = true;
-            return;
-        }
-        if matches!(event.kind, EventKind::Access(_)) {
             return;
         }
         let config_dir = live.config_dir();
