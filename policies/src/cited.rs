@@ -2,6 +2,7 @@
 //! reads them.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use vestibule_schema::{GalleryPath, RoleName, SiteId, SourceRef};
@@ -9,6 +10,7 @@ use vestibule_schema::{GalleryPath, RoleName, SiteId, SourceRef};
 use crate::decision::PolicyRef;
 use crate::model::{Block, FolderRules, SiteModel};
 use crate::names;
+use crate::principal::Principal;
 
 /// A kind of rule that becomes one policy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -133,29 +135,33 @@ impl Way {
     }
 }
 
+/// On which ground a decision stands: whose it is, and the rules on the way. One is shared by all
+/// decisions about one principal at one marked folder.
+pub(crate) trait Ground: fmt::Debug + Send + Sync {
+    fn principal(&self) -> &Principal;
+    fn way(&self) -> &Way;
+}
+
 /// The policies that decided about one resource.
 #[derive(Debug)]
 pub(crate) struct Cited {
     deciding: Arc<[Deciding]>,
-    way: Option<Arc<Way>>,
     references: OnceLock<Vec<PolicyRef>>,
 }
 
 impl Cited {
-    pub(crate) fn new(deciding: Arc<[Deciding]>, way: Arc<Way>) -> Self {
-        Self { deciding, way: Some(way), references: OnceLock::new() }
+    pub(crate) fn new(deciding: Arc<[Deciding]>) -> Self {
+        Self { deciding, references: OnceLock::new() }
     }
 
-    /// None, or some that are known by name.
+    /// Some that are known by name.
     pub(crate) fn known(references: impl IntoIterator<Item = PolicyRef>) -> Self {
-        let references = OnceLock::from(references.into_iter().collect::<Vec<_>>());
-        Self { deciding: Arc::from([]), way: None, references }
+        Self::new(references.into_iter().map(Deciding::Known).collect())
     }
 
     /// Their names and lines, in order.
-    pub(crate) fn references(&self) -> &[PolicyRef] {
+    pub(crate) fn references(&self, way: &Way) -> &[PolicyRef] {
         self.references.get_or_init(|| {
-            let Some(way) = &self.way else { return Vec::new() };
             let found: BTreeSet<_> =
                 self.deciding.iter().filter_map(|one| way.reference(one)).collect();
             found.into_iter().collect()

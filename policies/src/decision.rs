@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use vestibule_schema::{Action, GalleryPath, PermissionSet, SiteId, SourceRef};
 
-use crate::cited::Cited;
+use crate::cited::{Cited, Ground};
 use crate::principal::Principal;
 
 /// What a request needs beside `view`: any one of a few actions.
@@ -92,8 +92,7 @@ pub struct Permit(pub(crate) Arc<Permitted>);
 /// What a permit says. Shared: a decision that was made before costs one count more.
 #[derive(Debug)]
 pub(crate) struct Permitted {
-    pub(crate) site: SiteId,
-    pub(crate) principal: Principal,
+    pub(crate) ground: Arc<dyn Ground>,
     pub(crate) action: Action,
     pub(crate) path: GalleryPath,
     pub(crate) generation: u64,
@@ -104,13 +103,13 @@ impl Permit {
     /// The site.
     #[must_use]
     pub fn site(&self) -> &SiteId {
-        &self.0.site
+        &self.0.ground.way().site.site
     }
 
     /// Who may.
     #[must_use]
     pub fn principal(&self) -> &Principal {
-        &self.0.principal
+        self.0.ground.principal()
     }
 
     /// What may be done: the action of the need that was allowed.
@@ -134,7 +133,7 @@ impl Permit {
     /// The policies that allowed it.
     #[must_use]
     pub fn policies(&self) -> &[PolicyRef] {
-        self.0.cited.references()
+        self.0.cited.references(self.0.ground.way())
     }
 }
 
@@ -156,7 +155,8 @@ pub struct Denial(pub(crate) Arc<Denied>);
 #[derive(Debug)]
 pub(crate) struct Denied {
     pub(crate) missing: Missing,
-    pub(crate) cited: Cited,
+    /// What decided; nothing, if nobody can tell.
+    pub(crate) cited: Option<(Arc<dyn Ground>, Cited)>,
     pub(crate) generation: u64,
     pub(crate) fault: Option<String>,
 }
@@ -183,7 +183,8 @@ impl Denial {
     /// The forbidding policies; none, if nothing permits.
     #[must_use]
     pub fn policies(&self) -> &[PolicyRef] {
-        self.0.cited.references()
+        let cited = self.0.cited.as_ref();
+        cited.map_or_else(Default::default, |(ground, cited)| cited.references(ground.way()))
     }
 }
 

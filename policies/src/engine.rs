@@ -34,7 +34,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use vestibule_schema::{GalleryPath, PathKind, PermissionSet, RoleName, SiteId, UserName};
 
-use crate::cited::Cited;
 use crate::compile::CompileError;
 use crate::context::RequestContext;
 use crate::decision::{Decision, Denial, Denied, Missing, Need, OwnRules, PlacePermissions};
@@ -248,8 +247,7 @@ impl SiteEngine {
     #[must_use]
     pub fn may_enter(&self, principal: &Principal) -> bool {
         let holds_any = |path: &GalleryPath| {
-            let place = self.place(path);
-            self.admission(principal, &place).is_ok_and(|admitted| admitted.holds_a_role())
+            self.admission(principal, path).is_ok_and(|admitted| admitted.holds_a_role())
         };
         holds_any(&GalleryPath::root())
             || self.index.blocks().any(holds_any)
@@ -277,8 +275,7 @@ impl SiteEngine {
     pub(crate) fn all_roles(&self, principal: &Principal) -> BTreeSet<String> {
         let root = GalleryPath::root();
         let places = std::iter::once(&root).chain(self.index.marked());
-        let admissions =
-            places.filter_map(|path| self.admission(principal, &self.place(path)).ok());
+        let admissions = places.filter_map(|path| self.admission(principal, path).ok());
         admissions.flat_map(|admitted| admitted.role_ids()).collect()
     }
 
@@ -294,14 +291,18 @@ impl SiteEngine {
     fn denied_by(&self, fault: &Fault) -> Decision {
         Decision::Deny(Denial(Arc::new(Denied {
             missing: Missing::View,
-            cited: Cited::known([]),
+            cited: None,
             generation: self.generation,
             fault: Some(fault.to_string()),
         })))
     }
 
     fn place<'p>(&self, path: &'p GalleryPath) -> Place<'p> {
-        let mark = self.index.governing(path);
+        self.place_at(self.index.governing(path), path)
+    }
+
+    /// The same, where the marked folder is known.
+    fn place_at<'p>(&self, mark: MarkId, path: &'p GalleryPath) -> Place<'p> {
         let variant = match path.kind() {
             PathKind::Folder => Variant::Folder,
             PathKind::Image if self.index.hides(path) => Variant::HiddenImage,

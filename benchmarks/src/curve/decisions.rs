@@ -5,8 +5,8 @@ use std::sync::Barrier;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use vestibule_policies::{Principal, SiteEngine};
-use vestibule_schema::GalleryPath;
+use vestibule_policies::{Need, Principal, SiteEngine};
+use vestibule_schema::{Action, GalleryPath};
 
 use super::clock::{self, Took};
 use super::measures::Measure;
@@ -48,6 +48,9 @@ pub(super) fn turn(
         }
         Measure::Remembered => {
             let pictures = &subject.pictures;
+            // the thread's own table keeps what it has while a long list goes by: it is filled
+            // with answers that nobody asks for again
+            ask_for(standing, friend, Need::one(Action::View), pictures);
             ask(standing, friend, pictures);
             let ((), took) =
                 clock::time(|| (0..effort.again).for_each(|_| ask(standing, friend, pictures)));
@@ -82,8 +85,12 @@ fn fresh(
 }
 
 fn ask(engine: &SiteEngine, principal: &Principal, images: &[GalleryPath]) {
+    ask_for(engine, principal, NEED, images);
+}
+
+fn ask_for(engine: &SiteEngine, principal: &Principal, need: Need, images: &[GalleryPath]) {
     for image in images {
-        black_box(engine.decide(principal, NEED, image));
+        black_box(engine.decide(principal, need, image));
     }
 }
 

@@ -1,17 +1,21 @@
 //! Grants for the media backend, and those that were made a moment ago.
 //!
 //! Signing costs more than everything else the gateway does for a request that it knows. A page
-//! asks for the same pictures again and again, so a grant is used for a third of its life.
+//! asks for the same pictures again and again, so a grant is used for a third of its life. The
+//! grant of a folder with thousands of rules beneath takes far longer, and is remembered as well.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, Hasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
+use moka::sync::Cache;
+use vestibule_adapters::Span;
 use vestibule_grant::{Below, Binding, Claims, GrantError, KnownRules, LIFETIME, Subject};
 use vestibule_policies::decision::OwnRules;
 use vestibule_policies::engine::Judge;
 use vestibule_policies::{Permit, Principal};
+use vestibule_schema::GalleryPath;
 
 use crate::world::SiteRuntime;
 
@@ -19,14 +23,17 @@ use crate::world::SiteRuntime;
 const REUSE: Duration = Duration::from_secs(LIFETIME.as_secs() / 3);
 /// How many grants are remembered.
 const SLOTS: usize = 4096;
-/// Longer grants, those of folders with thousands of blocks beneath, are not remembered.
-const MAX_REMEMBERED_BYTES: usize = 2048;
+/// Longer grants, those of folders with many rules beneath, are remembered beside them.
+const LONG_BYTES: usize = 2048;
+/// How many bytes the long ones may take together.
+const ALL_LONG_BYTES: u64 = 16 << 20;
 
 /// The grants of a moment ago: a table in which newer ones push out older ones.
 #[derive(Debug)]
 pub(crate) struct GrantCache {
     hasher: RandomState,
     slots: Box<[Mutex<Option<Remembered>>]>,
+    long: Cache<Owned, (SystemTime, HeaderValue)>,
 }
 
 /// All that a grant depends on. The world's serial stands for everything that the configuration
@@ -43,19 +50,36 @@ struct Key<'a> {
     target: &'a str,
 }
 
+/// The same, to keep.
 #[derive(Debug)]
-struct Remembered {
+struct Owned {
     world: u64,
     site: Arc<SiteRuntime>,
     principal: Principal,
-    path: vestibule_schema::GalleryPath,
+    path: GalleryPath,
     method: String,
     target: String,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    key: Owned,
     signed: SystemTime,
     token: HeaderValue,
 }
 
-impl Remembered {
+impl Owned {
+    fn of(request: &GrantRequest<'_>) -> Self {
+        Self {
+            world: request.world,
+            site: Arc::clone(request.site),
+            principal: request.permit.principal().clone(),
+            path: request.permit.path().clone(),
+            method: request.method.to_owned(),
+            target: request.target.to_owned(),
+        }
+    }
+
     fn key(&self) -> Key<'_> {
         Key {
             world: self.world,
@@ -68,6 +92,20 @@ impl Remembered {
     }
 }
 
+impl PartialEq for Owned {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Owned {}
+
+impl Hash for Owned {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
+}
+
 /// The request that a grant is for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GrantRequest<'a> {
@@ -77,12 +115,22 @@ pub(crate) struct GrantRequest<'a> {
     pub(crate) world: u64,
     pub(crate) method: &'a str,
     pub(crate) target: &'a str,
+    /// How much of the gallery the answer may show.
+    pub(crate) span: Span,
 }
 
 impl Default for GrantCache {
     fn default() -> Self {
         let slots = std::iter::repeat_with(|| Mutex::new(None)).take(SLOTS).collect();
-        Self { hasher: RandomState::new(), slots }
+        let long = Cache::builder()
+            .max_capacity(ALL_LONG_BYTES)
+            .weigher(|key: &Owned, (_, token): &(SystemTime, HeaderValue)| {
+                let bytes = token.len() + key.target.len() + key.path.as_str().len() + LONG_BYTES;
+                u32::try_from(bytes).unwrap_or(u32::MAX)
+            })
+            .time_to_live(REUSE)
+            .build();
+        Self { hasher: RandomState::new(), slots, long }
     }
 }
 
@@ -101,25 +149,27 @@ impl GrantCache {
             method: request.method,
             target: request.target,
         };
-        // what the request's context decides is decided for each request
-        let slot = if request.judge.engine().reads_context() { None } else { self.slot(&key) };
+        if request.judge.engine().reads_context() {
+            // what the request's context decides is decided for each request
+            return sign(&request, now);
+        }
+        let slot = self.slot(&key);
         if let Some(token) = slot.and_then(|slot| known(slot, &key, now)) {
             return Ok(token);
         }
+        // only a grant that tells of a tree can be long
+        if request.span == Span::Tree {
+            let found = self.long.get(&Owned::of(&request));
+            if let Some((_, token)) = found.filter(|(signed, _)| is_young(*signed, now)) {
+                return Ok(token);
+            }
+        }
         let token = sign(&request, now)?;
-        if token.len() <= MAX_REMEMBERED_BYTES
-            && let Some(slot) = slot
-        {
-            let remembered = Remembered {
-                world: request.world,
-                site: Arc::clone(request.site),
-                principal: request.permit.principal().clone(),
-                path: request.permit.path().clone(),
-                method: request.method.to_owned(),
-                target: request.target.to_owned(),
-                signed: now,
-                token: token.clone(),
-            };
+        if token.len() > LONG_BYTES {
+            self.long.insert(Owned::of(&request), (now, token.clone()));
+        } else if let Some(slot) = slot {
+            let key = Owned::of(&request);
+            let remembered = Remembered { key, signed: now, token: token.clone() };
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(remembered);
         }
         Ok(token)
@@ -136,20 +186,25 @@ impl GrantCache {
 
 fn known(slot: &Mutex<Option<Remembered>>, key: &Key<'_>, now: SystemTime) -> Option<HeaderValue> {
     let slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-    let found = slot.as_ref().filter(|found| found.key() == *key)?;
-    // a clock that was set back makes the grant as good as old
-    let age = now.duration_since(found.signed).ok()?;
-    (age < REUSE).then(|| found.token.clone())
+    let found = slot.as_ref().filter(|found| found.key.key() == *key)?;
+    is_young(found.signed, now).then(|| found.token.clone())
+}
+
+/// A clock that was set back makes a grant as good as old.
+fn is_young(signed: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(signed).is_ok_and(|age| age < REUSE)
 }
 
 fn sign(request: &GrantRequest<'_>, now: SystemTime) -> Result<HeaderValue, GrantError> {
-    let GrantRequest { permit, site, judge, method, target, .. } = *request;
+    let GrantRequest { permit, site, judge, method, target, span, .. } = *request;
     let principal = permit.principal();
     let subject = match principal.user_name() {
         Some(name) => Subject::User { name: name.as_str().to_owned() },
         None => Subject::Visitor,
     };
-    let below = if permit.path().is_folder() {
+    // what shows one resource alone needs to know nothing of what lies beneath: whatever has rules
+    // there is closed to it
+    let below = if span == Span::Tree {
         let places = judge.below(principal, permit.path()).into_iter();
         let below = places.map(|place| Below {
             folder: place.folder,

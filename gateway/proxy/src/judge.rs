@@ -207,6 +207,7 @@ impl Question<'_> {
         permit: Permit,
         ask: Ask,
     ) -> Result<Forwarding, ForwardError> {
+        let span = ask.span;
         let mut forwarding = Forwarding::new(permit, ask, Arc::clone(&self.site))?;
         match self.site.adapter.hand_over() {
             HandOver::Nothing => {}
@@ -218,6 +219,7 @@ impl Question<'_> {
                     world: self.world.serial(),
                     method: self.head.method.as_str(),
                     target: forwarding.target(),
+                    span,
                 };
                 let token = self.gateway.grants.token(request, SystemTime::now())?;
                 forwarding.set_grant(token);

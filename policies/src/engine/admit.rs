@@ -19,7 +19,7 @@ use super::index::MarkId;
 use super::mask::{Answers, Held, HeldKind, Mask, Variant};
 use super::standing::Standing;
 use super::{Fault, Place, SiteEngine, hot};
-use crate::cited::{Cited, Way};
+use crate::cited::{Cited, Ground, Way};
 use crate::compile::CompileError;
 use crate::decision::{Decision, Denial, Denied, Missing, Permit, Permitted, PolicyRef};
 use crate::model::{Block, Role};
@@ -27,17 +27,33 @@ use crate::names::{self, kind};
 use crate::principal::{Principal, UserFacts};
 
 /// The roles of a principal at a place, and the answers that they lead to.
+// in this order, what a decision reads lies beside the count of its `Arc`: memory decides its cost
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Admitted {
-    held: Arc<[Held]>,
-    locked: bool,
-    way: Arc<Way>,
     masks: [OnceLock<Arc<Mask>>; Variant::COUNT],
+    /// The serial of the engine that looked them up.
+    engine: u64,
+    principal: Principal,
+    mark: MarkId,
+    locked: bool,
+    held: Arc<[Held]>,
+    way: Arc<Way>,
     /// Where hand-written policies have a say without reading the context: this principal's own.
-    own: [OnceLock<Box<Answers>>; Variant::COUNT],
+    own: OnceLock<Box<[Answers; Variant::COUNT]>>,
 }
 
 impl Admitted {
+    /// The serial of the engine that looked them up.
+    pub(super) fn engine(&self) -> u64 {
+        self.engine
+    }
+
+    /// The marked folder that stands for the place.
+    pub(super) fn mark(&self) -> MarkId {
+        self.mark
+    }
+
     /// The roles, sorted.
     pub(super) fn held(&self) -> &Arc<[Held]> {
         &self.held
@@ -48,11 +64,6 @@ impl Admitted {
         let mut ids: Vec<_> = self.held.iter().map(|held| held.id(&self.way)).collect();
         ids.sort();
         ids
-    }
-
-    /// The rules on the way to the place.
-    pub(super) fn way(&self) -> &Arc<Way> {
-        &self.way
     }
 
     pub(super) fn holds_a_role(&self) -> bool {
@@ -68,13 +79,41 @@ impl Admitted {
     }
 
     pub(super) fn own_answers(&self, variant: Variant) -> Option<&Answers> {
-        self.own.get(variant.index()).map(|slot| &**slot.get_or_init(Box::default))
+        self.own.get_or_init(Box::default).get(variant.index())
     }
 
     /// About how many bytes it takes; answers of its own only where a site has policies of its own.
     pub(super) fn weight(&self) -> usize {
-        let own = if self.way.site.custom.is_empty() { 0 } else { Mask::WEIGHT };
+        let all = Variant::COUNT * Mask::WEIGHT;
+        let own = if self.way.site.custom.is_empty() { 0 } else { all };
         size_of::<Self>() + size_of::<Held>() * self.held.len() + own
+    }
+}
+
+impl Ground for Admitted {
+    fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    fn way(&self) -> &Way {
+        &self.way
+    }
+}
+
+/// The ground of an answer about roles alone.
+#[derive(Debug)]
+struct Asker {
+    principal: Principal,
+    way: Arc<Way>,
+}
+
+impl Ground for Asker {
+    fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    fn way(&self) -> &Way {
+        &self.way
     }
 }
 
@@ -177,16 +216,19 @@ struct Hearing<'a> {
 }
 
 impl SiteEngine {
-    /// The principal's roles at a place.
+    /// The principal's roles where a path is judged.
     pub(super) fn admission(
         &self,
         principal: &Principal,
-        place: &Place<'_>,
+        path: &GalleryPath,
     ) -> Result<Arc<Admitted>, Fault> {
+        let look_up = |folder| self.look_up(principal, &self.place(path), folder);
         if self.holds_scoped_role(principal) {
-            return self.look_up(principal, place, Some(place.path.folder()));
+            return look_up(Some(path.folder()));
         }
-        hot::admitted(self.serial, principal, place.mark, || self.look_up(principal, place, None))
+        // the folder settles which marked folder stands for it
+        let folder = path.ancestors().next().unwrap_or_default();
+        hot::admitted(self.serial, principal, folder, || look_up(None))
     }
 
     fn look_up(
@@ -255,11 +297,14 @@ impl SiteEngine {
         }
         held.sort();
         Ok(Admitted {
-            held: Arc::from(held),
-            locked: at_site.locked,
-            way,
             masks: [const { OnceLock::new() }; Variant::COUNT],
-            own: [const { OnceLock::new() }; Variant::COUNT],
+            engine: self.serial,
+            principal: principal.clone(),
+            mark: place.mark,
+            locked: at_site.locked,
+            held: Arc::from(held),
+            way,
+            own: OnceLock::new(),
         })
     }
 
@@ -305,29 +350,25 @@ impl SiteEngine {
     ) -> Result<Decision, Fault> {
         let way = self.index.way(place.mark);
         let hearing = self.hearing(principal, &way, place);
+        let ground = Asker { principal: principal.clone(), way: Arc::clone(&way) };
+        let ground: Arc<dyn Ground> = Arc::new(ground);
+        let generation = self.generation;
         let wanted: Vec<_> = self.candidates(&hearing);
         let entities = self.hearing_entities(&hearing, &wanted)?;
         let mut cited = Vec::new();
         for candidate in wanted.iter().filter(|c| c.name == role.as_str() && !c.is_companion) {
             let (allowed, policies) = self.ask(&hearing, candidate, &entities)?;
             if allowed {
-                return Ok(Decision::Allow(Permit(Arc::new(Permitted {
-                    site: self.model.site.clone(),
-                    principal: principal.clone(),
-                    action: vestibule_schema::Action::View,
-                    path: place.path.clone(),
-                    generation: self.generation,
-                    cited: Cited::known(policies),
-                }))));
+                let (action, path) = (vestibule_schema::Action::View, place.path.clone());
+                let cited = Cited::known(policies);
+                let permitted = Permitted { ground, action, path, generation, cited };
+                return Ok(Decision::Allow(Permit(Arc::new(permitted))));
             }
             cited.extend(policies);
         }
-        Ok(Decision::Deny(Denial(Arc::new(Denied {
-            missing: Missing::View,
-            cited: Cited::known(cited),
-            generation: self.generation,
-            fault: None,
-        }))))
+        let cited = Some((ground, Cited::known(cited)));
+        let denied = Denied { missing: Missing::View, cited, generation, fault: None };
+        Ok(Decision::Deny(Denial(Arc::new(denied))))
     }
 
     fn hearing<'a>(

@@ -20,7 +20,7 @@ impl SiteEngine {
         principal: &Principal,
         path: &GalleryPath,
     ) -> Result<Vec<String>, Fault> {
-        Ok(self.admission(principal, &self.place(path))?.role_ids())
+        Ok(self.admission(principal, path)?.role_ids())
     }
 
     /// The engine of the same site, if its documents said something else. Nothing remembered is

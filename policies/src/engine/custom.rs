@@ -15,7 +15,7 @@ use super::mask::{Variant, Verdict};
 use super::slice::{self, Slice};
 use super::vocabulary::Vocabulary;
 use super::{Fault, Place, SiteEngine};
-use crate::cited::Deciding;
+use crate::cited::{Deciding, Ground as _};
 use crate::compile::CompileError;
 use crate::context::RequestContext;
 use crate::names::{self, kind};
@@ -105,7 +105,7 @@ impl SiteEngine {
         place: &Place<'_>,
         slice: &Slice,
     ) -> Result<(EntityUid, EntityUid, Vec<Entity>), Fault> {
-        let admitted = self.admission(principal, place)?;
+        let admitted = self.admission(principal, place.path)?;
         let mut roles = admitted.role_ids();
         let mut parents = slice.parents().clone();
         for folder in &self.model.custom.role_folders {
@@ -127,7 +127,7 @@ impl SiteEngine {
         principal: &Principal,
         (roles, parents): (&mut Vec<String>, &mut BTreeMap<String, Vec<String>>),
     ) -> Result<(), Fault> {
-        let admitted = self.admission(principal, &self.place(folder))?;
+        let admitted = self.admission(principal, folder)?;
         let of_folder =
             admitted.held().iter().filter(|held| admitted.way().folder(held.level) == Some(folder));
         roles.extend(of_folder.map(|held| held.id(admitted.way())));

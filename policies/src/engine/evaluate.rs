@@ -23,9 +23,9 @@ struct Posed<'a> {
 
 impl SiteEngine {
     /// The answer for one action: remembered, or Cedar's.
-    pub(super) fn verdict(&self, mask: &Mask, action: Action) -> Result<Verdict, Fault> {
+    pub(super) fn verdict<'m>(&self, mask: &'m Mask, action: Action) -> Result<&'m Verdict, Fault> {
         if let Some(verdict) = mask.answers.verdict(action) {
-            return Ok(verdict.clone());
+            return Ok(verdict);
         }
         let slice = self.shared.slice(mask.key().chain, &self.vocabulary)?;
         let around = slice.surroundings(&self.vocabulary, mask.key().variant)?;
@@ -35,8 +35,7 @@ impl SiteEngine {
         let entities = add(around.entities.clone(), asked)?;
         let posed = Posed { slice: &slice, asker, resource: &around.resource, entities };
         let verdict = self.evaluate(&posed, action)?;
-        mask.answers.keep(action, verdict.clone());
-        Ok(verdict)
+        mask.answers.keep(action, verdict)
     }
 
     /// The answers for all actions, those that are remembered and Cedar's for the rest.
@@ -54,8 +53,7 @@ impl SiteEngine {
                 Some(verdict) => verdict.allowed,
                 None => {
                     let verdict = self.evaluate(&posed, *action)?;
-                    mask.answers.keep(*action, verdict.clone());
-                    verdict.allowed
+                    mask.answers.keep(*action, verdict)?.allowed
                 }
             };
             if allowed {

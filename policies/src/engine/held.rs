@@ -4,6 +4,7 @@ use vestibule_schema::GalleryPath;
 
 use super::SiteEngine;
 use super::mask::HeldKind;
+use crate::cited::Ground as _;
 use crate::model::{Block, Role};
 use crate::principal::Principal;
 
@@ -21,7 +22,7 @@ impl SiteEngine {
     /// Below a folder block a role of the site counts only if its holders own the site.
     #[must_use]
     pub fn held_roles(&self, principal: &Principal, path: &GalleryPath) -> Vec<HeldRole<'_>> {
-        let Ok(admitted) = self.admission(principal, &self.place(path)) else {
+        let Ok(admitted) = self.admission(principal, path) else {
             return Vec::new();
         };
         let below_a_block = admitted.way().governing().is_some();

@@ -5,27 +5,30 @@
 //! immutable, so there is nothing to invalidate: an engine that follows has another serial. A
 //! newer engine empties the table all the same, so that no old one is kept alive by it.
 
+mod recent;
+
 use std::cell::RefCell;
-use std::hash::{BuildHasher as _, Hash, Hasher as _};
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use vestibule_schema::GalleryPath;
 
 use super::admit::Admitted;
-use super::index::MarkId;
 use crate::decision::{Decision, Need};
 use crate::principal::Principal;
+use recent::{Recent, Spread};
 
-/// How many entries of each kind a thread remembers. A power of two.
-const ENTRIES: usize = 1 << 11;
+/// How many entries a thread remembers: of decisions, and of roles in a folder.
+const DECISIONS: usize = 1 << 11;
+const ADMISSIONS: usize = 1 << 13;
 
 struct Table {
     hasher: RandomState,
     /// The newest engine that was seen.
     newest: u64,
-    decisions: Box<[Option<Decided>]>,
-    admissions: Box<[Option<Known>]>,
+    decisions: Recent<Decided>,
+    admissions: Recent<Known>,
 }
 
 struct Decided {
@@ -37,9 +40,8 @@ struct Decided {
 }
 
 struct Known {
-    engine: u64,
     principal: Principal,
-    mark: MarkId,
+    folder: Box<str>,
     admitted: Arc<Admitted>,
 }
 
@@ -47,13 +49,9 @@ thread_local! {
     static TABLE: RefCell<Table> = RefCell::new(Table {
         hasher: RandomState::default(),
         newest: 0,
-        decisions: empty(),
-        admissions: empty(),
+        decisions: Recent::new(DECISIONS),
+        admissions: Recent::new(ADMISSIONS),
     });
-}
-
-fn empty<T>() -> Box<[Option<T>]> {
-    std::iter::repeat_with(|| None).take(ENTRIES).collect()
 }
 
 /// The decision that was made before, or that is made now. An error is not remembered.
@@ -66,15 +64,16 @@ pub(super) fn remembered<E>(
     path: &GalleryPath,
     decide: impl FnOnce() -> Result<Decision, E>,
 ) -> Result<Decision, E> {
-    let (place, known) = TABLE.with_borrow(|table| {
-        let place = table.place(principal, (path.as_str(), need.named().index()));
-        let entry = table.decisions.get(place).and_then(Option::as_ref).filter(|entry| {
+    let (at, known) = TABLE.with_borrow(|table| {
+        let need_number = u32::try_from(need.named().index()).unwrap_or(u32::MAX);
+        let at = table.spread(principal, path.as_str(), need_number);
+        let entry = table.decisions.find(at, |entry| {
             entry.engine == engine
                 && entry.need == need
                 && entry.path == *path
                 && entry.principal.is(principal)
         });
-        (place, entry.map(|entry| entry.decision.clone()))
+        (at, entry.map(|entry| entry.decision.clone()))
     });
     if let Some(decision) = known {
         return Ok(decision);
@@ -82,30 +81,35 @@ pub(super) fn remembered<E>(
     let decision = decide()?;
     TABLE.with_borrow_mut(|table| {
         table.see(engine);
-        if let Some(slot) = table.decisions.get_mut(place) {
-            let (principal, path) = (principal.clone(), path.clone());
-            let decision = decision.clone();
-            *slot = Some(Decided { engine, principal, need, path, decision });
-        }
+        table.decisions.keep(at, || Decided {
+            engine,
+            principal: principal.clone(),
+            need,
+            path: path.clone(),
+            decision: decision.clone(),
+        });
     });
     Ok(decision)
 }
 
-/// The roles of somebody at a marked folder, as they were looked up before, or are now.
-// INVARIANT: as above: engine, principal and marked folder are compared. Whoever holds a scoped
+/// The roles of somebody in a folder, as they were looked up before, or are now.
+// INVARIANT: as above: engine, principal and folder are compared, and an engine's folder has one
+// marked folder that stands for it. Whoever holds a scoped
 // role is not looked up here, as that depends on the very folder.
 pub(super) fn admitted<E>(
     engine: u64,
     principal: &Principal,
-    mark: MarkId,
+    folder: &str,
     look_up: impl FnOnce() -> Result<Arc<Admitted>, E>,
 ) -> Result<Arc<Admitted>, E> {
-    let (place, known) = TABLE.with_borrow(|table| {
-        let place = table.place(principal, mark);
-        let entry = table.admissions.get(place).and_then(Option::as_ref).filter(|entry| {
-            entry.engine == engine && entry.mark == mark && entry.principal.is(principal)
+    let (at, known) = TABLE.with_borrow(|table| {
+        let at = table.spread(principal, folder, 0);
+        let entry = table.admissions.find(at, |entry| {
+            entry.principal.is(principal)
+                && *entry.folder == *folder
+                && entry.admitted.engine() == engine
         });
-        (place, entry.map(|entry| Arc::clone(&entry.admitted)))
+        (at, entry.map(|entry| Arc::clone(&entry.admitted)))
     });
     if let Some(admitted) = known {
         return Ok(admitted);
@@ -113,28 +117,32 @@ pub(super) fn admitted<E>(
     let admitted = look_up()?;
     TABLE.with_borrow_mut(|table| {
         table.see(engine);
-        if let Some(slot) = table.admissions.get_mut(place) {
-            let (principal, admitted) = (principal.clone(), Arc::clone(&admitted));
-            *slot = Some(Known { engine, principal, mark, admitted });
-        }
+        table.admissions.keep(at, || Known {
+            principal: principal.clone(),
+            folder: folder.into(),
+            admitted: Arc::clone(&admitted),
+        });
     });
     Ok(admitted)
 }
 
 impl Table {
-    fn place(&self, principal: &Principal, what: impl Hash) -> usize {
+    /// What spreads well is enough: equality compares everything.
+    fn spread(&self, principal: &Principal, path: &str, number: u32) -> Spread {
         let mut hasher = self.hasher.build_hasher();
-        what.hash(&mut hasher);
-        // the name spreads well; equality compares everything
-        principal.user_name().map(|name| name.as_str()).hash(&mut hasher);
-        usize::try_from(hasher.finish() % (1 << 11)).unwrap_or_default() % ENTRIES
+        hasher.write(path.as_bytes());
+        if let Some(name) = principal.user_name() {
+            hasher.write(name.as_str().as_bytes());
+        }
+        hasher.write_u32(number);
+        Spread::of(hasher.finish())
     }
 
     fn see(&mut self, engine: u64) {
         if engine > self.newest {
             self.newest = engine;
-            self.decisions.fill_with(|| None);
-            self.admissions.fill_with(|| None);
+            self.decisions.forget();
+            self.admissions.forget();
         }
     }
 }

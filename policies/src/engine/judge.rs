@@ -1,5 +1,6 @@
 //! [`Judge`]: the questions of one request, with what it says beside who asks for what.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use super::admit::Admitted;
 use super::custom::Exact;
 use super::mask::Verdict;
 use super::{Fault, Place, SiteEngine, hot};
-use crate::cited::Cited;
+use crate::cited::{Cited, Deciding, Ground};
 use crate::context::RequestContext;
 use crate::decision::{
     Decision, Denial, Denied, Missing, Need, Permit, Permitted, PlacePermissions,
@@ -30,6 +31,9 @@ struct Asked<'a> {
     place: &'a Place<'a>,
     admitted: &'a Admitted,
 }
+
+/// What a question comes to, and the policies that decided.
+type Weighed = (Result<Action, Missing>, Arc<[Deciding]>);
 
 impl<'e> Judge<'e> {
     pub(super) fn new(engine: &'e SiteEngine, context: Option<&'e RequestContext<'e>>) -> Self {
@@ -66,63 +70,65 @@ impl<'e> Judge<'e> {
         path: &GalleryPath,
     ) -> Result<Decision, Fault> {
         let engine = self.engine;
-        let place = engine.place(path);
-        let admitted = engine.admission(principal, &place)?;
+        let admitted = engine.admission(principal, path)?;
+        let place = engine.place_at(admitted.mark(), path);
         let asked = Asked { principal, place: &place, admitted: &admitted };
-        let cite = |verdict: Verdict| Cited::new(verdict.deciding, Arc::clone(admitted.way()));
-        let deny = |missing, verdict: Verdict| {
-            Ok(Decision::Deny(Denial(Arc::new(Denied {
-                missing,
-                cited: cite(verdict),
-                generation: engine.generation,
-                fault: None,
-            }))))
-        };
-        let gate = [Some(Action::View), place.variant.is_hidden().then_some(Action::SeeHidden)];
-        for action in gate.into_iter().flatten() {
+        let (outcome, deciding) = self.weigh(asked, need)?;
+        let (generation, cited) = (engine.generation, Cited::new(deciding));
+        Ok(match outcome {
+            Ok(action) => {
+                let (ground, path) = (admitted, path.clone());
+                let permitted = Permitted { ground, action, path, generation, cited };
+                Decision::Allow(Permit(Arc::new(permitted)))
+            }
+            Err(missing) => {
+                let cited = Some((admitted as Arc<dyn Ground>, cited));
+                let denied = Denied { missing, cited, generation, fault: None };
+                Decision::Deny(Denial(Arc::new(denied)))
+            }
+        })
+    }
+
+    /// The action that is allowed, or what is missing for it, and the policies that decided.
+    fn weigh(&self, asked: Asked<'_>, need: Need) -> Result<Weighed, Fault> {
+        let hidden = asked.place.variant.is_hidden().then_some(Action::SeeHidden);
+        for action in std::iter::once(Action::View).chain(hidden) {
             let verdict = self.verdict(asked, action)?;
             if !verdict.allowed {
-                return deny(Missing::View, verdict);
+                return Ok((Err(Missing::View), Arc::clone(&verdict.deciding)));
             }
         }
         for action in need.actions() {
             let verdict = self.verdict(asked, action)?;
             if verdict.allowed {
-                return Ok(Decision::Allow(Permit(Arc::new(Permitted {
-                    site: engine.model.site.clone(),
-                    principal: principal.clone(),
-                    action,
-                    path: path.clone(),
-                    generation: engine.generation,
-                    cited: cite(verdict),
-                }))));
+                return Ok((Ok(action), Arc::clone(&verdict.deciding)));
             }
         }
         let verdict = self.verdict(asked, need.named())?;
-        deny(Missing::Action(need.named()), verdict)
+        Ok((Err(Missing::Action(need.named())), Arc::clone(&verdict.deciding)))
     }
 
     /// One action's answer: by the mask of the roles; where a hand-written policy may change it,
     /// by the principal's own; where one reads the context, anew.
-    fn verdict(&self, asked: Asked<'_>, action: Action) -> Result<Verdict, Fault> {
+    fn verdict<'a>(&self, asked: Asked<'a>, action: Action) -> Result<Cow<'a, Verdict>, Fault> {
         let engine = self.engine;
         let custom = &engine.model.custom;
         if !custom.affects(action) {
             let mask = engine.mask(asked.principal, asked.place, asked.admitted)?;
-            return engine.verdict(mask, action);
+            return engine.verdict(mask, action).map(Cow::Borrowed);
         }
         let own = asked.admitted.own_answers(asked.place.variant);
         let own = own.filter(|_| !custom.reads_context_for(action));
         if let Some(verdict) = own.and_then(|own| own.verdict(action)) {
-            return Ok(verdict.clone());
+            return Ok(Cow::Borrowed(verdict));
         }
         let Asked { principal, place, .. } = asked;
         let verdict =
             engine.judge_exactly(Exact { principal, context: self.context, place, action })?;
-        if let Some(own) = own {
-            own.keep(action, verdict.clone());
+        match own {
+            Some(own) => own.keep(action, verdict).map(Cow::Borrowed),
+            None => Ok(Cow::Owned(verdict)),
         }
-        Ok(verdict)
     }
 
     /// All that the principal may do with a folder or image; nothing if that can't be decided. Of
@@ -143,7 +149,7 @@ impl<'e> Judge<'e> {
         place: &Place<'_>,
     ) -> Result<PermissionSet, Fault> {
         let engine = self.engine;
-        let admitted = engine.admission(principal, place)?;
+        let admitted = engine.admission(principal, place.path)?;
         let mask = engine.mask(principal, place, &admitted)?;
         let is_generated = engine.model.custom.is_empty();
         if is_generated && let Some(set) = mask.answers.whole() {

@@ -4,8 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use vestibule_schema::{Action, PermissionSet, RoleName};
 
+use super::Fault;
 use super::shape::ChainId;
 use crate::cited::{Deciding, Way};
+use crate::compile::CompileError;
 use crate::names;
 
 /// What kind of resource is asked about.
@@ -117,10 +119,10 @@ impl Answers {
     }
 
     /// Keeps an answer; the first one kept stays.
-    pub(super) fn keep(&self, action: Action, verdict: Verdict) {
-        if let Some(slot) = self.verdicts.get(action.index()) {
-            slot.get_or_init(|| verdict);
-        }
+    pub(super) fn keep(&self, action: Action, verdict: Verdict) -> Result<&Verdict, Fault> {
+        let slot = self.verdicts.get(action.index());
+        let kept = slot.map(|slot| slot.get_or_init(|| verdict));
+        kept.ok_or_else(|| CompileError::Entity("an action".into()))
     }
 
     /// All actions, if they were asked together before.
