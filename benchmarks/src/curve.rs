@@ -14,6 +14,7 @@ mod report;
 mod rivals;
 mod rounds;
 mod rules;
+mod sessions;
 mod subject;
 
 use std::fs;
@@ -49,6 +50,9 @@ pub struct Arguments {
     /// Loads a site of so many blocks, prints the memory it takes in MiB, and ends
     #[arg(long, hide = true)]
     pub memory_of: Option<usize>,
+    /// Signs many in, prints the KiB that a session takes, and ends
+    #[arg(long, hide = true)]
+    pub sessions: bool,
 }
 
 /// Runs it all; the report goes to `output` and, with the rows and the curve, into a folder.
@@ -58,6 +62,9 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, output: &mut impl Write) -> anyhow::Result<()> {
     if let Some(blocks) = arguments.memory_of {
         return memory::print(blocks, output);
+    }
+    if arguments.sessions {
+        return sessions::print(output);
     }
     let plan = if arguments.smoke { Plan::smoke() } else { Plan::full(arguments.rounds) };
     let rows = rounds::measure(&plan, output)?;

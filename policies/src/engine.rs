@@ -29,8 +29,8 @@ mod tests;
 mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use vestibule_schema::{GalleryPath, PathKind, PermissionSet, RoleName, SiteId, UserName};
 
@@ -38,7 +38,7 @@ use crate::compile::CompileError;
 use crate::context::RequestContext;
 use crate::decision::{Decision, Denial, Denied, Missing, Need, OwnRules, PlacePermissions};
 use crate::model::{CustomPolicy, Folders, Rights, SiteModel};
-use crate::principal::Principal;
+use crate::principal::{Principal, UserFacts};
 use admit::{Admitted, AtSite};
 pub use held::HeldRole;
 use index::{Index, MarkId};
@@ -50,10 +50,8 @@ use slice::Slice;
 use standing::RightsIndex;
 pub use vocabulary::Vocabulary;
 
-/// How many bytes a site remembers of the roles that somebody has at a place.
-const ADMISSION_BYTES: u64 = 16 << 20;
-/// How many bytes a site remembers of the roles that somebody has in its own block.
-const AT_SITE_BYTES: u64 = 4 << 20;
+/// How many bytes a site remembers of where people get in who may not view its root.
+const ENTRANCE_BYTES: u64 = 2 << 20;
 
 /// All sites' policies of one generation. Immutable: a reload makes a new one.
 #[derive(Debug, Clone, Default)]
@@ -102,8 +100,9 @@ pub struct SiteEngine {
     index: Index,
     shared: Arc<Shared>,
     slices: Bounded<MarkId, Arc<Slice>>,
-    admitted: Bounded<admit::Key, Arc<Admitted>>,
-    at_site: Bounded<admit::SiteKey, Arc<AtSite>>,
+    /// The roles that a visitor has in the site's own block.
+    visitor: OnceLock<Arc<AtSite>>,
+    entrances: Bounded<Principal, Arc<[GalleryPath]>>,
 }
 
 /// Why there is no decision. It is refused like one without `view`, and logged.
@@ -138,11 +137,10 @@ impl SiteEngine {
             folders,
             stored,
             slices: bounded(SLICE_BYTES, |_, slice: &Arc<Slice>| slice.weight()),
-            admitted: bounded(ADMISSION_BYTES, |key: &admit::Key, admitted: &Arc<Admitted>| {
-                key.weight() + admitted.weight()
-            }),
-            at_site: bounded(AT_SITE_BYTES, |key: &admit::SiteKey, at_site: &Arc<AtSite>| {
-                key.weight() + at_site.weight()
+            visitor: OnceLock::new(),
+            entrances: bounded(ENTRANCE_BYTES, |_, entrances: &Arc<[GalleryPath]>| {
+                let texts = entrances.iter().map(|folder| folder.as_str().len());
+                size_of::<UserFacts>() + texts.sum::<usize>() + size_of_val(&**entrances)
             }),
         }
     }
@@ -256,7 +254,7 @@ impl SiteEngine {
 
     /// As [`Judge::entrances`], without a context.
     #[must_use]
-    pub fn entrances(&self, principal: &Principal) -> Vec<GalleryPath> {
+    pub fn entrances(&self, principal: &Principal) -> Arc<[GalleryPath]> {
         Judge::new(self, None).entrances(principal)
     }
 

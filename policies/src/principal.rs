@@ -1,9 +1,16 @@
 //! Who asks.
 
+mod memo;
+
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use vestibule_schema::{AccountRole, GroupId, UserName};
+
+pub(crate) use memo::Memo;
 
 /// What the gateway knows of a signed-in user: the input of admission.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,20 +23,62 @@ pub struct UserFacts {
     pub groups: BTreeSet<GroupId>,
 }
 
+/// A signed-in user. Compared by the facts alone, which it stands for everywhere.
+#[derive(Debug)]
+pub struct User {
+    facts: UserFacts,
+    /// What engines found out about the user, so that it goes when the user's session does.
+    pub(crate) memo: Memo,
+}
+
+impl Deref for User {
+    type Target = UserFacts;
+
+    fn deref(&self) -> &UserFacts {
+        &self.facts
+    }
+}
+
+impl PartialEq for User {
+    fn eq(&self, other: &Self) -> bool {
+        self.facts == other.facts
+    }
+}
+
+impl Eq for User {}
+
+impl Hash for User {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.facts.hash(state);
+    }
+}
+
+impl PartialOrd for User {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for User {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.facts.cmp(&other.facts)
+    }
+}
+
 /// The principal of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Principal {
     /// Somebody who has not signed in.
     Visitor,
     /// A signed-in user. Compared by content, cheap to clone.
-    User(Arc<UserFacts>),
+    User(Arc<User>),
 }
 
 impl Principal {
     /// A signed-in user.
     #[must_use]
     pub fn user(facts: UserFacts) -> Self {
-        Self::User(Arc::new(facts))
+        Self::User(Arc::new(User { facts, memo: Memo::default() }))
     }
 
     /// Whether both are the same: at once, where they share their facts.
@@ -45,7 +94,7 @@ impl Principal {
     pub fn user_name(&self) -> Option<&UserName> {
         match self {
             Self::Visitor => None,
-            Self::User(facts) => Some(&facts.name),
+            Self::User(user) => Some(&user.name),
         }
     }
 

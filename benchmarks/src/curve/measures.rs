@@ -34,6 +34,8 @@ pub(super) enum Measure {
     ResidentProbed,
     /// Resident memory of the gateway itself, before its first request.
     Gateway,
+    /// What one live session takes.
+    Session,
     /// Decisions a second.
     OneThread,
     TwoThreads,
@@ -68,6 +70,7 @@ impl Measure {
             Self::ResidentProbed => "loaded and probed",
             Self::Peak => "peak while loading",
             Self::Gateway => "gateway, idle",
+            Self::Session => "a live session",
             Self::OneThread => "hot, 1 thread",
             Self::TwoThreads => "hot, 2 threads",
         }
@@ -87,6 +90,7 @@ impl Measure {
                 "ms"
             }
             Self::Resident | Self::ResidentProbed | Self::Peak | Self::Gateway => "MiB",
+            Self::Session => "KiB",
             Self::OneThread | Self::TwoThreads => "decisions/s",
         }
     }

@@ -42,22 +42,28 @@ fn loaded(blocks: usize) -> anyhow::Result<SiteEngine> {
 
 /// Asks a process of its own; returns mebibytes.
 pub(super) fn measure(blocks: usize) -> anyhow::Result<Vec<(Measure, f64)>> {
-    let own = std::env::current_exe().context("where this program is")?;
-    let output = Command::new(&own)
-        .arg("--memory-of")
-        .arg(blocks.to_string())
-        .output()
-        .with_context(|| format!("`{}`", own.display()))?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    ensure!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     let measures = [Measure::Resident, Measure::Peak, Measure::ResidentProbed];
-    let figures: Vec<f64> =
-        said.split_ascii_whitespace().filter_map(|figure| figure.parse().ok()).collect();
-    ensure!(figures.len() >= 2, "`{said}`");
+    let figures = own_process(&["--memory-of", &blocks.to_string()])?;
+    ensure!(figures.len() >= 2, "{figures:?}");
     Ok(measures.into_iter().zip(figures).collect())
 }
 
-fn status(key: &str) -> anyhow::Result<f64> {
+/// Asks a process of its own what a session takes; returns KiB.
+pub(super) fn measure_sessions() -> anyhow::Result<f64> {
+    own_process(&["--sessions"])?.first().copied().context("no figure")
+}
+
+fn own_process(arguments: &[&str]) -> anyhow::Result<Vec<f64>> {
+    let own = std::env::current_exe().context("where this program is")?;
+    let output = Command::new(&own).args(arguments).output();
+    let output = output.with_context(|| format!("`{}`", own.display()))?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    Ok(said.split_ascii_whitespace().filter_map(|figure| figure.parse().ok()).collect())
+}
+
+/// A line of what the kernel says of this process, in MiB.
+pub(super) fn status(key: &str) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status").context("no /proc")?;
     mebibytes(&status, key).with_context(|| format!("`{key}` is not in /proc/self/status"))
 }

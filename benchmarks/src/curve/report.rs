@@ -171,6 +171,8 @@ impl<'r> Report<'r> {
         bar(name, self.spread((Measure::Gateway, smallest)), Limit::AtMost(40.0));
         let name = format!("P8 MiB for each 10000 blocks, {smallest} to {largest}");
         bar(name, self.each_ten_thousand(largest, smallest), Limit::AtMost(64.0));
+        let name = "P8 a live session, KiB".to_owned();
+        bar(name, self.spread((Measure::Session, smallest)), Limit::AtMost(1.0));
         bars
     }
 

@@ -102,6 +102,7 @@ pub(super) fn measure(plan: &Plan, output: &mut impl Write) -> anyhow::Result<Ve
     for blocks in GATEWAY_AT.into_iter().filter(|blocks| plan.sizes.contains(blocks)) {
         rows.push(once(Measure::Gateway, blocks, load::idle_gateway(blocks)?));
     }
+    rows.push(once(Measure::Session, plan.ends().1, memory::measure_sessions()?));
     let vocabulary = Arc::new(Vocabulary::load()?);
     let mut lanes = Vec::new();
     for blocks in plan.sizes {

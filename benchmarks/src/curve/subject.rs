@@ -13,7 +13,7 @@ pub(super) const FOLDERS: usize = 1_000;
 /// How many pictures are asked for in turn: many more than a thread remembers answers.
 const PICTURES: usize = 8_192;
 /// The picture of each folder; the one that an export of a site names.
-const PICTURE: &str = "sample.jpg";
+pub(super) const PICTURE: &str = "sample.jpg";
 
 /// What is timed.
 pub(super) const ACTION: Action = Action::DownloadLarge;

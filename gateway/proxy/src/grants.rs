@@ -231,3 +231,6 @@ fn sign(request: &GrantRequest<'_>, now: SystemTime) -> Result<HeaderValue, Gran
     let token = site.grant_key.sign(&binding, &claims, now)?;
     HeaderValue::from_str(&token).map_err(|_| GrantError::Malformed)
 }
+
+#[cfg(test)]
+mod tests;

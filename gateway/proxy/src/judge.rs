@@ -173,9 +173,8 @@ impl Question<'_> {
         let decision = judge.decide(self.principal, need, &ask.path);
         if ask.kind == Kind::Asset && !decision.is_allow() {
             // what belongs to the gallery as a whole is for whoever may see any of its folders
-            let entrance = judge.entrances(self.principal).into_iter().next();
-            return match entrance {
-                Some(folder) => judge.decide(self.principal, need, &folder),
+            return match judge.entrances(self.principal).first() {
+                Some(folder) => judge.decide(self.principal, need, folder),
                 None => decision,
             };
         }
@@ -267,10 +266,10 @@ impl Question<'_> {
         let base = self.site.mount.base();
         let links: Vec<FolderLink> = judge
             .entrances(self.principal)
-            .into_iter()
+            .iter()
             .filter(|folder| !folder.is_root() && judge.lists(self.principal, folder))
             .filter_map(|folder| {
-                let href = format!("{base}{}", self.site.adapter.folder_page(&folder)?);
+                let href = format!("{base}{}", self.site.adapter.folder_page(folder)?);
                 Some(FolderLink { name: folder.as_str().to_owned(), href })
             })
             .collect();

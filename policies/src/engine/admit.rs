@@ -7,7 +7,6 @@
 mod entities;
 
 use std::collections::BTreeSet;
-use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use cedar_policy::{Authorizer, Context, Entities, EntityUid, Request, RestrictedExpression};
@@ -40,7 +39,7 @@ pub(super) struct Admitted {
     held: Arc<[Held]>,
     way: Arc<Way>,
     /// Where hand-written policies have a say without reading the context: this principal's own.
-    own: OnceLock<Box<[Answers; Variant::COUNT]>>,
+    own: [OnceLock<Box<Answers>>; Variant::COUNT],
 }
 
 impl Admitted {
@@ -79,14 +78,7 @@ impl Admitted {
     }
 
     pub(super) fn own_answers(&self, variant: Variant) -> Option<&Answers> {
-        self.own.get_or_init(Box::default).get(variant.index())
-    }
-
-    /// About how many bytes it takes; answers of its own only where a site has policies of its own.
-    pub(super) fn weight(&self) -> usize {
-        let all = Variant::COUNT * Mask::WEIGHT;
-        let own = if self.way.site.custom.is_empty() { 0 } else { all };
-        size_of::<Self>() + size_of::<Held>() * self.held.len() + own
+        self.own.get(variant.index()).map(|slot| &**slot.get_or_init(Box::default))
     }
 }
 
@@ -117,72 +109,11 @@ impl Ground for Asker {
     }
 }
 
-/// Whose roles, and where. A scoped role depends on the very folder, every other on the marked
-/// folder that stands for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Key {
-    pub(super) principal: Principal,
-    pub(super) mark: MarkId,
-    pub(super) folder: Option<GalleryPath>,
-}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        // the name alone spreads well; equality compares everything
-        self.principal.user_name().hash(state);
-        self.mark.hash(state);
-        self.folder.hash(state);
-    }
-}
-
-impl Key {
-    /// About how many bytes it takes, a principal of its own included.
-    pub(super) fn weight(&self) -> usize {
-        size_of::<Self>() + weight_of(&self.principal, self.folder.as_ref())
-    }
-}
-
-/// Whose roles of the site's block, and where, if one of them is scoped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SiteKey {
-    pub(super) principal: Principal,
-    pub(super) folder: Option<GalleryPath>,
-}
-
-impl Hash for SiteKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.principal.user_name().hash(state);
-        self.folder.hash(state);
-    }
-}
-
-impl SiteKey {
-    /// About how many bytes it takes, a principal of its own included.
-    pub(super) fn weight(&self) -> usize {
-        size_of::<Self>() + weight_of(&self.principal, self.folder.as_ref())
-    }
-}
-
-fn weight_of(principal: &Principal, folder: Option<&GalleryPath>) -> usize {
-    let groups = match principal {
-        Principal::Visitor => 0,
-        Principal::User(user) => user.groups.iter().map(|group| 32 + group.as_str().len()).sum(),
-    };
-    size_of::<UserFacts>() + groups + folder.map_or(0, |folder| folder.as_str().len())
-}
-
 /// The roles of the site's block.
 #[derive(Debug)]
 pub(super) struct AtSite {
-    held: Vec<Held>,
+    held: Arc<[Held]>,
     locked: bool,
-}
-
-impl AtSite {
-    /// About how many bytes they take.
-    pub(super) fn weight(&self) -> usize {
-        size_of::<Self>() + size_of::<Held>() * self.held.len()
-    }
 }
 
 /// A role that a principal may come to hold, as an entity of admission.
@@ -222,28 +153,12 @@ impl SiteEngine {
         principal: &Principal,
         path: &GalleryPath,
     ) -> Result<Arc<Admitted>, Fault> {
-        let look_up = |folder| self.look_up(principal, &self.place(path), folder);
-        if self.holds_scoped_role(principal) {
-            return look_up(Some(path.folder()));
-        }
-        // the folder settles which marked folder stands for it
+        // the folder settles which marked folder stands for it, and where a scoped role counts
         let folder = path.ancestors().next().unwrap_or_default();
-        hot::admitted(self.serial, principal, folder, || look_up(None))
-    }
-
-    fn look_up(
-        &self,
-        principal: &Principal,
-        place: &Place<'_>,
-        folder: Option<GalleryPath>,
-    ) -> Result<Arc<Admitted>, Fault> {
-        let key = Key { principal: principal.clone(), mark: place.mark, folder };
-        if let Some(admitted) = self.admitted.get(&key) {
-            return Ok(admitted);
-        }
-        let admitted = Arc::new(self.admit(principal, place, key.folder.as_ref())?);
-        self.admitted.insert(key, Arc::clone(&admitted));
-        Ok(admitted)
+        hot::admitted(self.serial, principal, folder, || {
+            let scope = self.holds_scoped_role(principal).then(|| path.folder());
+            self.admit(principal, &self.place(path), scope.as_ref()).map(Arc::new)
+        })
     }
 
     /// Whether some of the user's roles count in a scope only.
@@ -288,23 +203,29 @@ impl SiteEngine {
     ) -> Result<Admitted, Fault> {
         let at_site = self.at_site(principal, place, folder)?;
         let way = self.index.way(place.mark);
-        let mut held = at_site.held.clone();
+        let mut of_folders = Vec::new();
         for (level, block) in self.counting_blocks(&way) {
             let claims = Claims::of(principal, block, at_site.locked);
             let roles = self.shared.roles_by(claims, &self.vocabulary)?;
             let known = roles.iter().filter(|role| block.roles.contains_key(*role)).cloned();
-            held.extend(known.map(|role| Held { level, role: HeldKind::Role(role) }));
+            of_folders.extend(known.map(|role| Held { level, role: HeldKind::Role(role) }));
         }
-        held.sort();
+        let held = if of_folders.is_empty() {
+            Arc::clone(&at_site.held)
+        } else {
+            let mut held: Vec<_> = at_site.held.iter().cloned().chain(of_folders).collect();
+            held.sort();
+            held.into()
+        };
         Ok(Admitted {
             masks: [const { OnceLock::new() }; Variant::COUNT],
             engine: self.serial,
             principal: principal.clone(),
             mark: place.mark,
             locked: at_site.locked,
-            held: Arc::from(held),
+            held,
             way,
-            own: OnceLock::new(),
+            own: [const { OnceLock::new() }; Variant::COUNT],
         })
     }
 
@@ -324,8 +245,12 @@ impl SiteEngine {
         place: &Place<'_>,
         folder: Option<&GalleryPath>,
     ) -> Result<Arc<AtSite>, Fault> {
-        let key = SiteKey { principal: principal.clone(), folder: folder.cloned() };
-        if let Some(found) = self.at_site.get(&key) {
+        let found = match principal {
+            Principal::Visitor => self.visitor.get().cloned(),
+            Principal::User(user) => user.memo.find::<AtSite>(self.serial),
+        };
+        // a scoped role depends on the very folder
+        if let Some(found) = found.filter(|_| folder.is_none()) {
             return Ok(found);
         }
         let hearing = self.hearing_over(principal, vec![&self.model.block], place);
@@ -337,8 +262,15 @@ impl SiteEngine {
                 held.push(candidate.held_at_site());
             }
         }
-        let found = Arc::new(AtSite { held, locked: hearing.standing.locked });
-        self.at_site.insert(key, Arc::clone(&found));
+        held.sort();
+        let found = Arc::new(AtSite { held: held.into(), locked: hearing.standing.locked });
+        match principal {
+            Principal::Visitor => _ = self.visitor.set(Arc::clone(&found)),
+            Principal::User(user) if folder.is_none() => {
+                user.memo.keep(self.serial, Arc::clone(&found));
+            }
+            Principal::User(_) => {}
+        }
         Ok(found)
     }
 
@@ -390,7 +322,7 @@ impl SiteEngine {
     ) -> Hearing<'a> {
         let (user, standing) = match principal {
             Principal::Visitor => (None, Standing::default()),
-            Principal::User(user) => (Some(&**user), self.standing(user)),
+            Principal::User(user) => (Some(&***user), self.standing(user)),
         };
         Hearing { user, standing, blocks, folder: place.path.folder() }
     }

@@ -23,6 +23,9 @@ use recent::{Recent, Spread};
 const DECISIONS: usize = 1 << 11;
 const ADMISSIONS: usize = 1 << 13;
 
+/// How many answers a full set turns away before it lets one in.
+const PATIENCE: u32 = 15;
+
 struct Table {
     hasher: RandomState,
     /// The newest engine that was seen.
@@ -49,8 +52,9 @@ thread_local! {
     static TABLE: RefCell<Table> = RefCell::new(Table {
         hasher: RandomState::default(),
         newest: 0,
-        decisions: Recent::new(DECISIONS),
-        admissions: Recent::new(ADMISSIONS),
+        decisions: Recent::new(DECISIONS, PATIENCE),
+        // to look roles up again costs far more than to keep them
+        admissions: Recent::new(ADMISSIONS, 0),
     });
 }
 
@@ -93,9 +97,8 @@ pub(super) fn remembered<E>(
 }
 
 /// The roles of somebody in a folder, as they were looked up before, or are now.
-// INVARIANT: as above: engine, principal and folder are compared, and an engine's folder has one
-// marked folder that stands for it. Whoever holds a scoped
-// role is not looked up here, as that depends on the very folder.
+// INVARIANT: as above: engine, principal and folder are compared. The folder settles which marked
+// folder stands for it, and which scoped roles count there.
 pub(super) fn admitted<E>(
     engine: u64,
     principal: &Principal,

@@ -16,11 +16,6 @@ pub(super) struct MarkId(u32);
 
 impl MarkId {
     const ROOT: Self = Self(0);
-
-    #[cfg(test)]
-    pub(super) const fn numbered(number: u32) -> Self {
-        Self(number)
-    }
 }
 
 #[derive(Debug)]

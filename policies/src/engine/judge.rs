@@ -191,7 +191,15 @@ impl<'e> Judge<'e> {
 
     /// The topmost folders that the principal may view: for most the root alone.
     #[must_use]
-    pub fn entrances(&self, principal: &Principal) -> Vec<GalleryPath> {
+    pub fn entrances(&self, principal: &Principal) -> Arc<[GalleryPath]> {
+        if self.engine.reads_context() {
+            return self.find_entrances(principal).into();
+        }
+        let known = &self.engine.entrances;
+        known.get_with(principal.clone(), || self.find_entrances(principal).into())
+    }
+
+    fn find_entrances(&self, principal: &Principal) -> Vec<GalleryPath> {
         let root = GalleryPath::root();
         let mut entrances: Vec<GalleryPath> = Vec::new();
         let scoped = self.engine.scoped_bases(principal);

@@ -6,20 +6,15 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use vestibule_schema::document::Cascade;
-use vestibule_schema::{
-    AccountRole, GalleryPath, GroupId, PathKind, RoleName, SiteId, Source, UserName,
-};
+use vestibule_schema::{GalleryPath, PathKind, RoleName, SiteId, Source};
 
-use super::admit::{Key, SiteKey};
 use super::claims::Claims;
-use super::index::MarkId;
 use super::mask::{Held, HeldKind, MaskKey, Variant};
 use super::shape::{ChainId, Shapes};
 use crate::cited::Way;
 use crate::compile;
 use crate::engine::Vocabulary;
 use crate::model::{FolderRules, SiteModel};
-use crate::principal::{Principal, UserFacts};
 
 fn vocabulary() -> Arc<Vocabulary> {
     thread_local! {
@@ -97,22 +92,6 @@ fn role(number: u8) -> RoleName {
     RoleName::parse(&format!("r{number}")).unwrap()
 }
 
-fn principal(who: (u8, u8, Vec<u8>)) -> Principal {
-    let (name, account, groups) = who;
-    if name == 0 {
-        return Principal::Visitor;
-    }
-    let group = |group: u8| GroupId::parse(&format!("g{group}")).unwrap();
-    Principal::user(UserFacts {
-        name: UserName::parse(&format!("u{name}")).unwrap(),
-        account_role: match account {
-            0 => AccountRole::default(),
-            number => AccountRole::parse(&format!("r{number}")).unwrap(),
-        },
-        groups: groups.into_iter().map(group).collect(),
-    })
-}
-
 fn held(roles: &[(u8, u8, u8)]) -> Arc<[Held]> {
     let held = roles.iter().map(|(level, kind, name)| Held {
         level: usize::from(*level),
@@ -173,26 +152,6 @@ proptest! {
         // equal policies may come of different rules: those share less than they could
         prop_assert!(keys.0 != keys.1 || same, "{:?}", keys);
         prop_assert_eq!(mask_key(&one, chains[0]), keys.0);
-    }
-
-    #[test]
-    fn keys_of_roles_are_equal_only_for_equal_questions(
-        one in ((0u8..3, 0u8..2, prop::collection::vec(0u8..2, 0..2)), 0u32..2, prop::option::of("/[ab]/")),
-        other in ((0u8..3, 0u8..2, prop::collection::vec(0u8..2, 0..2)), 0u32..2, prop::option::of("/[ab]/")),
-    ) {
-        let folder = |text: &Option<String>| text.as_ref().map(|text| GalleryPath::from_decoded(text).unwrap());
-        let who = [principal(one.0.clone()), principal(other.0.clone())];
-        let places = [folder(&one.2), folder(&other.2)];
-        let of_site = |at: usize| SiteKey { principal: who[at].clone(), folder: places[at].clone() };
-        let same = who[0] == who[1] && places[0] == places[1];
-        prop_assert_eq!(of_site(0) == of_site(1), same);
-        let marks = [one.1, other.1];
-        let of_place = |at: usize| Key {
-            principal: who[at].clone(),
-            mark: MarkId::numbered(marks[at]),
-            folder: places[at].clone(),
-        };
-        prop_assert_eq!(of_place(0) == of_place(1), same && one.1 == other.1);
     }
 
     /// Claims tell apart whatever a block can say of somebody: who shares them has the same roles.

@@ -168,7 +168,7 @@ fn a_permit_needs_the_sites_consent() {
     let may = |name: &str, at: &str| judge.decide(&user(name), Need::one(Action::View), &path(at));
     assert!(may("greta", "/wedding/x.jpg").is_allow());
     assert!(!may("greta", "/x.jpg").is_allow() && !may("fred", "/wedding/x.jpg").is_allow());
-    assert_eq!(judge.entrances(&user("greta")), [path("/wedding/")]);
+    assert_eq!(*judge.entrances(&user("greta")), [path("/wedding/")]);
 }
 
 /// Each mistake is told with Cedar's own place and suggestion, all at once.

@@ -2,8 +2,9 @@
 //!
 //! Four entries share a set. Their tags, parts of the hash, stand apart from them, so that a
 //! question that is not there costs one line of memory. In a full set, what is asked for the first
-//! time leaves its tag alone: a long list that goes by displaces nothing, and allocates nothing
-//! (the doorkeeper of `TinyLFU`, Einziger et al. 2017, of one place for each set).
+//! time leaves its tag alone: a long list that goes by displaces little, and allocates little (the
+//! doorkeeper of `TinyLFU`, Einziger et al. 2017, of one place for each set). After so many that
+//! were turned away one is let in, so that a set does not keep for ever what nobody asks for.
 
 /// How many entries share a set.
 const WAYS: usize = 4;
@@ -32,6 +33,8 @@ type Tags = [u32; WAYS];
 struct Passing {
     /// The tag that was asked for last, and not kept.
     asked: u32,
+    /// How many were turned away since one was kept.
+    turned_away: u32,
     /// The entry that gave way last, counted on.
     oldest: u32,
 }
@@ -41,16 +44,18 @@ pub(super) struct Recent<T> {
     tags: Box<[Tags]>,
     entries: Box<[[Option<T>; WAYS]]>,
     passing: Box<[Passing]>,
+    patience: u32,
 }
 
 impl<T> Recent<T> {
-    /// For so many entries, rounded up to a power of two.
-    pub(super) fn new(entries: usize) -> Self {
+    /// For so many entries, rounded up to a power of two; a full set turns so many away in a row.
+    pub(super) fn new(entries: usize, patience: u32) -> Self {
         let sets = (entries / WAYS).max(1).next_power_of_two();
         Self {
             tags: vec![Tags::default(); sets].into(),
             entries: empty(sets),
             passing: vec![Passing::default(); sets].into(),
+            patience,
         }
     }
 
@@ -72,12 +77,14 @@ impl<T> Recent<T> {
         };
         let way = match entries.iter().position(Option::is_none) {
             Some(room) => room,
-            None if passing.asked == at.tag => {
+            None if passing.asked == at.tag || passing.turned_away >= self.patience => {
+                passing.turned_away = 0;
                 passing.oldest = passing.oldest.wrapping_add(1);
                 usize::try_from(passing.oldest).unwrap_or_default() % WAYS
             }
             None => {
                 passing.asked = at.tag;
+                passing.turned_away += 1;
                 return;
             }
         };
@@ -120,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_full_set_keeps_what_is_asked_for_twice() {
-        let mut table = Recent::new(16);
+        let mut table = Recent::new(16, u32::MAX);
         // all of one set
         assert!([0, 3, 6, 9].iter().all(|key| !ask(&mut table, *key)));
         assert!([0, 3, 6, 9].iter().all(|key| ask(&mut table, *key)));
@@ -132,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_long_list_displaces_nothing() {
-        let mut table = Recent::new(16);
+        let mut table = Recent::new(16, u32::MAX);
         assert!((0..12).all(|key| !ask(&mut table, key)));
         for _ in 0..10 {
             (100..200).for_each(|key| _ = ask(&mut table, key));
@@ -141,8 +148,17 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_asks_for_gives_way() {
+        let mut table = Recent::new(16, 3);
+        // five that are asked for in turn, in a set of four that is full of others
+        assert!([0, 3, 6, 9].iter().all(|key| !ask(&mut table, *key)));
+        let turns: Vec<_> = (0..40).map(|turn| ask(&mut table, 12 + 3 * (turn % 2))).collect();
+        assert!(turns[20..].iter().all(|found| *found), "{turns:?}");
+    }
+
+    #[test]
     fn no_key_gets_the_entry_of_another() {
-        let mut table = Recent::new(16);
+        let mut table = Recent::new(16, u32::MAX);
         let keys = (0..20_000_u64).map(|step| step * step % 41);
         let found = keys.filter(|key| ask(&mut table, *key)).count();
         assert!(found > 100, "{found}");
