@@ -21,6 +21,8 @@ pub(crate) struct Sight {
     /// What the folder says of itself.
     pub(crate) rules: Arc<Rules>,
     snapshot: Arc<Snapshot>,
+    /// How many levels below the folder that the request names.
+    level: usize,
     /// A folder on the way here hides technical details, and the gateway did not know it yet.
     is_flagged: bool,
 }
@@ -45,7 +47,7 @@ impl Sight {
         }
         let snapshot = shelf.folder(path)?;
         let rules = shelf.rules(path, &snapshot);
-        Ok(Self { path: path.clone(), may, rules, snapshot, is_flagged })
+        Ok(Self { path: path.clone(), may, rules, snapshot, level: 0, is_flagged })
     }
 
     /// Looks at the folders on the way for what the gateway did not know of when it judged: a
@@ -164,6 +166,11 @@ impl Sight {
         claims: &Claims,
         name: &str,
     ) -> Result<Option<Self>, AccessError> {
+        let level = self.level + 1;
+        // of what is deeper the gateway did not tell
+        if claims.reach.is_some_and(|reach| level > reach) {
+            return Ok(None);
+        }
         let Ok(path) = self.path.join(name, PathKind::Folder) else { return Ok(None) };
         let mut may = claims.permissions_at(&path);
         if !may.allows(Action::View) {
@@ -184,6 +191,6 @@ impl Sight {
         if rules.is_hidden && !may.allows(Action::SeeHidden) {
             return Ok(None);
         }
-        Ok(Some(Self { path, may, rules, snapshot, is_flagged }))
+        Ok(Some(Self { path, may, rules, snapshot, level, is_flagged }))
     }
 }

@@ -42,7 +42,7 @@ use crate::principal::{Principal, UserFacts};
 use admit::{Admitted, AtSite};
 pub use held::HeldRole;
 use index::{Index, MarkId};
-pub use judge::Judge;
+pub use judge::{InView, Judge};
 use mask::{Mask, MaskKey, Variant};
 use shape::SiteShape;
 use shared::{Bounded, SLICE_BYTES, Shared, bounded};

@@ -218,6 +218,13 @@ impl GalleryPath {
         folder.is_folder() && self.0.starts_with(&*folder.0)
     }
 
+    /// How many levels this lies below `folder`: 1 for what is in it.
+    #[must_use]
+    pub fn levels_below(&self, folder: &Self) -> usize {
+        let depth = |path: &Self| path.trimmed().bytes().filter(|byte| *byte == b'/').count();
+        depth(self).saturating_sub(depth(folder))
+    }
+
     /// Whether any name in the path is one that answers 404 on every method and is never the
     /// source or the target of a write (`permissions.md` 4, rule 6): it begins with `.` or `__`,
     /// is a system's own folder such as `@eaDir`, or the last is `_folder.md` or a sidecar.

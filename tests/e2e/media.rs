@@ -296,6 +296,7 @@ fn grant(key: &GrantKey, site: &str, target: &str) -> String {
         // as the sample's folders have it
         above: vec![GalleryPath::from_decoded("/family/").unwrap()],
         below: Vec::new(),
+        reach: None,
         raw_keeps_metadata: false,
     };
     key.sign(&Binding { site, method: "GET", target }, &claims, SystemTime::now()).unwrap()

@@ -7,8 +7,9 @@ use std::time::Duration;
 use pretty_assertions::assert_eq;
 use vestibule_tests::{Client, ConfigDir, Gateway, eventually, pictures};
 
-/// A second is the promise; a busy machine may take longer without being wrong.
-const SOON: Duration = Duration::from_secs(3);
+/// When a test gives up. A second is the promise, and benchmarks say how soon it is; here a busy
+/// machine may take longer without being wrong.
+const SOON: Duration = Duration::from_secs(30);
 
 const OPEN: &str = "public_role = \"all\"\n[roles.all]\npermissions = { can_view = true }\n\
                     [roles.boss]\npermissions = { owner_access = true }\n\
@@ -129,7 +130,7 @@ async fn sites_that_clash_while_serving_hold_nothing_back() {
         log.lines().any(|line| line.contains("both claim the host")).then_some(())
     };
     // two reloads and the start of a media backend, which nobody promised within a second
-    eventually(Duration::from_secs(20), "the clash is told", clash).await;
+    eventually(SOON, "the clash is told", clash).await;
     visitor.get(SUB).await.expect(200);
     // a folder that is closed now is closed at once, and a new one from its first request
     config.put("site", "new/_folder.md", CLOSING);

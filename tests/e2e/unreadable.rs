@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use vestibule_tests::{Client, ConfigDir, Gateway, eventually, pictures};
 
-const SOON: Duration = Duration::from_secs(4);
+/// When a test gives up. How soon it really is, benchmarks say.
+const SOON: Duration = Duration::from_secs(30);
 /// Longer than the gateway waits before it looks a second time at what has changed.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 

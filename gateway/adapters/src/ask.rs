@@ -95,7 +95,11 @@ pub enum Span {
     /// The resource alone.
     #[default]
     One,
-    /// The resource and what lies beneath it. A server that reads no grant may answer only if the
+    /// A folder, and of what lies beneath it what a listing shows: its sub-folders, and pictures
+    /// and numbers of them. A server that reads no grant may answer only if the action is allowed
+    /// everywhere beneath.
+    Listing,
+    /// The resource and all that lies beneath it. A server that reads no grant may answer only if the
     /// action is allowed everywhere beneath.
     Tree,
 }

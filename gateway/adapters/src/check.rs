@@ -266,7 +266,7 @@ impl Check<'_> {
             let message = "`{file}`, the list `files` and the kind `asset` go together";
             self.error("adapter::files", message, route.path.span());
         }
-        if route.span == Span::Tree && path.capture == Capture::Image {
+        if route.span != Span::One && path.capture == Capture::Image {
             let message = "an image has nothing beneath it: its span is `one`";
             self.error("adapter::span", message, route.path.span());
         }

@@ -13,7 +13,7 @@ use moka::sync::Cache;
 use vestibule_adapters::Span;
 use vestibule_grant::{Below, Binding, Claims, GrantError, KnownRules, LIFETIME, Subject};
 use vestibule_policies::decision::OwnRules;
-use vestibule_policies::engine::Judge;
+use vestibule_policies::engine::{InView, Judge};
 use vestibule_policies::{Permit, Principal};
 use vestibule_schema::GalleryPath;
 
@@ -21,6 +21,9 @@ use crate::world::SiteRuntime;
 
 /// How long a grant is used again.
 const REUSE: Duration = Duration::from_secs(LIFETIME.as_secs() / 3);
+/// What a listing tells of: sub-folders, and what is in them down to pictures for their cards. More
+/// places than these don't fit into a header.
+const LISTED: InView = InView { levels: 4, places: 10_000 };
 /// How many grants are remembered.
 const SLOTS: usize = 4096;
 /// Longer grants, those of folders with many rules beneath, are remembered beside them.
@@ -157,8 +160,8 @@ impl GrantCache {
         if let Some(token) = slot.and_then(|slot| known(slot, &key, now)) {
             return Ok(token);
         }
-        // only a grant that tells of a tree can be long
-        if request.span == Span::Tree {
+        // only a grant that tells of what lies beneath can be long
+        if request.span != Span::One {
             let found = self.long.get(&Owned::of(&request));
             if let Some((_, token)) = found.filter(|(signed, _)| is_young(*signed, now)) {
                 return Ok(token);
@@ -204,27 +207,30 @@ fn sign(request: &GrantRequest<'_>, now: SystemTime) -> Result<HeaderValue, Gran
     };
     // what shows one resource alone needs to know nothing of what lies beneath: whatever has rules
     // there is closed to it
-    let below = if span == Span::Tree {
-        let places = judge.below(principal, permit.path()).into_iter();
-        let below = places.map(|place| Below {
-            folder: place.folder,
-            permissions: place.permissions,
-            rules: match place.rules {
-                OwnRules::None => KnownRules::None,
-                OwnRules::Flags => KnownRules::Flags,
-                OwnRules::Block => KnownRules::Block,
-            },
-        });
-        below.collect()
-    } else {
-        Vec::new()
+    let (below, reach) = match span {
+        Span::One => (Vec::new(), Some(0)),
+        Span::Listing => {
+            let (below, levels) = judge.below_in_view(principal, permit.path(), LISTED);
+            (below, Some(levels))
+        }
+        Span::Tree => (judge.below(principal, permit.path()), None),
     };
+    let below = below.into_iter().map(|place| Below {
+        folder: place.folder,
+        permissions: place.permissions,
+        rules: match place.rules {
+            OwnRules::None => KnownRules::None,
+            OwnRules::Flags => KnownRules::Flags,
+            OwnRules::Block => KnownRules::Block,
+        },
+    });
     let claims = Claims {
         subject,
         base: site.mount.base().to_owned(),
         permissions: judge.permissions(principal, permit.path()),
         above: judge.engine().judged_by(permit.path()),
-        below,
+        below: below.collect(),
+        reach,
         raw_keeps_metadata: site.raw_keeps_metadata,
     };
     let binding = Binding { site: site.id.as_str(), method, target };

@@ -184,7 +184,7 @@ impl Question<'_> {
     fn allow(&self, judge: Judge<'_>, permit: Permit, ask: Ask) -> Verdict {
         let hand_over = self.site.adapter.hand_over();
         if hand_over == HandOver::Nothing
-            && ask.span == Span::Tree
+            && ask.span != Span::One
             && !self.may_everywhere(judge, &permit)
         {
             // a server that reads no grant would show what lies beneath to anybody

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{Config, Event, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher as _};
 use vestibule_schema::{GalleryPath, PathKind, SiteId};
 
 use super::{Live, Trust};
@@ -109,7 +109,9 @@ impl Watch {
             };
             // links are not followed: what a link leads to would be reported under the link's
             // name alone, and the folder itself never
-            let quiet = Config::default().with_follow_symlinks(false);
+            // a folder that is read all the time is not a folder that changes
+            let quiet =
+                Config::default().with_follow_symlinks(false).with_event_kinds(EventKindMask::CORE);
             self.watcher = Some(RecommendedWatcher::new(tell, quiet)?);
         }
         let Some(watcher) = &mut self.watcher else { return Ok(()) };
@@ -194,14 +196,6 @@ impl Watch {
         loop {
             let wait = until.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(wait) {
-                // a folder that is read all the time is not a folder that changes: nobody waits
-                // for visitors to be quiet
-                Ok(Ok(event)) if matches!(event.kind, EventKind::Access(_)) => {
-                    if wait.is_zero() {
-                        return changes;
-                    }
-                    continue;
-                }
                 Ok(Ok(event)) => self.sort(live, &event, &mut changes),
                 Ok(Err(error)) => self.failed(live, &error),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return changes,

@@ -1,7 +1,7 @@
 //! Grants, listings, hidden things.
 
 use serde_json::Value;
-use vestibule_grant::{Binding, GrantKey, HEADER};
+use vestibule_grant::{Binding, Claims, GrantKey, HEADER, KnownRules};
 use vestibule_schema::{Permission, PermissionSet};
 
 use super::pictures::{camera_jpeg, dng, jpeg};
@@ -128,6 +128,42 @@ async fn a_listing_holds_what_the_grant_shows() {
         gallery.get(reserved, &claims(PermissionSet::ALL)).await.expect(404);
     }
     gallery.get("/api/folders/", &claims(PermissionSet::EMPTY)).await.expect(404);
+}
+
+/// A grant that tells of two levels opens nothing deeper, though it says nothing against it.
+#[tokio::test]
+async fn what_is_deeper_than_a_grant_tells_is_not_shown() {
+    let gallery = Gallery::new();
+    gallery.write("a/b/c/x.jpg", jpeg(40, 30));
+    gallery.write("a/d/y.jpg", jpeg(40, 30));
+    let all = claims(set(&[]));
+    let cards = |answer: Answer| {
+        let card = answer.expect(200).json()["folders"][0].clone();
+        (card["folders"].as_u64().unwrap(), card["previews"].as_array().map_or(0, Vec::len))
+    };
+    assert_eq!(cards(gallery.get("/api/folders/", &all).await), (2, 2));
+    let near = Claims { reach: Some(2), ..all.clone() };
+    assert_eq!(cards(gallery.get("/api/folders/", &near).await), (2, 1));
+    let nearest = Claims { reach: Some(1), ..all.clone() };
+    assert_eq!(cards(gallery.get("/api/folders/", &nearest).await), (0, 0));
+    let alone = Claims { reach: Some(0), ..all };
+    let answer = gallery.get("/api/folders/", &alone).await.expect(200);
+    assert_eq!(listed(&answer).0, [] as [String; 0]);
+}
+
+/// A folder that the gateway lists for another reason is closed once it has a block of its own.
+#[tokio::test]
+async fn a_folder_that_only_a_policy_named_is_closed_when_it_has_a_block() {
+    let gallery = Gallery::new();
+    gallery.write("named/a.jpg", jpeg(40, 30));
+    let mut who = with_below(claims(set(&[])), &[("/named/", set(&[]))]);
+    who.below[0].rules = KnownRules::None;
+    let answer = gallery.get("/api/folders/", &who).await.expect(200);
+    assert_eq!(listed(&answer).0, ["named"]);
+    let block = "+++\n[permissions]\npublic_role = \"viewer\"\n+++\n";
+    gallery.write("named/_folder.md", block);
+    let answer = gallery.get("/api/folders/", &who).await.expect(200);
+    assert_eq!(listed(&answer).0, [] as [String; 0]);
 }
 
 #[tokio::test]
@@ -266,7 +302,7 @@ async fn flags_that_the_gateway_did_not_know_hold_for_all_below() {
     let library = crate::library::Library::new(gallery.at(""));
     let shelf = library.open().unwrap();
     let technical = Permission::SeeTechnicalDetails;
-    let see = |who: &vestibule_grant::Claims| {
+    let see = |who: &Claims| {
         let root = crate::sight::Sight::folder(&shelf, who, &path("/")).unwrap();
         let below = root.folders(&shelf, who).remove(0).folders(&shelf, who).remove(0);
         below.may.holds(technical)

@@ -73,6 +73,7 @@ pub(super) fn claims(permissions: PermissionSet) -> Claims {
         permissions,
         above: Vec::new(),
         below: Vec::new(),
+        reach: None,
         raw_keeps_metadata: false,
     }
 }

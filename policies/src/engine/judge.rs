@@ -24,6 +24,15 @@ pub struct Judge<'e> {
     context: Option<&'e RequestContext<'e>>,
 }
 
+/// How much of what lies beneath a folder is looked at for a listing.
+#[derive(Debug, Clone, Copy)]
+pub struct InView {
+    /// So many levels at most.
+    pub levels: usize,
+    /// No level that would make it more places than these, but for the first.
+    pub places: usize,
+}
+
 /// Whose question, about what, and the roles that count there.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
@@ -173,8 +182,37 @@ impl<'e> Judge<'e> {
     /// there, sorted by path.
     #[must_use]
     pub fn below(&self, principal: &Principal, folder: &GalleryPath) -> Vec<PlacePermissions> {
+        self.below_to(principal, folder, usize::MAX)
+    }
+
+    /// The same, as many levels deep as there are not too many places, but one level at least:
+    /// what a listing may show. With the number of levels.
+    #[must_use]
+    pub fn below_in_view(
+        &self,
+        principal: &Principal,
+        folder: &GalleryPath,
+        most: InView,
+    ) -> (Vec<PlacePermissions>, usize) {
+        let mut counts = vec![0_usize; most.levels.max(1)];
+        for place in self.engine.index.below(folder) {
+            let level = place.levels_below(folder);
+            counts.iter_mut().skip(level.saturating_sub(1)).for_each(|count| *count += 1);
+        }
+        let fitting = counts.iter().take_while(|count| **count <= most.places).count();
+        let levels = fitting.max(1);
+        (self.below_to(principal, folder, levels), levels)
+    }
+
+    fn below_to(
+        &self,
+        principal: &Principal,
+        folder: &GalleryPath,
+        levels: usize,
+    ) -> Vec<PlacePermissions> {
+        let near = |place: &&GalleryPath| place.levels_below(folder) <= levels;
         let scoped = self.engine.scoped_paths(principal);
-        let marked = self.engine.index.below(folder);
+        let marked = self.engine.index.below(folder).filter(near);
         let judged = |folder: &GalleryPath| PlacePermissions {
             folder: folder.clone(),
             permissions: self.permissions(principal, folder),
@@ -185,6 +223,7 @@ impl<'e> Judge<'e> {
             return marked.map(judged).collect();
         }
         let scoped = scoped.iter().filter(|base| base.is_within(folder) && *base != folder);
+        let scoped = scoped.filter(near);
         let places: BTreeSet<&GalleryPath> = marked.chain(scoped).collect();
         places.into_iter().map(judged).collect()
     }

@@ -87,10 +87,13 @@ pub struct Claims {
     /// these it was judged. A folder on the way with a block that is not listed here appeared
     /// after that, and must be treated as closed.
     pub above: Vec<GalleryPath>,
-    /// For a folder: *every* folder beneath it that has rules of its own (a block, an error in
-    /// one, a flag), sorted by path. A folder with a block that is not listed here was not yet
+    /// For a folder: *every* folder beneath it, within `reach`, that has rules of its own (a block,
+    /// an error in one, a flag), sorted by path. A folder with a block that is not listed here was not yet
     /// known to the gateway and must be treated as closed.
     pub below: Vec<Below>,
+    /// How many levels deep `below` tells of them all; `None`: to the bottom. Deeper folders must
+    /// be treated as closed, whatever they say of themselves.
+    pub reach: Option<usize>,
     /// Whether the site lets RAW files go out with their metadata to who lacks the permission
     /// to see it.
     pub raw_keeps_metadata: bool,
@@ -136,6 +139,7 @@ pub(crate) struct Wire {
     permissions: u32,
     above: Vec<String>,
     below: Vec<(String, u32, KnownRules)>,
+    reach: Option<usize>,
     raw: bool,
 }
 
@@ -154,6 +158,7 @@ impl Wire {
             below: below
                 .map(|b| (b.folder.as_str().to_owned(), b.permissions.bits(), b.rules))
                 .collect(),
+            reach: claims.reach,
             raw: claims.raw_keeps_metadata,
         }
     }
@@ -174,6 +179,7 @@ impl Wire {
             permissions: PermissionSet::from_bits(self.permissions),
             above,
             below,
+            reach: self.reach,
             raw_keeps_metadata: self.raw,
         })
     }

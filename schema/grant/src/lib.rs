@@ -22,6 +22,7 @@
 //!     permissions: PermissionSet::EMPTY.with(Permission::View),
 //!     above: Vec::new(),
 //!     below: Vec::new(),
+//!     reach: None,
 //!     raw_keeps_metadata: false,
 //! };
 //! let token = key.sign(&binding, &claims, now)?;

@@ -122,7 +122,7 @@ fn equal_requests_are_forwarded_equal() {
 
 #[test]
 fn a_route_says_kind_and_span() {
-    assert_eq!((ask("/").kind, ask("/").span), (Kind::Page, Span::Tree));
+    assert_eq!((ask("/").kind, ask("/").span), (Kind::Page, Span::Listing));
     assert_eq!((ask("/zip/a").kind, ask("/zip/a").span), (Kind::Zip, Span::Tree));
     let image = ask("/image/a.jpg?size=gallery");
     assert_eq!(

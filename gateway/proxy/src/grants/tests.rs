@@ -74,17 +74,23 @@ fn grants_of(engine: &SiteEngine, span: Span, seconds: &[u64]) -> Vec<HeaderValu
     let ring = KeyRing::new(vec![GrantKey::from_secret("test", SECRET)]);
     let binding = Binding { site: SITE, method: "GET", target: "/browse/" };
     let claims = ring.verify(tokens[0].to_str().unwrap(), &binding, begin).unwrap();
-    let told = if span == Span::Tree { engine.folders().len() } else { 0 };
-    assert_eq!(claims.below.len(), told);
+    let all = engine.folders().len();
+    let told = match span {
+        Span::One => (0, Some(0)),
+        Span::Listing => (all, Some(LISTED.levels)),
+        Span::Tree => (all, None),
+    };
+    assert_eq!((claims.below.len(), claims.reach), told);
     tokens
 }
 
 #[test]
 fn a_grant_is_used_again_for_a_third_of_its_life() {
     let third = REUSE.as_secs();
-    for (folders, is_long) in [(1, false), (400, true)] {
+    let cases = [(1, Span::Tree, false), (400, Span::Tree, true), (400, Span::Listing, true)];
+    for (folders, span, is_long) in cases {
         let engine = engine(folders);
-        let grants = grants_of(&engine, Span::Tree, &[0, third - 1, third, 0]);
+        let grants = grants_of(&engine, span, &[0, third - 1, third, 0]);
         assert_eq!(grants[0].len() > LONG_BYTES, is_long, "{}", grants[0].len());
         assert_eq!(grants[0], grants[1]);
         assert_ne!(grants[1], grants[2]);

@@ -30,6 +30,7 @@ fn claims(below: usize) -> Claims {
                 rules: KnownRules::Block,
             })
             .collect(),
+        reach: None,
         raw_keeps_metadata: false,
     }
 }
