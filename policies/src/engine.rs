@@ -38,7 +38,7 @@ use crate::compile::CompileError;
 use crate::context::RequestContext;
 use crate::decision::{Decision, Denial, Denied, Missing, Need, OwnRules, PlacePermissions};
 use crate::model::{CustomPolicy, Folders, Rights, SiteModel};
-use crate::principal::{Principal, UserFacts};
+use crate::principal::Principal;
 use admit::{Admitted, AtSite};
 pub use held::HeldRole;
 use index::{Index, MarkId};
@@ -138,9 +138,9 @@ impl SiteEngine {
             stored,
             slices: bounded(SLICE_BYTES, |_, slice: &Arc<Slice>| slice.weight()),
             visitor: OnceLock::new(),
-            entrances: bounded(ENTRANCE_BYTES, |_, entrances: &Arc<[GalleryPath]>| {
-                let texts = entrances.iter().map(|folder| folder.as_str().len());
-                size_of::<UserFacts>() + texts.sum::<usize>() + size_of_val(&**entrances)
+            entrances: bounded(ENTRANCE_BYTES, |who: &Principal, found: &Arc<[GalleryPath]>| {
+                let texts = found.iter().map(|folder| folder.as_str().len());
+                who.weight() + texts.sum::<usize>() + size_of_val(&**found)
             }),
         }
     }

@@ -89,6 +89,13 @@ impl Principal {
         }
     }
 
+    /// About how many bytes it takes.
+    pub(crate) fn weight(&self) -> usize {
+        let Self::User(user) = self else { return size_of::<Self>() };
+        let groups = user.groups.iter().map(|group| 32 + group.as_str().len());
+        size_of::<User>() + user.name.as_str().len() + groups.sum::<usize>()
+    }
+
     /// The user's name; a visitor has none.
     #[must_use]
     pub fn user_name(&self) -> Option<&UserName> {

@@ -410,6 +410,35 @@ async fn a_change_that_waits_for_a_restart_holds_nothing_back() {
     becomes(&visitor, ROOT, 401).await;
 }
 
+/// Another directory in the gallery's place is watched like the first one: no folder in it changes
+/// without being judged anew. The gallery is far from the configuration, which is watched too.
+#[tokio::test]
+async fn a_gallery_in_the_place_of_another_is_watched() {
+    let elsewhere = ConfigDir::new();
+    let config = ConfigDir::new().with_site("site", r#"hosts = ["localhost"]"#, OPEN);
+    let site = elsewhere.site_text("site", r#"hosts = ["localhost"]"#);
+    config.write("config.d/sites/site/site.toml", &site);
+    elsewhere.put("site", "sub/b.jpg", pictures::jpeg(60, 40));
+    elsewhere.put("other", "sub/b.jpg", pictures::jpeg(60, 40));
+    elsewhere.put("other", "sub/_folder.md", CLOSING);
+    let gateway = Gateway::start(config).await;
+    let visitor = gateway.client();
+    visitor.get(SUB).await.expect(200);
+    fs::rename(elsewhere.gallery("site"), elsewhere.at("away")).unwrap();
+    fs::rename(elsewhere.gallery("other"), elsewhere.gallery("site")).unwrap();
+    becomes(&visitor, SUB, 401).await;
+    eventually(SOON, "the log says that it is another one", async || {
+        gateway.log().contains("the gallery is another one").then_some(())
+    })
+    .await;
+    let rules = elsewhere.gallery("site").join("sub/_folder.md");
+    for (text, status) in [("Hello.\n", 200), (CLOSING, 401), ("Hello.\n", 200)] {
+        // within the file, so that no directory changes. What opens is for the gateway to notice
+        fs::write(&rules, text).unwrap();
+        becomes(&visitor, SUB, status).await;
+    }
+}
+
 /// A gallery that vanishes while serving is closed, and works again when it is back.
 #[tokio::test]
 async fn a_gallery_that_vanishes_is_closed_until_it_is_back() {

@@ -51,6 +51,7 @@ struct Key<'a> {
     path: &'a str,
     method: &'a str,
     target: &'a str,
+    span: Span,
 }
 
 /// The same, to keep.
@@ -62,6 +63,7 @@ struct Owned {
     path: GalleryPath,
     method: String,
     target: String,
+    span: Span,
 }
 
 #[derive(Debug)]
@@ -80,6 +82,7 @@ impl Owned {
             path: request.permit.path().clone(),
             method: request.method.to_owned(),
             target: request.target.to_owned(),
+            span: request.span,
         }
     }
 
@@ -91,6 +94,7 @@ impl Owned {
             path: self.path.as_str(),
             method: &self.method,
             target: &self.target,
+            span: self.span,
         }
     }
 }
@@ -151,6 +155,7 @@ impl GrantCache {
             path: request.permit.path().as_str(),
             method: request.method,
             target: request.target,
+            span: request.span,
         };
         if request.judge.engine().reads_context() {
             // what the request's context decides is decided for each request

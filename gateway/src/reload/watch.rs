@@ -83,7 +83,9 @@ impl Watch {
         if self.retry.is_none() { Trust::Watched } else { Trust::Unwatched }
     }
 
-    /// Watches the configuration directory and every gallery.
+    /// Watches the configuration directory and every gallery, each directory anew: what was watched
+    /// before may be another directory by now. Nothing is taken as known until it is read again,
+    /// which is for the caller to do when this returns.
     fn cover(&mut self, live: &Arc<Live>) {
         let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         self.galleries =
@@ -95,30 +97,31 @@ impl Watch {
             return;
         }
         self.retry = None;
-        if let Err(error) = self.watch_each(&paths) {
-            self.failed(live, &error);
+        live.distrust_watch();
+        match self.watch_each(&paths) {
+            // the old one tells what happens until the new one stands
+            Ok(watcher) => self.watcher = Some(watcher),
+            Err(error) => self.failed(live, &error),
         }
     }
 
-    fn watch_each(&mut self, paths: &[PathBuf]) -> notify::Result<()> {
-        if self.watcher.is_none() {
-            let sender = self.sender.clone();
-            let tell = move |event| {
-                // the receiver is gone only when the gateway ends
-                let _ = sender.send(event);
-            };
-            // links are not followed: what a link leads to would be reported under the link's
-            // name alone, and the folder itself never
-            // a folder that is read all the time is not a folder that changes
-            let quiet =
-                Config::default().with_follow_symlinks(false).with_event_kinds(EventKindMask::CORE);
-            self.watcher = Some(RecommendedWatcher::new(tell, quiet)?);
-        }
-        let Some(watcher) = &mut self.watcher else { return Ok(()) };
+    /// A new watch: one that exists does nothing for a path that it had before, whatever directory
+    /// is there now.
+    fn watch_each(&self, paths: &[PathBuf]) -> notify::Result<RecommendedWatcher> {
+        let sender = self.sender.clone();
+        let tell = move |event| {
+            // the receiver is gone only when the gateway ends
+            let _ = sender.send(event);
+        };
+        // links are not followed: what a link leads to would be reported under the link's name
+        // alone, and the folder itself never. A folder that is read is not one that changes
+        let quiet =
+            Config::default().with_follow_symlinks(false).with_event_kinds(EventKindMask::CORE);
+        let mut watcher = RecommendedWatcher::new(tell, quiet)?;
         for path in paths.iter().filter(|path| path.is_dir()) {
             watcher.watch(path, RecursiveMode::Recursive)?;
         }
-        Ok(())
+        Ok(watcher)
     }
 
     fn failed(&mut self, live: &Arc<Live>, error: &notify::Error) {
@@ -133,7 +136,6 @@ impl Watch {
         let changes = self.collect(live);
         if changes.lost {
             tracing::warn!("the watch lost events: everything is read again");
-            live.distrust_watch();
             self.cover(live);
             live.reload_configuration();
             live.rescan(self.trust());
@@ -156,6 +158,7 @@ impl Watch {
         }
         if live.check_galleries() {
             self.cover(live);
+            live.rescan(self.trust());
         }
         self.do_without(live);
         if self.second_try <= Instant::now() {

@@ -23,6 +23,9 @@ use recent::{Recent, Spread};
 const DECISIONS: usize = 1 << 11;
 const ADMISSIONS: usize = 1 << 13;
 
+/// The longest folder whose roles are kept, in bytes: who asks for long names that are not there
+/// shall not fill memory with them.
+const LONGEST_FOLDER: usize = 512;
 /// How many answers a full set turns away before it lets one in.
 const PATIENCE: u32 = 15;
 
@@ -118,6 +121,9 @@ pub(super) fn admitted<E>(
         return Ok(admitted);
     }
     let admitted = look_up()?;
+    if folder.len() > LONGEST_FOLDER {
+        return Ok(admitted);
+    }
     TABLE.with_borrow_mut(|table| {
         table.see(engine);
         table.admissions.keep(at, || Known {

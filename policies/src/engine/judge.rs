@@ -144,12 +144,20 @@ impl<'e> Judge<'e> {
     /// a folder only what also holds for its images: listings and ZIPs are held to it.
     #[must_use]
     pub fn permissions(&self, principal: &Principal, path: &GalleryPath) -> PermissionSet {
-        let set = self.try_permissions(principal, &self.engine.place(path)).unwrap_or_default();
+        self.all_permissions(principal, path).unwrap_or_default()
+    }
+
+    fn all_permissions(
+        &self,
+        principal: &Principal,
+        path: &GalleryPath,
+    ) -> Result<PermissionSet, Fault> {
+        let set = self.try_permissions(principal, &self.engine.place(path))?;
         if self.engine.model.custom.is_empty() || !path.is_folder() {
-            return set;
+            return Ok(set);
         }
-        let inside = self.try_permissions(principal, &self.engine.image_in(path));
-        set.intersection(inside.unwrap_or_default())
+        let inside = self.try_permissions(principal, &self.engine.image_in(path))?;
+        Ok(set.intersection(inside))
     }
 
     fn try_permissions(
@@ -231,14 +239,21 @@ impl<'e> Judge<'e> {
     /// The topmost folders that the principal may view: for most the root alone.
     #[must_use]
     pub fn entrances(&self, principal: &Principal) -> Arc<[GalleryPath]> {
-        if self.engine.reads_context() {
-            return self.find_entrances(principal).into();
+        let keeps = !self.engine.reads_context();
+        if let Some(known) = self.engine.entrances.get(principal).filter(|_| keeps) {
+            return known;
         }
-        let known = &self.engine.entrances;
-        known.get_with(principal.clone(), || self.find_entrances(principal).into())
+        let (entrances, is_certain) = self.find_entrances(principal);
+        let entrances: Arc<[GalleryPath]> = entrances.into();
+        if keeps && is_certain {
+            self.engine.entrances.insert(principal.clone(), Arc::clone(&entrances));
+        }
+        entrances
     }
 
-    fn find_entrances(&self, principal: &Principal) -> Vec<GalleryPath> {
+    /// With whether every folder could be judged; one that can't is none.
+    fn find_entrances(&self, principal: &Principal) -> (Vec<GalleryPath>, bool) {
+        let mut is_certain = true;
         let root = GalleryPath::root();
         let mut entrances: Vec<GalleryPath> = Vec::new();
         let scoped = self.engine.scoped_bases(principal);
@@ -247,11 +262,16 @@ impl<'e> Judge<'e> {
         candidates.sort();
         for folder in candidates {
             let below_one = entrances.iter().any(|entrance| folder.is_within(entrance));
-            if !below_one && self.permissions(principal, folder).allows(Action::View) {
-                entrances.push(folder.clone());
+            if below_one {
+                continue;
+            }
+            match self.all_permissions(principal, folder) {
+                Ok(set) if set.allows(Action::View) => entrances.push(folder.clone()),
+                Ok(_) => {}
+                Err(_) => is_certain = false,
             }
         }
-        entrances
+        (entrances, is_certain)
     }
 
     /// Whether a folder may be listed to the principal: it and those above it are not hidden, or

@@ -73,7 +73,7 @@ impl GrantKey {
         let json = serde_json::to_vec(&wire).map_err(|_| GrantError::Malformed)?;
         let (kind, payload) =
             if json.len() > DEFLATE_ABOVE { ("z", deflate(&json)?) } else { ("j", json) };
-        let mut token = format!("v1.{}.{kind}.{}", self.id, URL_SAFE_NO_PAD.encode(payload));
+        let mut token = format!("v2.{}.{kind}.{}", self.id, URL_SAFE_NO_PAD.encode(payload));
         let tag = hmac::sign(&self.hmac, token.as_bytes());
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(tag, &mut token);
@@ -136,7 +136,7 @@ impl KeyRing {
         let (signed, tag) = token.rsplit_once('.').ok_or(GrantError::Malformed)?;
         let tag = URL_SAFE_NO_PAD.decode(tag).map_err(|_| GrantError::Malformed)?;
         let mut parts = signed.split('.');
-        let (Some("v1"), Some(id), Some(kind), Some(payload), None) =
+        let (Some("v2"), Some(id), Some(kind), Some(payload), None) =
             (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err(GrantError::Malformed);
