@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Sqlite, Transaction};
+use sqlx::any::AnyRow;
+use sqlx::{Any, Transaction};
 use unicode_normalization::UnicodeNormalization;
 use vestibule_schema::{AccountRole, UserName};
 
@@ -163,7 +163,7 @@ impl Accounts<'_> {
         sqlx::query(
             "INSERT INTO accounts \
              (name, folded, display_name, account_role, password_hash, created, changed) \
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(account.name.as_str())
         .bind(folded(&account.name))
@@ -185,7 +185,7 @@ impl Accounts<'_> {
     /// # Errors
     /// If the store can't be reached.
     pub async fn find(&self, name: &UserName) -> Result<Option<Account>, StoreError> {
-        let row = sqlx::query("SELECT * FROM accounts WHERE folded = ?")
+        let row = sqlx::query("SELECT * FROM accounts WHERE folded = $1")
             .bind(folded(name))
             .fetch_optional(&self.0.pool)
             .await
@@ -198,7 +198,7 @@ impl Accounts<'_> {
     /// # Errors
     /// If the store can't be reached.
     pub async fn by_id(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
-        let row = sqlx::query("SELECT * FROM accounts WHERE id = ?")
+        let row = sqlx::query("SELECT * FROM accounts WHERE id = $1")
             .bind(id.number())
             .fetch_optional(&self.0.pool)
             .await
@@ -230,8 +230,8 @@ impl Accounts<'_> {
     ) -> Result<Account, StoreError> {
         let mut tx = self.0.begin().await?;
         sqlx::query(
-            "UPDATE accounts SET password_hash = ?, changed = ?, revision = revision + 1 \
-             WHERE id = ?",
+            "UPDATE accounts SET password_hash = $1, changed = $2, revision = revision + 1 \
+             WHERE id = $3",
         )
         .bind(hash.as_phc())
         .bind(now.seconds())
@@ -256,7 +256,7 @@ impl Accounts<'_> {
         old: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE accounts SET password_hash = ? WHERE id = ? AND password_hash = ?")
+        sqlx::query("UPDATE accounts SET password_hash = $1 WHERE id = $2 AND password_hash = $3")
             .bind(new.as_phc())
             .bind(id.number())
             .bind(old.as_phc())
@@ -281,7 +281,7 @@ impl Accounts<'_> {
         if !role.is_cluster_admin() {
             spare_last_administrator(&mut tx, &account).await?;
         }
-        sqlx::query("UPDATE accounts SET account_role = ?, changed = ?, revision = revision + 1 WHERE id = ?")
+        sqlx::query("UPDATE accounts SET account_role = $1, changed = $2, revision = revision + 1 WHERE id = $3")
             .bind(role.as_str())
             .bind(now.seconds())
             .bind(id.number())
@@ -310,9 +310,9 @@ impl Accounts<'_> {
             end_sessions(&mut tx, id).await?;
         }
         sqlx::query(
-            "UPDATE accounts SET disabled = ?, changed = ?, revision = revision + 1 WHERE id = ?",
+            "UPDATE accounts SET disabled = $1, changed = $2, revision = revision + 1 WHERE id = $3",
         )
-        .bind(disabled)
+        .bind(i64::from(disabled))
         .bind(now.seconds())
         .bind(id.number())
         .execute(&mut *tx)
@@ -329,7 +329,7 @@ impl Accounts<'_> {
         let mut tx = self.0.begin().await?;
         let account = existing(&mut tx, id).await?;
         spare_last_administrator(&mut tx, &account).await?;
-        sqlx::query("DELETE FROM accounts WHERE id = ?")
+        sqlx::query("DELETE FROM accounts WHERE id = $1")
             .bind(id.number())
             .execute(&mut *tx)
             .await
@@ -340,10 +340,10 @@ impl Accounts<'_> {
 
 /// The account of a name, inside a transaction.
 pub(crate) async fn by_name(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Transaction<'static, Any>,
     name: &UserName,
 ) -> Result<Option<Account>, StoreError> {
-    let row = sqlx::query("SELECT * FROM accounts WHERE folded = ?")
+    let row = sqlx::query("SELECT * FROM accounts WHERE folded = $1")
         .bind(folded(name))
         .fetch_optional(&mut **tx)
         .await
@@ -352,10 +352,10 @@ pub(crate) async fn by_name(
 }
 
 async fn existing(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Transaction<'static, Any>,
     id: AccountId,
 ) -> Result<Account, StoreError> {
-    let row = sqlx::query("SELECT * FROM accounts WHERE id = ?")
+    let row = sqlx::query("SELECT * FROM accounts WHERE id = $1")
         .bind(id.number())
         .fetch_optional(&mut **tx)
         .await
@@ -366,14 +366,14 @@ async fn existing(
 /// Refuses if nobody could manage the cluster without this account.
 // INVARIANT: runs in the transaction that changes the account, which holds the write lock.
 async fn spare_last_administrator(
-    tx: &mut Transaction<'static, Sqlite>,
+    tx: &mut Transaction<'static, Any>,
     account: &Account,
 ) -> Result<(), StoreError> {
     if !account.role.is_cluster_admin() || account.state == AccountState::Disabled {
         return Ok(());
     }
     let other = sqlx::query(
-        "SELECT id FROM accounts WHERE account_role = ? AND disabled = 0 AND id <> ? LIMIT 1",
+        "SELECT id FROM accounts WHERE account_role = $1 AND disabled = 0 AND id <> $2 LIMIT 1",
     )
     .bind(AccountRole::CLUSTER_ADMIN)
     .bind(account.id.number())
@@ -386,11 +386,8 @@ async fn spare_last_administrator(
     }
 }
 
-async fn end_sessions(
-    tx: &mut Transaction<'static, Sqlite>,
-    id: AccountId,
-) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM sessions WHERE account = ?")
+async fn end_sessions(tx: &mut Transaction<'static, Any>, id: AccountId) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM sessions WHERE account = $1")
         .bind(id.number())
         .execute(&mut **tx)
         .await
@@ -398,7 +395,7 @@ async fn end_sessions(
     Ok(())
 }
 
-fn read(row: &SqliteRow) -> Result<Account, StoreError> {
+fn read(row: &AnyRow) -> Result<Account, StoreError> {
     let row = Reader { table: "accounts", row };
     Ok(Account {
         id: AccountId(row.raw("id")?),
@@ -406,7 +403,11 @@ fn read(row: &SqliteRow) -> Result<Account, StoreError> {
         display_name: row.raw("display_name")?,
         role: row.parsed("account_role", AccountRole::parse)?,
         password_hash: row.raw::<Option<String>>("password_hash")?.map(PasswordHash::from_phc),
-        state: if row.raw("disabled")? { AccountState::Disabled } else { AccountState::Enabled },
+        state: if row.raw::<i64>("disabled")? != 0 {
+            AccountState::Disabled
+        } else {
+            AccountState::Enabled
+        },
         revision: row.raw("revision")?,
         created: row.time("created")?,
         changed: row.time("changed")?,

@@ -1,6 +1,6 @@
 //! Which user may enter which site, and as what.
 
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 use vestibule_schema::{GalleryPath, RoleName, SiteId, UserName};
 
 use crate::accounts::by_name;
@@ -118,7 +118,7 @@ impl Grants<'_> {
         let [role, base_path, upload_path] = access.columns();
         let done = sqlx::query(
             "INSERT INTO grants (site, account, role, base_path, upload_path, created) \
-             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
         )
         .bind(site.as_str())
         .bind(account.id.number())
@@ -151,7 +151,7 @@ impl Grants<'_> {
             .await?
             .ok_or_else(|| StoreError::NoSuchUser { user: user.clone() })?;
         let done = sqlx::query(
-            "DELETE FROM grants WHERE site = ?1 AND account = ?2 AND role = ifnull(?3, role)",
+            "DELETE FROM grants WHERE site = $1 AND account = $2 AND role = coalesce($3, role)",
         )
         .bind(site.as_str())
         .bind(account.id.number())
@@ -174,8 +174,8 @@ impl Grants<'_> {
         let rows = sqlx::query(
             "SELECT grants.*, accounts.name \
              FROM grants JOIN accounts ON accounts.id = grants.account \
-             WHERE grants.site = ifnull(?1, grants.site) \
-             AND accounts.folded = ifnull(?2, accounts.folded) \
+             WHERE grants.site = coalesce($1, grants.site) \
+             AND accounts.folded = coalesce($2, accounts.folded) \
              ORDER BY grants.site, accounts.folded, grants.id",
         )
         .bind(filter.site.as_ref().map(SiteId::as_str))
@@ -187,7 +187,7 @@ impl Grants<'_> {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<Grant, StoreError> {
+fn read(row: &AnyRow) -> Result<Grant, StoreError> {
     let row = Reader { table: "grants", row };
     Ok(Grant {
         site: row.parsed("site", SiteId::parse)?,

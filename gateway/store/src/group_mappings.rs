@@ -1,6 +1,6 @@
 //! Which group of a directory or identity provider may enter which site, and as what.
 
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 use vestibule_schema::{GroupId, IdError, SiteId};
 
 use crate::error::unavailable;
@@ -82,7 +82,7 @@ impl GroupMappings<'_> {
         let done = sqlx::query(
             "INSERT INTO group_mappings \
              (site, group_id, group_typed, role, base_path, upload_path, created) \
-             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
         )
         .bind(site.as_str())
         .bind(group.id.as_str())
@@ -114,7 +114,7 @@ impl GroupMappings<'_> {
         let mut tx = self.0.begin().await?;
         let done = sqlx::query(
             "DELETE FROM group_mappings \
-             WHERE site = ?1 AND group_id = ?2 AND role = ifnull(?3, role)",
+             WHERE site = $1 AND group_id = $2 AND role = coalesce($3, role)",
         )
         .bind(site.as_str())
         .bind(group.as_str())
@@ -135,7 +135,7 @@ impl GroupMappings<'_> {
     /// If the store can't be reached.
     pub async fn list(&self, site: Option<&SiteId>) -> Result<Vec<GroupMapping>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM group_mappings WHERE site = ifnull(?1, site) \
+            "SELECT * FROM group_mappings WHERE site = coalesce($1, site) \
              ORDER BY site, group_id, id",
         )
         .bind(site.map(SiteId::as_str))
@@ -146,7 +146,7 @@ impl GroupMappings<'_> {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<GroupMapping, StoreError> {
+fn read(row: &AnyRow) -> Result<GroupMapping, StoreError> {
     let row = Reader { table: "group_mappings", row };
     Ok(GroupMapping {
         site: row.parsed("site", SiteId::parse)?,

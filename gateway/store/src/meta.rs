@@ -50,13 +50,13 @@ impl Meta<'_> {
     /// If the store can't be reached.
     pub async fn key(&self, name: &str, candidate: Key) -> Result<Key, StoreError> {
         let mut tx = self.0.begin().await?;
-        sqlx::query("INSERT INTO keys (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING")
+        sqlx::query("INSERT INTO keys (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
             .bind(name)
             .bind(candidate.bytes().as_slice())
             .execute(&mut *tx)
             .await
             .map_err(unavailable)?;
-        let row = sqlx::query("SELECT value FROM keys WHERE name = ?")
+        let row = sqlx::query("SELECT value FROM keys WHERE name = $1")
             .bind(name)
             .fetch_one(&mut *tx)
             .await

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use sqlx::AnyPool;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{SqlSafeStr, Sqlite, Transaction};
+use sqlx::{Any, Executor as _, SqlSafeStr, Transaction};
 
 use crate::StoreError;
 use crate::error::{Cause, unavailable};
@@ -25,6 +25,11 @@ const LOCK_RETRY: Duration = Duration::from_millis(10);
 /// Readers run beside each other and beside the one writer.
 const CONNECTIONS: u32 = 4;
 
+/// What each connection is told before it is used. Readers run beside the writer, what is committed
+/// is on disk, and what refers to a row that goes, goes.
+const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
+    PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
+
 /// Applied in this order; an applied one is never edited.
 const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "accounts", include_str!("../migrations/0001_accounts.sql")),
@@ -37,7 +42,7 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
 /// The accounts, sessions, grants and group mappings of one cluster. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pub(crate) pool: SqlitePool,
+    pub(crate) pool: AnyPool,
     path: Arc<Path>,
 }
 
@@ -51,10 +56,8 @@ impl Store {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         // held until the store is as this version wants it: two processes may start at once
         let _lock = lock(prepare(path)?, path).await?;
-        let options = common(SqliteConnectOptions::new().filename(path))
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        Self::connect(SqlitePoolOptions::new().max_connections(CONNECTIONS), options, path).await
+        let pool = AnyPoolOptions::new().max_connections(CONNECTIONS);
+        Self::connect(pool, &url(path)?, path).await
     }
 
     /// An empty store that goes with the last clone of it. For tests.
@@ -63,13 +66,12 @@ impl Store {
     /// As [`Store::open`].
     pub async fn open_in_memory() -> Result<Self, StoreError> {
         // one connection that stays: each connection would have a database of its own
-        let pool = SqlitePoolOptions::new()
+        let pool = AnyPoolOptions::new()
             .min_connections(1)
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None);
-        let options = common(SqliteConnectOptions::new().in_memory(true));
-        Self::connect(pool, options, Path::new(":memory:")).await
+        Self::connect(pool, "sqlite::memory:", Path::new(":memory:")).await
     }
 
     /// The file.
@@ -84,15 +86,17 @@ impl Store {
         self.pool.close().await;
     }
 
-    async fn connect(
-        pool: SqlitePoolOptions,
-        options: SqliteConnectOptions,
-        path: &Path,
-    ) -> Result<Self, StoreError> {
-        let pool =
-            pool.acquire_timeout(BUSY_TIMEOUT).connect_with(options).await.map_err(|error| {
-                StoreError::Open { path: PathBuf::from(path), source: Cause(Box::new(error)) }
-            })?;
+    async fn connect(pool: AnyPoolOptions, url: &str, path: &Path) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let cannot = |source: sqlx::Error| StoreError::Open {
+            path: PathBuf::from(path),
+            source: Cause(Box::new(source)),
+        };
+        let options: AnyConnectOptions = url.parse().map_err(cannot)?;
+        let pool = pool.acquire_timeout(BUSY_TIMEOUT).after_connect(|connection, _| {
+            Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) })
+        });
+        let pool = pool.connect_with(options).await.map_err(cannot)?;
         let migrator = Migrator::with_migrations(
             MIGRATIONS
                 .into_iter()
@@ -111,13 +115,13 @@ impl Store {
 
     /// Begins a transaction that holds the write lock from its first statement, so that what it
     /// reads stays true until it is committed.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
         self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)
     }
 }
 
 /// Commits a change of accounts, grants or group mappings, and moves the counter with it.
-pub(crate) async fn commit_change(mut tx: Transaction<'static, Sqlite>) -> Result<(), StoreError> {
+pub(crate) async fn commit_change(mut tx: Transaction<'static, Any>) -> Result<(), StoreError> {
     sqlx::query("UPDATE counters SET value = value + 1 WHERE name = 'changes'")
         .execute(&mut *tx)
         .await
@@ -125,8 +129,13 @@ pub(crate) async fn commit_change(mut tx: Transaction<'static, Sqlite>) -> Resul
     tx.commit().await.map_err(unavailable)
 }
 
-fn common(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options.busy_timeout(BUSY_TIMEOUT).foreign_keys(true).create_if_missing(false)
+/// The file as the database reads it; it is there already.
+fn url(path: &Path) -> Result<String, StoreError> {
+    let text = path.to_str().ok_or_else(|| StoreError::Open {
+        path: PathBuf::from(path),
+        source: Cause("the path is not UTF-8".into()),
+    })?;
+    Ok(format!("sqlite://{}?mode=rw", utf8_percent_encode(text, NON_ALPHANUMERIC)))
 }
 
 /// Makes the directory and the file, so that the database is never readable for others: SQLite

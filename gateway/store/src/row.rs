@@ -1,7 +1,7 @@
 //! Reading columns: a value that this crate could not have written is an error, never a default.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Row, Sqlite, Type};
+use sqlx::any::AnyRow;
+use sqlx::{Any, Decode, Row, Type};
 use vestibule_schema::{GalleryPath, RoleName};
 
 use crate::{StoreError, UnixTime};
@@ -9,14 +9,14 @@ use crate::{StoreError, UnixTime};
 /// One row of a named table.
 pub(crate) struct Reader<'r> {
     pub(crate) table: &'static str,
-    pub(crate) row: &'r SqliteRow,
+    pub(crate) row: &'r AnyRow,
 }
 
 impl<'r> Reader<'r> {
     /// A column as the database has it.
     pub(crate) fn raw<T>(&self, column: &'static str) -> Result<T, StoreError>
     where
-        T: Decode<'r, Sqlite> + Type<Sqlite>,
+        T: Decode<'r, Any> + Type<Any>,
     {
         self.row.try_get(column).map_err(|_| self.corrupt(column))
     }

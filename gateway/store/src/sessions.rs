@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 use vestibule_schema::{AccountRole, UserName};
 
 use crate::accounts::AccountId;
@@ -134,10 +134,11 @@ impl Sessions<'_> {
         let user_agent: String =
             session.user_agent.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
         let mut tx = self.0.begin().await?;
-        let done = sqlx::query(
+        let row = sqlx::query(
             "INSERT INTO sessions \
              (token_hash, account, audience, created, last_seen, expires, client, user_agent) \
-             SELECT ?, id, ?, ?, ?, ?, ?, ? FROM accounts WHERE id = ? AND revision = ? AND disabled = 0",
+             SELECT $1, id, $2, $3, $4, $5, $6, $7 FROM accounts WHERE id = $8 AND revision = $9 AND disabled = 0 \
+             RETURNING id",
         )
         .bind(session.token.bytes().as_slice())
         .bind(&session.audience)
@@ -148,14 +149,13 @@ impl Sessions<'_> {
         .bind(user_agent)
         .bind(session.account.number())
         .bind(session.revision)
-        .execute(&mut *tx)
+        .fetch_optional(&mut *tx)
         .await
         .map_err(unavailable)?;
-        if done.rows_affected() == 0 {
-            return Err(StoreError::NoSuchAccount);
-        }
+        let Some(row) = row else { return Err(StoreError::NoSuchAccount) };
+        let id = Reader { table: "sessions", row: &row }.raw("id")?;
         tx.commit().await.map_err(unavailable)?;
-        Ok(SessionId(done.last_insert_rowid()))
+        Ok(SessionId(id))
     }
 
     /// The session of a token, if its account is enabled. Whether its time is over is the
@@ -167,7 +167,7 @@ impl Sessions<'_> {
         let row = sqlx::query(
             "SELECT sessions.*, accounts.name, accounts.display_name, accounts.account_role \
              FROM sessions JOIN accounts ON accounts.id = sessions.account \
-             WHERE sessions.token_hash = ? AND accounts.disabled = 0",
+             WHERE sessions.token_hash = $1 AND accounts.disabled = 0",
         )
         .bind(token.bytes().as_slice())
         .fetch_optional(&self.0.pool)
@@ -184,7 +184,7 @@ impl Sessions<'_> {
         let rows = sqlx::query(
             "SELECT sessions.*, accounts.name, accounts.display_name, accounts.account_role \
              FROM sessions JOIN accounts ON accounts.id = sessions.account \
-             WHERE sessions.account = ? ORDER BY sessions.last_seen DESC, sessions.id DESC",
+             WHERE sessions.account = $1 ORDER BY sessions.last_seen DESC, sessions.id DESC",
         )
         .bind(account.number())
         .fetch_all(&self.0.pool)
@@ -203,7 +203,7 @@ impl Sessions<'_> {
         }
         let mut tx = self.0.begin().await?;
         for (id, time) in seen {
-            sqlx::query("UPDATE sessions SET last_seen = max(last_seen, ?) WHERE id = ?")
+            sqlx::query("UPDATE sessions SET last_seen = $1 WHERE id = $2 AND last_seen < $1")
                 .bind(time.seconds())
                 .bind(id.number())
                 .execute(&mut *tx)
@@ -218,7 +218,7 @@ impl Sessions<'_> {
     /// # Errors
     /// If the store can't be reached.
     pub async fn delete_one(&self, account: AccountId, id: SessionId) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM sessions WHERE account = ? AND id = ?")
+        let done = sqlx::query("DELETE FROM sessions WHERE account = $1 AND id = $2")
             .bind(account.number())
             .bind(id.number())
             .execute(&self.0.pool)
@@ -236,7 +236,7 @@ impl Sessions<'_> {
         account: AccountId,
         except: Option<SessionId>,
     ) -> Result<u64, StoreError> {
-        let done = sqlx::query("DELETE FROM sessions WHERE account = ? AND id <> ?")
+        let done = sqlx::query("DELETE FROM sessions WHERE account = $1 AND id <> $2")
             .bind(account.number())
             .bind(except.map_or(-1, SessionId::number))
             .execute(&self.0.pool)
@@ -254,7 +254,7 @@ impl Sessions<'_> {
         now: UnixTime,
         unused_since: UnixTime,
     ) -> Result<u64, StoreError> {
-        let done = sqlx::query("DELETE FROM sessions WHERE expires <= ? OR last_seen <= ?")
+        let done = sqlx::query("DELETE FROM sessions WHERE expires <= $1 OR last_seen <= $2")
             .bind(now.seconds())
             .bind(unused_since.seconds())
             .execute(&self.0.pool)
@@ -264,7 +264,7 @@ impl Sessions<'_> {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<SessionRow, StoreError> {
+fn read(row: &AnyRow) -> Result<SessionRow, StoreError> {
     let row = Reader { table: "sessions", row };
     let token: &[u8] = row.raw("token_hash")?;
     Ok(SessionRow {

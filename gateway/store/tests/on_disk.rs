@@ -30,6 +30,23 @@ async fn makes_its_directory_and_is_readable_for_nobody_else() {
     }
 }
 
+/// The database is given an address, in which some characters would mean something else.
+#[tokio::test]
+async fn any_readable_name_of_a_directory_will_do() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["with space", "what?mode=memory", "50% #1", "Straße & Söhne", ":memory:", "a+b"]
+    {
+        let path = dir.path().join(name).join("vestibule.db");
+        Store::open(&path).await.unwrap().accounts().add(jane(), NOW).await.unwrap();
+        assert!(std::fs::metadata(&path).unwrap().len() > 0, "{name}");
+        let again = Store::open(&path).await.unwrap();
+        assert_eq!(again.accounts().list().await.unwrap().len(), 1, "{name}");
+    }
+    let bytes = std::os::unix::ffi::OsStrExt::from_bytes(&b"\xFF"[..]);
+    let unreadable = Store::open(&dir.path().join::<&std::ffi::OsStr>(bytes).join("v.db")).await;
+    assert!(matches!(unreadable, Err(StoreError::Open { .. })), "{unreadable:?}");
+}
+
 #[tokio::test]
 async fn a_store_that_others_could_read_is_closed_to_them() {
     let dir = tempfile::tempdir().unwrap();
