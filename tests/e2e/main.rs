@@ -11,6 +11,7 @@ mod camera;
 mod cli;
 mod cli_audit;
 mod cli_explain;
+mod galleries;
 mod journey;
 mod media;
 mod proof;

@@ -26,7 +26,7 @@ const LOCK_RETRY: Duration = Duration::from_millis(10);
 const CONNECTIONS: u32 = 4;
 
 /// What each connection is told before it is used. Readers run beside the writer, what is committed
-/// is on disk, and what refers to a row that goes, goes.
+/// is on disk, and what refers to a row that goes, goes. The time is [`BUSY_TIMEOUT`].
 const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
     PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
 

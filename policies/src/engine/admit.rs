@@ -92,23 +92,6 @@ impl Ground for Admitted {
     }
 }
 
-/// The ground of an answer about roles alone.
-#[derive(Debug)]
-struct Asker {
-    principal: Principal,
-    way: Arc<Way>,
-}
-
-impl Ground for Asker {
-    fn principal(&self) -> &Principal {
-        &self.principal
-    }
-
-    fn way(&self) -> &Way {
-        &self.way
-    }
-}
-
 /// The roles of the site's block.
 #[derive(Debug)]
 pub(super) struct AtSite {
@@ -282,8 +265,7 @@ impl SiteEngine {
     ) -> Result<Decision, Fault> {
         let way = self.index.way(place.mark);
         let hearing = self.hearing(principal, &way, place);
-        let ground = Asker { principal: principal.clone(), way: Arc::clone(&way) };
-        let ground: Arc<dyn Ground> = Arc::new(ground);
+        let ground: Arc<dyn Ground> = self.admission(principal, place.path)?;
         let generation = self.generation;
         let wanted: Vec<_> = self.candidates(&hearing);
         let entities = self.hearing_entities(&hearing, &wanted)?;

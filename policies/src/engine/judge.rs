@@ -219,20 +219,19 @@ impl<'e> Judge<'e> {
         levels: usize,
     ) -> Vec<PlacePermissions> {
         let near = |place: &&GalleryPath| place.levels_below(folder) <= levels;
-        let scoped = self.engine.scoped_paths(principal);
-        let marked = self.engine.index.below(folder).filter(near);
+        // where a scope begins there is more; less only where a policy forbids it by role
+        let scoped = match self.engine.model.custom.is_empty() {
+            true => Vec::new(),
+            false => self.engine.scoped_paths(principal),
+        };
+        let scoped = scoped.iter().filter(|base| base.is_within(folder) && *base != folder);
+        let marked = self.engine.index.below(folder);
+        let places: BTreeSet<&GalleryPath> = marked.chain(scoped).filter(near).collect();
         let judged = |folder: &GalleryPath| PlacePermissions {
             folder: folder.clone(),
             permissions: self.permissions(principal, folder),
             rules: self.engine.own_rules(folder),
         };
-        if self.engine.model.custom.is_empty() {
-            // where a scope begins there is more; less only where a policy forbids it by role
-            return marked.map(judged).collect();
-        }
-        let scoped = scoped.iter().filter(|base| base.is_within(folder) && *base != folder);
-        let scoped = scoped.filter(near);
-        let places: BTreeSet<&GalleryPath> = marked.chain(scoped).collect();
         places.into_iter().map(judged).collect()
     }
 
@@ -261,8 +260,8 @@ impl<'e> Judge<'e> {
         let mut candidates: Vec<&GalleryPath> = candidates.chain(&scoped).collect();
         candidates.sort();
         for folder in candidates {
-            let below_one = entrances.iter().any(|entrance| folder.is_within(entrance));
-            if below_one {
+            // what is below one follows it at once, in this order
+            if entrances.last().is_some_and(|entrance| folder.is_within(entrance)) {
                 continue;
             }
             match self.all_permissions(principal, folder) {

@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use vestibule_policies::audit::export;
 use vestibule_policies::audit::reference::Reference;
-use vestibule_policies::engine::InView;
 use vestibule_policies::{Need, Principal, RequestContext, SiteEngine, UserFacts};
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{AccountRole, Action, GalleryPath, UserName};
@@ -15,11 +14,11 @@ const OPEN: &str = "public_role = \"all\"\ndefault_authenticated_role = \"all\"\
     can_download_gallery = true }\n[roles.family]\ninherits = \"all\"\n\
     [[user_roles]]\nusername = \"fred\"\nroles = [\"family\"]\n";
 
-fn path(text: &str) -> GalleryPath {
+pub(crate) fn path(text: &str) -> GalleryPath {
     GalleryPath::from_decoded(text).unwrap()
 }
 
-fn user(name: &str) -> Principal {
+pub(crate) fn user(name: &str) -> Principal {
     Principal::user(UserFacts {
         name: UserName::parse(name).unwrap(),
         account_role: AccountRole::default(),
@@ -28,14 +27,14 @@ fn user(name: &str) -> Principal {
 }
 
 /// An afternoon in the office: a Wednesday, at half past two in Berlin.
-const AFTERNOON: RequestContext<'static> = RequestContext {
+pub(crate) const AFTERNOON: RequestContext<'static> = RequestContext {
     ip: Some(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7))),
     now: Timestamp::constant(1_795_008_600, 0),
     mfa: false,
     method: "GET",
 };
 
-fn site(policy: &str) -> SiteEngine {
+pub(crate) fn site(policy: &str) -> SiteEngine {
     let policies = [("own.cedar", policy)];
     let written = Written {
         permissions: OPEN,
@@ -114,50 +113,6 @@ fn originals_never_leave_on_a_sunday() {
         assert_eq!(allowed, expected, "{moment}");
         assert!(may(&site, moment_at, &user("fred"), Action::View), "{moment}");
     }
-}
-
-/// What is denied for `view` is denied for everything, and a listing is told of a folder that
-/// only a hand-written policy names.
-#[test]
-fn a_named_folder_is_judged_by_itself() {
-    let site = site(
-        "forbid (principal, action == Action::\"view\", resource in Folder::\"s:/a/secret/\")\n\
-         unless { principal in Role::\"s:#family\" };",
-    );
-    let judge = site.on(&AFTERNOON);
-    let below = judge.below(&Principal::Visitor, &path("/"));
-    assert_eq!(below.len(), 1);
-    assert_eq!((below[0].folder.as_str(), below[0].permissions.is_empty()), ("/a/secret/", true));
-    let fred = judge.below(&user("fred"), &path("/"));
-    assert!(fred[0].permissions.allows(Action::DownloadOriginal));
-    let original = Need::one(Action::DownloadOriginal);
-    assert!(!judge.decide(&Principal::Visitor, original, &path("/a/secret/x.jpg")).is_allow());
-    assert!(judge.decide(&Principal::Visitor, original, &path("/a/x.jpg")).is_allow());
-}
-
-/// A listing is told of as many whole levels as fit, and of one at least.
-#[test]
-fn a_listing_is_told_of_whole_levels() {
-    let site = site(
-        "forbid (principal, action, resource in Folder::\"s:/a/\");\n\
-         forbid (principal, action, resource in Folder::\"s:/a/b/\");\n\
-         forbid (principal, action, resource in Folder::\"s:/c/\");\n\
-         forbid (principal, action, resource in Folder::\"s:/c/d/e/f/\");",
-    );
-    let judge = site.on(&AFTERNOON);
-    let told = |levels, places| {
-        let most = InView { levels, places };
-        let (below, levels) = judge.below_in_view(&Principal::Visitor, &path("/"), most);
-        (below.iter().map(|place| place.folder.to_string()).collect::<Vec<_>>(), levels)
-    };
-    let all = ["/a/", "/a/b/", "/c/", "/c/d/e/f/"].map(str::to_owned);
-    assert_eq!(told(4, 4), (all.to_vec(), 4));
-    assert_eq!(told(4, 3), (all[..3].to_vec(), 3));
-    assert_eq!(told(2, 100), (all[..3].to_vec(), 2));
-    let first = vec![all[0].clone(), all[2].clone()];
-    assert_eq!(told(4, 2), (first.clone(), 1));
-    // more than there is room for: the header will say so
-    assert_eq!(told(4, 1), (first, 1));
 }
 
 /// A ZIP takes a folder's permissions for its images.

@@ -15,6 +15,7 @@ mod differential;
 mod explain;
 mod generated;
 mod lint;
+mod listings;
 mod load;
 mod matrix;
 mod named;
