@@ -97,6 +97,23 @@ impl SiteId {
     }
 }
 
+/// The name of an identity provider, as its table in `vestibule.toml` has it:
+/// `[A-Za-z0-9_-]{1,64}`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProviderId(Arc<str>);
+text_type!(ProviderId);
+
+impl ProviderId {
+    /// Reads a provider's name.
+    ///
+    /// # Errors
+    /// If it is no such name.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        check_word(text)?;
+        Ok(Self(Arc::from(text)))
+    }
+}
+
 /// The name of a role that a block may define or assign: `[A-Za-z0-9_-]{1,64}`, none of
 /// [`RESERVED_NAMES`].
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -197,6 +214,13 @@ impl GroupId {
         let folded = dn::normalise(trimmed).unwrap_or_else(|| dn::fold(trimmed));
         Ok(Self(Arc::from(folded)))
     }
+
+    /// The group of this name at one provider alone. No text reads so, for a control character
+    /// stands between the two: no provider can give another's groups (requirement S30).
+    #[must_use]
+    pub fn at(&self, provider: &ProviderId) -> Self {
+        Self(Arc::from(format!("{provider}\u{1f}{self}")))
+    }
 }
 
 #[cfg(test)]
@@ -234,6 +258,16 @@ mod tests {
         differ(r"cn=a\,ou=b,dc=x", "cn=a,ou=b,dc=x");
         differ("cn=ab,dc=x", "cn=a b,dc=x");
         differ(r"cn=a\ ,dc=x", "cn=a,dc=x");
+    }
+
+    /// S30.
+    #[test]
+    fn a_group_of_a_provider_is_no_other_group() {
+        let provider = |text: &str| ProviderId::parse(text).unwrap();
+        let press = GroupId::parse("press").unwrap();
+        assert_ne!(press.at(&provider("a")), press.at(&provider("b")));
+        assert_ne!(press.at(&provider("a")), press);
+        assert_eq!(GroupId::parse(press.at(&provider("a")).as_str()), Err(IdError::Blank));
     }
 
     #[test]

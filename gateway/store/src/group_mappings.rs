@@ -13,8 +13,8 @@ use crate::{Store, StoreError, UnixTime};
 #[derive(Debug)]
 pub struct GroupMappings<'s>(&'s Store);
 
-/// A group as somebody typed it, and as it is compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A group as somebody typed it, and as it is compared. Ordered by what is compared.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MappedGroup {
     id: GroupId,
     typed: String,
