@@ -3,30 +3,7 @@
 use std::collections::BTreeSet;
 
 use vestibule_schema::{GroupId, ProviderId};
-use vestibule_store::MappedGroup;
-
-/// Who somebody is at a provider, for ever: the key by which their account is found. Never a name
-/// or an address, which can be given to somebody else (requirement S23).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Subject {
-    /// Who says so: an issuer's address, or `ldap:` and the directory's name.
-    pub issuer: String,
-    /// The identifier that the issuer never gives again: `sub`, `entryUUID`, `objectGUID`.
-    pub id: String,
-}
-
-/// The groups of somebody at a provider.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum ProviderGroups {
-    /// The provider said nothing of groups: nothing is known, and nothing was held back.
-    #[default]
-    Unsaid,
-    /// These and no others.
-    Known(BTreeSet<MappedGroup>),
-    /// There are groups, and the provider did not say which (Entra's overage): whoever is admitted
-    /// by group is not.
-    Unknown,
-}
+pub use vestibule_store::{ProviderGroups, Subject};
 
 /// What an identity provider says of somebody who has just proved who they are.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use vestibule_schema::{GroupId, SiteId, UserName};
+use vestibule_schema::{GroupId, ProviderId, SiteId, UserName};
 
 /// Why the store did not do something.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,12 @@ pub enum StoreError {
     NameTaken {
         /// The name that exists.
         taken: UserName,
+    },
+    /// Somebody at a provider has an account already.
+    #[error("this person at `{provider}` has an account already")]
+    IdentityTaken {
+        /// The provider.
+        provider: ProviderId,
     },
     /// The last enabled cluster administrator stays what they are.
     #[error(
@@ -106,7 +112,10 @@ impl StoreError {
     /// Whether the request was understood and contradicts what is there.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::NameTaken { .. } | Self::LastAdministrator { .. })
+        matches!(
+            self,
+            Self::NameTaken { .. } | Self::IdentityTaken { .. } | Self::LastAdministrator { .. }
+        )
     }
 }
 

@@ -31,12 +31,17 @@ const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
     PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
 
 /// Applied in this order; an applied one is never edited.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (1, "accounts", include_str!("../migrations/0001_accounts.sql")),
     (2, "sessions", include_str!("../migrations/0002_sessions.sql")),
     (3, "grants", include_str!("../migrations/0003_grants.sql")),
     (4, "group mappings", include_str!("../migrations/0004_group_mappings.sql")),
     (5, "meta", include_str!("../migrations/0005_meta.sql")),
+    (6, "identities", include_str!("../migrations/0006_identities.sql")),
+    (7, "site sessions", include_str!("../migrations/0007_site_sessions.sql")),
+    (8, "tickets", include_str!("../migrations/0008_tickets.sql")),
+    (9, "second factors", include_str!("../migrations/0009_second_factors.sql")),
+    (10, "app passwords", include_str!("../migrations/0010_app_passwords.sql")),
 ];
 
 /// The accounts, sessions, grants and group mappings of one cluster. Cheap to clone.
