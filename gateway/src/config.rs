@@ -10,7 +10,7 @@ use vestibule_schema::problem::{self, Problem, Source};
 use vestibule_schema::{PathKind, SiteId};
 
 use crate::cli::NotFound;
-pub(crate) use gateway::{GatewayConfig, TlsConfig, Watching};
+pub(crate) use gateway::{GatewayConfig, PublicUrl, TlsConfig, Watching};
 pub(crate) use site::SiteConfig;
 
 /// A configuration directory, read.

@@ -15,6 +15,7 @@ mod pages;
 mod reload;
 mod serve;
 mod shown;
+mod sites;
 mod state;
 
 use std::process::ExitCode;

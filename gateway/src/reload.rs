@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use vestibule_policies::model::Rights;
 use vestibule_policies::{Engine, Vocabulary};
 use vestibule_proxy::{
-    FolderWatch, Freshness, Gateway, HostName, SiteRuntime, Unready, World, WorldError,
+    FolderWatch, Freshness, Gateway, HostName, PortalHosts, SiteRuntime, Unready, World, WorldError,
 };
 use vestibule_schema::problem::Problem;
 use vestibule_schema::{GalleryPath, SiteId};
@@ -79,7 +80,7 @@ pub(crate) struct Live {
     vocabulary: Arc<Vocabulary>,
     around: Surroundings,
     shown: Arc<Shown>,
-    portal_hosts: Vec<HostName>,
+    portal: PortalHosts,
     state: Mutex<State>,
     known: ArcSwap<Known>,
     gateway: OnceLock<Weak<Gateway>>,
@@ -107,12 +108,15 @@ impl Live {
         stored: BTreeMap<SiteId, Arc<Rights>>,
         shown: Arc<Shown>,
     ) -> anyhow::Result<Arc<Self>> {
-        let portal_hosts = HostName::parse(&configuration.gateway.public_url.host);
+        let public_url = &configuration.gateway.public_url;
+        let host = HostName::parse(&public_url.host).context("the host of `public_url`")?;
+        let portal =
+            if public_url.is_known { PortalHosts::At(host) } else { PortalHosts::Every(host) };
         let live = Self {
             vocabulary,
             around,
             shown,
-            portal_hosts: portal_hosts.into_iter().collect(),
+            portal,
             state: Mutex::new(State { stored, ..State::default() }),
             known: ArcSwap::default(),
             gateway: OnceLock::new(),
@@ -328,7 +332,7 @@ impl Live {
         clash: Clash,
     ) -> Result<World, WorldError> {
         loop {
-            let error = match World::new(Arc::clone(engine), sites.clone(), &self.portal_hosts) {
+            let error = match World::new(Arc::clone(engine), sites.clone(), &self.portal) {
                 Ok(world) => return Ok(world),
                 Err(error) => error,
             };

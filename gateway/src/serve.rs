@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use pingora::server::RunArgs;
 use tokio::runtime::Runtime;
 use vestibule_identity::{Changed, Identity, Settings};
-use vestibule_policies::{Principal, Vocabulary};
-use vestibule_portal::{Portal, SiteCard, Sites};
+use vestibule_policies::Vocabulary;
+use vestibule_portal::Portal;
 use vestibule_proxy::{Certificate, Gateway, GatewayParts, Listeners, TlsListener};
 use vestibule_store::Store;
 
@@ -19,6 +19,7 @@ use crate::control;
 use crate::pages::PortalPages;
 use crate::reload::{self, Live};
 use crate::shown::Shown;
+use crate::sites::KnownSites;
 use crate::state::StateDir;
 
 /// How often the store is asked whether another process changed anything.
@@ -69,9 +70,8 @@ pub(crate) fn prepare(
     configuration.sites.iter().try_for_each(|site| shown.start(site))?;
     let live = Live::start(configuration, vocabulary, around, stored, Arc::clone(&shown))?;
     let world = live.world().context("there are no policies")?;
-    let chooser =
-        Arc::new(Chooser { live: Arc::clone(&live), url: gateway_config.public_url.text });
-    let portal = runtime.block_on(Portal::open(Arc::clone(&identity), chooser))?;
+    let sites = Arc::new(KnownSites::new(Arc::clone(&live), gateway_config.public_url));
+    let portal = runtime.block_on(Portal::open(Arc::clone(&identity), sites))?;
     let gateway = Arc::new(Gateway::new(GatewayParts {
         world,
         identity: Arc::clone(&identity),
@@ -158,33 +158,6 @@ async fn upkeep(live: Arc<Live>, identity: Arc<Identity>, certificates: Vec<Arc<
                 }
             }
         }
-    }
-}
-
-/// The sites that somebody may enter.
-#[derive(Debug)]
-struct Chooser {
-    live: Arc<Live>,
-    url: String,
-}
-
-impl Sites for Chooser {
-    fn open_to(&self, principal: &Principal) -> Vec<SiteCard> {
-        let Some(world) = self.live.world() else { return Vec::new() };
-        let open = world.sites().filter(|site| {
-            world.engine(&site.id).is_some_and(|engine| engine.may_enter(principal))
-        });
-        let port = self.url.rsplit_once(':').map(|(_, port)| port);
-        let port = port.filter(|port| port.bytes().all(|b| b.is_ascii_digit()));
-        let scheme = self.url.split_once("://").map_or("https", |(scheme, _)| scheme);
-        let address = |site: &vestibule_proxy::SiteRuntime| match site.mount.hosts().first() {
-            Some(host) => {
-                let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-                format!("{scheme}://{host}{port}/")
-            }
-            None => format!("{}{}/", self.url, site.mount.base()),
-        };
-        open.map(|site| SiteCard { name: site.id.to_string(), url: address(site) }).collect()
     }
 }
 

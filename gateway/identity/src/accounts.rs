@@ -9,7 +9,7 @@ use crate::hasher::HashError;
 use crate::identity::Identity;
 use crate::origin::RequestOrigin;
 use crate::password::{self, PasswordError};
-use crate::sign_in::{Attempt, NewSession, SignInError};
+use crate::sign_in::{Attempt, NewSession, Proof, SignInError};
 
 /// Why an account was not made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -160,7 +160,12 @@ impl Identity {
             return Err(SignInError::Refused.into());
         }
         let account = self.replace_password(&account, change.new).await?;
-        Ok(self.begin_session(origin, &account, change.user_agent).await?)
+        let proof = Proof {
+            provider: signed_in.provider.as_ref(),
+            second_factor: signed_in.second_factor,
+            user_agent: change.user_agent,
+        };
+        Ok(self.begin_session(origin, &account, &proof).await?)
     }
 
     async fn replace_password(

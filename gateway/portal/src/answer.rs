@@ -6,10 +6,9 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use http::{HeaderName, HeaderValue, StatusCode};
-use vestibule_identity::{Authentication, RequestOrigin, SetCookie, Unavailable};
+use vestibule_identity::{Audience, Authentication, RequestOrigin, SetCookie, Unavailable};
 
 use crate::refusal::{RefusalPage, refusal_page};
-use crate::return_to::ReturnTo;
 
 /// The headers of every page (requirements S29, S81), refusals among them.
 pub const PAGE_HEADERS: [(&str, &str); 7] = [
@@ -91,9 +90,17 @@ pub(crate) fn redirect(to: &str) -> Response {
     }
 }
 
-/// As [`redirect`], to a checked target.
-pub(crate) fn redirect_to(target: &ReturnTo) -> Response {
-    redirect(target.as_str())
+/// Sends the browser to another origin after a form. Not a redirection: browsers hold those of a
+/// form against `form-action`, which names this origin alone.
+pub(crate) fn go_on(to: &str) -> Response {
+    page(StatusCode::OK, &GoOn { user: None, to })
+}
+
+#[derive(Template)]
+#[template(path = "go_on.html")]
+struct GoOn<'r> {
+    user: Option<&'r str>,
+    to: &'r str,
 }
 
 /// The response with one more cookie.
@@ -126,8 +133,9 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
 
 fn cookie_to_clear(request: &Request) -> Option<SetCookie> {
     let origin = request.extensions().get::<RequestOrigin>()?;
+    let audience = request.extensions().get::<Audience>()?;
     match request.extensions().get::<Authentication>()? {
-        Authentication::Anonymous { clear_cookie: true } => SetCookie::clear(origin),
+        Authentication::Anonymous { clear_cookie: true } => SetCookie::clear(origin, audience),
         Authentication::Anonymous { clear_cookie: false }
         | Authentication::SignedIn(_)
         | Authentication::Failed(_) => None,

@@ -8,7 +8,7 @@ use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType};
 use vestibule_adapters::Kind;
-use vestibule_identity::{Authentication, SetCookie};
+use vestibule_identity::{Audience, Authentication, SetCookie};
 use vestibule_policies::Denial;
 use vestibule_schema::{GalleryPath, SiteId};
 
@@ -87,14 +87,11 @@ impl Exchange {
             response.insert_header(header::STRICT_TRANSPORT_SECURITY, HSTS)?;
         }
         // the portal sees to its cookies itself
-        let is_for_site = self.site.is_some();
         let Some(Authentication::Anonymous { clear_cookie: true }) = self.who else {
             return Ok(());
         };
-        if !is_for_site {
-            return Ok(());
-        }
-        if let Some(cookie) = self.head.as_ref().and_then(|head| SetCookie::clear(&head.origin)) {
+        let (Some(site), Some(head)) = (&self.site, &self.head) else { return Ok(()) };
+        if let Some(cookie) = SetCookie::clear(&head.origin, &Audience::Site(site.clone())) {
             response.append_header(header::SET_COOKIE, cookie.as_str())?;
         }
         Ok(())

@@ -48,5 +48,5 @@ pub use request_id::RequestId;
 pub use server::{
     Certificate, CertificateError, ListenError, Listeners, Settings, TlsListener, server,
 };
-pub use sites::{HostName, HostNameError, Mount};
+pub use sites::{HostName, HostNameError, Mount, PortalHosts};
 pub use world::{SiteRuntime, SiteState, World, WorldError};

@@ -13,6 +13,7 @@ use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType};
 use vestibule_adapters::HandOver;
+use vestibule_identity::Audience;
 use vestibule_schema::SiteId;
 
 pub use crate::exchange::Exchange;
@@ -69,11 +70,13 @@ impl Enforcement {
         let world = self.gateway.world();
         let (index, path) = match world.table().place(head.host(), head.path()) {
             Place::Site(index, path) => (index, path),
-            Place::Portal => {
+            Place::Own(of_site) => {
+                let site = of_site.and_then(|index| world.at(index));
+                let audience = site.map_or(Audience::Portal, |s| Audience::Site(s.id.clone()));
                 let headers = &session.req_header().headers;
-                let who = judge::authenticate(&self.gateway, head, headers).await?;
+                let who = judge::authenticate(&self.gateway, &audience, (head, headers)).await?;
                 exchange.who = Some(who.clone());
-                let answer = local::serve(&self.gateway, session, head, who).await?;
+                let answer = local::serve(&self.gateway, session, head, (audience, who)).await?;
                 return Ok(Step::Answer(answer));
             }
             Place::Home => {
@@ -100,7 +103,9 @@ impl Enforcement {
         }
         // a wrong credential is 401 whatever else the request is
         let headers = &session.req_header().headers;
-        let who = exchange.who.insert(judge::authenticate(&self.gateway, head, headers).await?);
+        let audience = Audience::Site(site.id.clone());
+        let who = judge::authenticate(&self.gateway, &audience, (head, headers)).await?;
+        let who = exchange.who.insert(who);
         let principal = who.principal().ok_or(Refusal::Internal)?;
         let world: Arc<World> = world;
         let question = Question {
@@ -109,6 +114,7 @@ impl Enforcement {
             site,
             head,
             principal,
+            second_factor: who.has_second_factor(),
             now: Timestamp::now(),
         };
         match question.decide(asked?) {

@@ -51,6 +51,9 @@ pub(crate) struct TlsConfig {
 pub(crate) struct PublicUrl {
     pub(crate) text: String,
     pub(crate) host: String,
+    /// Whether it is configured. If not, nobody knows how browsers reach the gateway, and each host
+    /// has a portal of its own.
+    pub(crate) is_known: bool,
 }
 
 const DEFAULT_LISTEN: SocketAddr =
@@ -114,8 +117,8 @@ impl GatewayConfig {
             None if tls.is_empty() => vec![DEFAULT_LISTEN],
             None => Vec::new(),
         };
-        let public_url = root.string("public_url").and_then(|url| read_url(reader, &url));
-        let public_url = public_url.unwrap_or_else(|| PublicUrl::local(&listen, &tls));
+        let public_url = root.string("public_url").map(|url| read_url(reader, &url));
+        let public_url = public_url.flatten().unwrap_or_else(|| PublicUrl::local(&listen, &tls));
         if let Some(store) = root.string("store").filter(|store| store.value != "sqlite") {
             reader.report(
                 Problem::error("config::bad_store", "the store must be `sqlite`")
@@ -145,7 +148,8 @@ impl PublicUrl {
         let scheme = if listen.is_empty() && !tls.is_empty() { "https" } else { "http" };
         let port = listen.iter().chain(tls.iter().map(|tls| &tls.listen)).next();
         let port = port.map_or(DEFAULT_LISTEN.port(), SocketAddr::port);
-        Self { text: format!("{scheme}://localhost:{port}"), host: "localhost".to_owned() }
+        let text = format!("{scheme}://localhost:{port}");
+        Self { text, host: "localhost".to_owned(), is_known: false }
     }
 }
 
@@ -212,7 +216,10 @@ fn read_url(reader: &Reader<'_>, url: &Spanned<String>) -> Option<PublicUrl> {
     });
     let host = parsed.as_ref().and_then(http::Uri::host).map(str::to_ascii_lowercase);
     match host {
-        Some(host) => Some(PublicUrl { text: url.value.trim_end_matches('/').to_owned(), host }),
+        Some(host) => {
+            let text = url.value.trim_end_matches('/').to_owned();
+            Some(PublicUrl { text, host, is_known: true })
+        }
         None => {
             reader.report(
                 Problem::error("config::bad_url", format!("`{}` is no public address", url.value))

@@ -78,6 +78,9 @@ pub enum StoreError {
     /// There is no such account any more.
     #[error("the account does not exist any more")]
     NoSuchAccount,
+    /// The session has ended.
+    #[error("the session has ended")]
+    NoSuchSession,
     /// There is no such grant.
     #[error("`{user}` holds no such grant on `{site}`")]
     NoSuchGrant {
@@ -104,6 +107,7 @@ impl StoreError {
             self,
             Self::NoSuchUser { .. }
                 | Self::NoSuchAccount
+                | Self::NoSuchSession
                 | Self::NoSuchGrant { .. }
                 | Self::NoSuchMapping { .. }
         )

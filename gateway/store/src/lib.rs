@@ -43,6 +43,6 @@ pub use group_mappings::{GroupMapping, MappedGroup};
 pub use identities::{LinkedIdentity, NewIdentity, ProviderGroups, Subject};
 pub use meta::Key;
 pub use open::Store;
-pub use sessions::{NewSession, SessionId, SessionRow, TokenHash};
+pub use sessions::{Audience, NewSession, SessionId, SessionRow, SiteSession, TokenHash};
 pub use tickets::TicketKey;
 pub use time::UnixTime;

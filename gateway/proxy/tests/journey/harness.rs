@@ -13,14 +13,15 @@ use rustls::pki_types::CertificateDer;
 use vestibule_adapters::RouteMap;
 use vestibule_grant::GrantKey;
 use vestibule_identity::{
-    Attempt, Authentication, Identity, RequestOrigin, Secret, Settings, SystemClock,
+    Attempt, Authentication, Entry, Identity, RequestOrigin, Secret, SetCookie, Settings,
+    SystemClock, browser_mark,
 };
 use vestibule_policies::model::{Folders, Rights};
 use vestibule_policies::{Engine, SiteEngine, Vocabulary, check};
 use vestibule_proxy::{
     Certificate, FolderWatch, Freshness, Gateway, GatewayParts, HostName, Listeners, Mount,
-    Refusal, RefusalPages, SiteRuntime, SiteState, TlsListener, Unready, Upstreams, World,
-    portal_service, server,
+    PortalHosts, Refusal, RefusalPages, SiteRuntime, SiteState, TlsListener, Unready, Upstreams,
+    World, portal_service, server,
 };
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{AccountRole, GalleryPath, SiteId, Sizes, Source, UserName};
@@ -156,33 +157,41 @@ fn world() -> World {
         site("family", Mount::at_path("/i/family/").unwrap(), upstream),
     ];
     let engines: Vec<_> = sites.iter().map(|site| Arc::new(engine_of(site.id.as_str()))).collect();
-    World::new(Arc::new(Engine::new(1, engines)), sites, &[host("portal.localhost")]).unwrap()
+    World::new(Arc::new(Engine::new(1, engines)), sites, &PortalHosts::At(host("portal.localhost")))
+        .unwrap()
 }
 
-async fn sign_in(identity: &Identity, authority: &str, name: &str) -> String {
+/// Signs somebody in at the portal and lets them enter a site; the cookies of both.
+async fn sign_in(identity: &Identity, site: &str, name: &str) -> String {
     let password = Secret::new("a long enough password".to_owned());
     let user = UserName::parse(name).unwrap();
     if identity.user(&user).await.is_err() {
         let account = NewAccount::new(user, AccountRole::parse("").unwrap());
         identity.add_user(account, Some(&password)).await.unwrap();
     }
-    let origin = RequestOrigin::new(false, authority, [127, 0, 0, 1].into());
+    let origin = RequestOrigin::new(false, "localhost", [127, 0, 0, 1].into());
     let attempt = Attempt { name, password: &password, user_agent: "test" };
     let session = identity.sign_in(&origin, &attempt).await.unwrap();
-    session.cookie.as_str().split(';').next().unwrap().to_owned()
+    let mark = browser_mark("a browser");
+    let site = SiteId::parse(site).unwrap();
+    let entry = Entry { site: &site, back: "/", browser: &mark, reason: "" };
+    let code = identity.issue_entry(&session.signed_in, &entry).await.unwrap();
+    let browsers = ["a browser".to_owned()];
+    let arrived = identity.redeem_entry(&origin, code.expose(), &browsers).await.unwrap().unwrap();
+    let pair = |cookie: &SetCookie| cookie.as_str().split(';').next().unwrap().to_owned();
+    format!("{}; {}", pair(&session.cookie), pair(&arrived.cookie))
 }
 
 fn start() -> Running {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let authority = format!("localhost:{}", address.port());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let (identity, jane, mia, jane_at_clients) = runtime.block_on(async {
         let store = Store::open_in_memory().await.unwrap();
         let settings = Settings::for_tests(Arc::new(SystemClock));
         let identity = Identity::open(store, settings).await.unwrap();
-        let jane = sign_in(&identity, &authority, "jane").await;
-        let mia = sign_in(&identity, &authority, "mia").await;
-        let clients = sign_in(&identity, &format!("clients.{authority}"), "jane").await;
+        let jane = sign_in(&identity, "photos", "jane").await;
+        let mia = sign_in(&identity, "photos", "mia").await;
+        let clients = sign_in(&identity, "clients", "jane").await;
         (identity, jane, mia, clients)
     });
     let gateway = Arc::new(Gateway::new(GatewayParts {

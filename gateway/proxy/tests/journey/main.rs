@@ -183,9 +183,9 @@ fn the_portal_is_on_every_host() {
 /// A cookie that is worth nothing is no credential, and is cleared.
 #[test]
 fn an_unknown_cookie_is_cleared() {
-    let reply = get("/image/a.jpg?size=thumbnail", &["Cookie: vestibule=expired"]);
+    let reply = get("/image/a.jpg?size=thumbnail", &["Cookie: vestibule.photos=expired"]);
     assert_eq!(reply.status, 200);
-    assert!(reply.header("set-cookie")[0].starts_with("vestibule=; Max-Age=0"));
+    assert!(reply.header("set-cookie")[0].starts_with("vestibule.photos=; Max-Age=0"));
     // the portal sees to its own
     let own = get("/_vestibule/account", &["Cookie: vestibule=expired"]);
     assert_eq!((own.status, own.header("set-cookie").len()), (200, 0));

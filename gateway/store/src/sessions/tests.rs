@@ -18,7 +18,9 @@ fn new(account: AccountId, token: u8) -> NewSession {
         token: TokenHash::from_bytes([token; 32]),
         account,
         revision: 0,
-        audience: "localhost:8080".into(),
+        audience: Audience::Portal,
+        provider: None,
+        second_factor: false,
         created: NOW,
         expires: UnixTime::from_seconds(5_000),
         client: "2001:db8::1".parse().unwrap(),
@@ -85,4 +87,47 @@ async fn a_touch_never_moves_back_and_expiry_takes_the_right_ones() {
     assert_eq!(sessions.of_account(jane).await.unwrap()[0].id, used);
     let end = UnixTime::from_seconds(5_000);
     assert_eq!(sessions.delete_expired(end, NOW).await.unwrap(), 1);
+}
+
+fn site_session(parent: SessionId, token: u8) -> SiteSession {
+    SiteSession {
+        token: TokenHash::from_bytes([token; 32]),
+        parent,
+        site: SiteId::parse("family").unwrap(),
+        reason: "a grant".to_owned(),
+        created: NOW,
+        client: "2001:db8::2".parse().unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn a_sites_session_lives_and_ends_with_its_parent() {
+    let store = Store::open_in_memory().await.unwrap();
+    let jane = account(&store, "jane").await;
+    let sessions = store.sessions();
+    let parent = sessions.insert(&new(jane, 1)).await.unwrap();
+    let other = sessions.insert(&new(jane, 2)).await.unwrap();
+    let at_site = sessions.insert_at_site(&site_session(parent, 3)).await.unwrap();
+    let row = sessions.find(&TokenHash::from_bytes([3; 32])).await.unwrap().unwrap();
+    assert_eq!((row.id, row.account, row.parent), (at_site, jane, Some(parent)));
+    assert_eq!(row.audience, Audience::Site(SiteId::parse("family").unwrap()));
+    assert_eq!((row.reason.as_str(), row.expires), ("a grant", UnixTime::from_seconds(5_000)));
+    let born_of_it = sessions.insert_at_site(&site_session(at_site, 4)).await;
+    assert!(matches!(born_of_it, Err(StoreError::NoSuchSession)), "only the portal's have any");
+
+    // its use keeps the parent alive
+    let later = NOW.plus(Duration::from_secs(50));
+    sessions.touch(&[(at_site, later)]).await.unwrap();
+    sessions.delete_expired(later, NOW).await.unwrap();
+    let ids: Vec<_> = sessions.of_account(jane).await.unwrap().iter().map(|row| row.id).collect();
+    assert_eq!(ids, [at_site, parent], "the other was not used");
+    assert!(!sessions.delete_one(jane, other).await.unwrap());
+
+    // ending all others spares what was born of the one that stays
+    sessions.delete_of_account(jane, Some(parent)).await.unwrap();
+    assert_eq!(sessions.of_account(jane).await.unwrap().len(), 2);
+    assert!(sessions.delete_one(jane, parent).await.unwrap());
+    assert_eq!(sessions.of_account(jane).await.unwrap(), []);
+    let orphan = sessions.insert_at_site(&site_session(parent, 5)).await;
+    assert!(matches!(orphan, Err(StoreError::NoSuchSession)));
 }
