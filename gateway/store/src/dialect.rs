@@ -29,40 +29,29 @@ const REFUSED: [&str; 9] = [
     "STRFTIME",
 ];
 
+/// How SQLite says that a table's key is given once and never again.
+const KEY: [&str; 4] = ["INTEGER", "PRIMARY", "KEY", "AUTOINCREMENT"];
+
 /// A migration in PostgreSQL's words.
 ///
 /// # Errors
 /// If it holds a word that only SQLite understands.
 pub(crate) fn for_postgres(sql: &str) -> Result<String, Cause> {
     let pieces = split(sql);
-    let mut words = pieces.iter().filter(|piece| piece.is_word).map(|piece| piece.text).peekable();
-    // a table's key comes as four words, the rest one by one
-    let key = ["INTEGER", "PRIMARY", "KEY", "AUTOINCREMENT"];
-    let mut keys = Vec::new();
-    while words.peek().is_some() {
-        keys.push(words.clone().take(key.len()).eq(key));
-        words.next();
-    }
+    let words: Vec<_> =
+        pieces.iter().filter(|piece| piece.is_word).map(|piece| piece.text).collect();
+    let begins_key = |at: usize| words.get(at..at + KEY.len()).is_some_and(|words| words == KEY);
+    let ends_key = |at: usize| (at + 1).checked_sub(KEY.len()).is_some_and(begins_key);
     let mut said = String::with_capacity(sql.len() * 2);
-    let (mut at, mut rest_of_key) = (0, 0);
+    let mut at = 0;
     for piece in &pieces {
-        if !piece.is_word {
-            said.push_str(piece.text);
-            continue;
-        }
-        let begins_key = keys.get(at).copied().unwrap_or(false);
-        at += 1;
-        if rest_of_key > 0 {
-            rest_of_key -= 1;
-            // the last word stands for all: what is between them is white space
-            let words = if rest_of_key == 0 { "" } else { piece.text };
-            said.push_str(words);
-        } else if begins_key {
-            rest_of_key = key.len() - 1;
-            said.push_str("BIGINT GENERATED ALWAYS AS IDENTITY");
-        } else {
-            said.push_str(word(piece.text)?);
-        }
+        said.push_str(match piece.text {
+            text if !piece.is_word => text,
+            _ if begins_key(at) => "BIGINT GENERATED ALWAYS AS IDENTITY",
+            _ if ends_key(at) => "",
+            text => word(text)?,
+        });
+        at += usize::from(piece.is_word);
     }
     Ok(said)
 }
@@ -74,9 +63,8 @@ fn word(word: &str) -> Result<&str, Cause> {
         "STRICT" => "",
         "TEXT" => "TEXT COLLATE \"C\"",
         other if REFUSED.iter().any(|refused| other.eq_ignore_ascii_case(refused)) => {
-            return Err(Cause(
-                format!("a migration holds `{other}`, which SQLite alone knows").into(),
-            ));
+            let message = format!("a migration holds `{other}`, which SQLite alone knows");
+            return Err(Cause(message.into()));
         }
         other => other,
     })

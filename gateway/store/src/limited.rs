@@ -29,11 +29,13 @@ impl Pool {
 
     /// Begins a transaction with these statements.
     pub(crate) async fn begin(&self, with: Begin) -> Result<Transaction<'static, Any>, Error> {
+        let Some(lock) = with.lock else {
+            // SQLite waits for so long and no longer, and must not be given up half-way
+            return self.0.begin_with(with.begin).await;
+        };
         within(async {
             let mut tx = self.0.begin_with(with.begin).await?;
-            if let Some(lock) = with.lock {
-                tx.execute(lock).await?;
-            }
+            tx.execute(lock).await?;
             Ok(tx)
         })
         .await

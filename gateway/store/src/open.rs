@@ -130,6 +130,12 @@ impl Store {
         &self.place
     }
 
+    /// Whether it answers, and in time.
+    pub async fn answers_within(&self, limit: Duration) -> bool {
+        let meta = self.meta();
+        matches!(tokio::time::timeout(limit, meta.changes()).await, Ok(Ok(_)))
+    }
+
     /// Ends every connection, after what runs. Whoever asks afterwards gets
     /// [`StoreError::Unavailable`].
     pub async fn close(&self) {
