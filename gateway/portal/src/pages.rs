@@ -5,7 +5,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
 
-use crate::answer::{Failure, finish};
+use crate::answer::{Failure, finish, in_time};
 use crate::form;
 use crate::portal::Portal;
 
@@ -31,9 +31,11 @@ pub fn router(portal: Portal) -> Router {
         .route("/_vestibule/account/sessions/end-others", post(account::end_other_sessions))
         .route("/_vestibule/assets/{file}", get(assets::show))
         .route("/_vestibule/healthz", get(health::show))
+        .route("/_vestibule/readyz", get(health::show_ready))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(form::MAX_BYTES))
+        .layer(from_fn(in_time))
         .layer(from_fn(finish))
         .with_state(portal)
 }
