@@ -80,13 +80,19 @@ impl PostgresUrl {
         let form = matches!(url.scheme(), "postgres" | "postgresql")
             && has_host
             && !database.is_empty()
-            && !database.contains('/')
+            // a password that was not encoded begins to be something else
+            && !database.contains(['/', '@'])
             && url.fragment().is_none();
         if !form {
             return Err(UrlError::Form);
         }
         if let Some((key, _)) = url.query_pairs().find(|(key, _)| !PARAMETERS.contains(&&**key)) {
-            return Err(UrlError::Parameter(key.into_owned()));
+            let is_word = key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+            return Err(if is_word {
+                UrlError::Parameter(key.into_owned())
+            } else {
+                UrlError::Form
+            });
         }
         url.as_str().parse::<PgConnectOptions>().map_err(|_| UrlError::Mode)?;
         Ok(Self { url })
@@ -199,6 +205,8 @@ mod tests {
             "postgres://db.example.com/a/b",
             "postgres:vestibule",
             "db.example.com/vestibule",
+            "postgres://gw:12/planted@db.example.com",
+            "postgres://gw:1/x?planted@db.example.com/vestibule",
         ] {
             assert_eq!(PostgresUrl::parse(bad), Err(UrlError::Form), "{bad}");
         }
