@@ -7,6 +7,7 @@
 #   tests/setup.sh cargo-fuzz VERSION DIR       cargo-fuzz, into DIR/bin
 #   tests/setup.sh npm                          npm, which fetches the camera files
 #   tests/setup.sh chromium                     a browser for the screenshot
+#   tests/setup.sh postgres                     PostgreSQL, which tests of the store start
 set -euo pipefail
 
 fail() {
@@ -92,11 +93,19 @@ chromium() {
     if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
 }
 
+postgres() {
+    local found=(/usr/lib/postgresql/*/bin/initdb)
+    if [ -x "${found[0]}" ] || [ -n "${POSTGRES_BIN-}" ]; then return; fi
+    # the package may start a server for the system; tests start their own
+    install_packages postgresql-15
+}
+
 case "${1-}" in
     build) build ;;
     cedar) cedar "$2" "$3" ;;
     cargo-deny | cargo-fuzz) cargo_tool "$1" "$2" "$3" ;;
     chromium) chromium ;;
+    postgres) postgres ;;
     npm) command -v npm >/dev/null || install_packages npm ;;
-    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, npm or chromium" ;;
+    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, npm, chromium or postgres" ;;
 esac

@@ -1,7 +1,9 @@
 //! The configuration directory: what is in it, read and checked, all mistakes at once.
 
 mod gateway;
+mod secret;
 mod site;
+mod store;
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +14,7 @@ use vestibule_schema::{PathKind, SiteId};
 use crate::cli::NotFound;
 pub(crate) use gateway::{GatewayConfig, PublicUrl, TlsConfig, Watching};
 pub(crate) use site::SiteConfig;
+pub(crate) use store::StoreChoice;
 
 /// A configuration directory, read.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use vestibule_identity::{Identity, Secret, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_sample::GallerySize;
 use vestibule_schema::{AccountRole, UserName};
-use vestibule_store::{NewAccount, Store};
+use vestibule_store::NewAccount;
 
 use crate::cli::Output;
 use crate::config::Configuration;
@@ -117,7 +117,7 @@ fn make_accounts(configuration: &Configuration) -> anyhow::Result<()> {
     let state = StateDir::open(&configuration.gateway.state_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let store = Store::open(&state.database()).await?;
+        let store = state.open_store(&configuration.gateway.store).await?;
         let identity = Identity::open(store, Settings::default()).await?;
         for [name, shown, password, _] in ACCOUNTS {
             let name = UserName::parse(name)?;

@@ -11,7 +11,6 @@ use vestibule_identity::{Changed, Identity, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_portal::Portal;
 use vestibule_proxy::{Certificate, Gateway, GatewayParts, Listeners, TlsListener};
-use vestibule_store::Store;
 
 use crate::build::{self, Surroundings};
 use crate::config::{Configuration, Watching};
@@ -22,8 +21,13 @@ use crate::shown::Shown;
 use crate::sites::KnownSites;
 use crate::state::StateDir;
 
-/// How often the store is asked whether another process changed anything.
+/// How often the store is asked whether another process changed anything, heard of or not.
 const UPKEEP: Duration = Duration::from_millis(500);
+/// How long a round of it may take.
+const UPKEEP_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long ending waits for the store.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// A gateway that is ready to listen.
 pub(crate) struct Prepared {
@@ -61,7 +65,7 @@ pub(crate) fn prepare(
         Surroundings { config_dir: configuration.dir.clone(), state: state.clone(), grant_key };
     let (identity, stored, control) = runtime.block_on(async {
         let control = control::listen(&state.control_socket()).await?;
-        let store = Store::open(&state.database()).await.context("the store can't be opened")?;
+        let store = state.open_store(&gateway_config.store).await?;
         let identity = Identity::open(store, cost).await?;
         let stored = build::stored_rights(identity.store()).await?;
         anyhow::Ok((Arc::new(identity), stored, control))
@@ -113,10 +117,9 @@ impl Prepared {
         drop(stop_watch);
         self.runtime.block_on(async {
             self.shown.stop_all().await;
-            if let Err(error) = self.identity.flush().await {
-                tracing::warn!(%error, "when sessions were last used could not be written");
+            if tokio::time::timeout(CLOSE_LIMIT, part(&self.identity)).await.is_err() {
+                tracing::warn!("the store does not answer; it is left as it is");
             }
-            self.identity.store().close().await;
         });
         let _ = std::fs::remove_file(self.state.control_socket());
         self.runtime.shutdown_timeout(Duration::from_secs(2));
@@ -126,6 +129,14 @@ impl Prepared {
     }
 }
 
+/// Leaves the store, with everything written.
+async fn part(identity: &Identity) {
+    if let Err(error) = identity.flush().await {
+        tracing::warn!(%error, "when sessions were last used could not be written");
+    }
+    identity.store().close().await;
+}
+
 fn tls_listener(tls: &crate::config::TlsConfig) -> anyhow::Result<TlsListener> {
     let address = tls.listen;
     let certificate = Certificate::load(&tls.certificate, &tls.key)
@@ -133,21 +144,21 @@ fn tls_listener(tls: &crate::config::TlsConfig) -> anyhow::Result<TlsListener> {
     Ok(TlsListener { address, certificate })
 }
 
-/// Notices what other processes change in the store, and certificates that are renewed, within
-/// [`UPKEEP`].
+/// Notices what other processes change in the store as soon as that is told, and within
+/// [`UPKEEP`] if it is not; and certificates that are renewed.
 async fn upkeep(live: Arc<Live>, identity: Arc<Identity>, certificates: Vec<Arc<Certificate>>) {
+    let watch = identity.store().watch();
     let mut ticks = tokio::time::interval(UPKEEP);
+    // after a round that took long, none are made up for
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut store = Reached::Yes;
     loop {
-        ticks.tick().await;
-        let round = async {
-            if identity.maintain().await? == Changed::Yes {
-                live.replace_rights(build::stored_rights(identity.store()).await?);
-            }
-            anyhow::Ok(())
-        };
-        if let Err(error) = round.await {
-            tracing::warn!(error = format!("{error:#}"), "the store can't be reached");
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = watch.changed() => {}
         }
+        let round = tokio::time::timeout(UPKEEP_LIMIT, look_at_store(&live, &identity)).await;
+        store = store.after(round.context("the store does not answer").flatten());
         for certificate in &certificates {
             match certificate.refresh() {
                 Ok(true) => tracing::info!("a new certificate is in force"),
@@ -156,6 +167,42 @@ async fn upkeep(live: Arc<Live>, identity: Arc<Identity>, certificates: Vec<Arc<
                     let error = anyhow::Error::from(error);
                     tracing::error!(error = format!("{error:#}"), "the last good one stays");
                 }
+            }
+        }
+    }
+}
+
+/// Takes over what other processes changed in the store.
+async fn look_at_store(live: &Live, identity: &Identity) -> anyhow::Result<()> {
+    if identity.maintain().await? == Changed::Yes {
+        live.replace_rights(build::stored_rights(identity.store()).await?);
+    }
+    Ok(())
+}
+
+/// Whether the store could be reached, so that what changes is logged once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    Yes,
+    No,
+}
+
+impl Reached {
+    fn after(self, round: anyhow::Result<()>) -> Self {
+        match (self, round) {
+            (Self::Yes, Ok(())) => Self::Yes,
+            (Self::No, Ok(())) => {
+                tracing::info!("the store can be reached again");
+                Self::Yes
+            }
+            (Self::Yes, Err(error)) => {
+                let error = format!("{error:#}");
+                tracing::error!(error, "the store can't be reached: nobody new gets in");
+                Self::No
+            }
+            (Self::No, Err(error)) => {
+                tracing::debug!(error = format!("{error:#}"), "the store can't be reached");
+                Self::No
             }
         }
     }

@@ -14,6 +14,7 @@ mod cli_explain;
 mod galleries;
 mod journey;
 mod media;
+mod postgres;
 mod proof;
 mod refusals;
 mod reload;

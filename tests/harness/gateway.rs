@@ -72,7 +72,8 @@ fn bound_by_modes() -> Command {
     command
 }
 
-fn launch(
+/// Starts a program; what it prints goes to a file.
+pub(crate) fn launch(
     mut command: Command,
     arguments: &[&str],
     log: &Path,
@@ -92,6 +93,11 @@ fn launch(
 }
 
 impl Launch {
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
     /// Everything that it has printed.
     #[must_use]
     pub fn log(&self) -> String {

@@ -117,7 +117,7 @@ pub struct Identity {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity").field("store", &self.store.path()).finish_non_exhaustive()
+        f.debug_struct("Identity").field("store", &self.store.place()).finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Answers: pages, redirections and failures, and the headers that all of them carry.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -25,6 +27,9 @@ pub const PAGE_HEADERS: [(&str, &str); 7] = [
     ("cache-control", "no-store"),
 ];
 
+/// How long an answer may take: longer than everything that it may wait for, one by one.
+const TIME_LIMIT: Duration = Duration::from_secs(45);
+
 /// Why a page is not shown. What is told to the browser says no more than it must; the log says
 /// the rest.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +50,8 @@ pub(crate) enum Failure {
     SignInFirst { back_to: &'static str },
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+    #[error("an answer took too long")]
+    TooLong,
     #[error("something is wrong within")]
     Internal,
 }
@@ -63,6 +70,10 @@ impl IntoResponse for Failure {
             Self::Unavailable(ref error) => {
                 let cause = std::error::Error::source(error).map(ToString::to_string);
                 tracing::error!(%error, cause, "the portal can't answer");
+                RefusalPage::Unavailable
+            }
+            Self::TooLong => {
+                tracing::error!(limit = ?TIME_LIMIT, "the portal can't answer in time");
                 RefusalPage::Unavailable
             }
             Self::Internal => RefusalPage::Internal,
@@ -109,6 +120,12 @@ pub(crate) fn with_cookie(mut response: Response, cookie: Option<SetCookie>) -> 
         response.headers_mut().append(SET_COOKIE, value);
     }
     response
+}
+
+/// Gives up an answer that takes too long, whatever holds it up.
+pub(crate) async fn in_time(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
+    answer.unwrap_or_else(|_| Failure::TooLong.into_response())
 }
 
 /// Gives every answer the headers of a page, and makes the browser forget a session cookie that

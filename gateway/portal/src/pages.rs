@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 
 use vestibule_identity::Audience;
 
-use crate::answer::{Failure, finish, redirect};
+use crate::answer::{Failure, finish, in_time, redirect};
 use crate::form;
 use crate::portal::Portal;
 
@@ -40,16 +40,18 @@ pub fn router(portal: Portal) -> Router {
         .route("/_vestibule/account/sessions/end-others", post(account::end_other_sessions))
         .route("/_vestibule/assets/{file}", get(assets::show))
         .route("/_vestibule/healthz", get(health::show))
+        .route("/_vestibule/readyz", get(health::show_ready))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(form::MAX_BYTES))
         .layer(from_fn_with_state(portal.clone(), at_its_place))
+        .layer(from_fn(in_time))
         .layer(from_fn(finish))
         .with_state(portal)
 }
 
 /// What a site's own host shows of these pages; the rest is at the portal.
-const AT_SITES: [&str; 4] =
+const AT_SITES: [&str; 5] =
     ["/_vestibule/sign-in", "/_vestibule/arrive", "/_vestibule/sign-out", "/_vestibule/healthz"];
 
 /// Sends who asks a site's own host for a page of the portal there.

@@ -11,7 +11,7 @@ use clap::Args;
 use vestibule_identity::{Identity, Secret, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_schema::{AccountRole, SiteId, UserName};
-use vestibule_store::{NewAccount, Store};
+use vestibule_store::NewAccount;
 
 use super::{BadInput, Exit, Output};
 use crate::config::Configuration;
@@ -203,7 +203,7 @@ fn make_owner(
     let state = StateDir::open(&configuration.gateway.state_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let store = Store::open(&state.database()).await?;
+        let store = state.open_store(&configuration.gateway.store).await?;
         let identity = Identity::open(store, Settings::default()).await?;
         let role = AccountRole::parse(AccountRole::CLUSTER_ADMIN)?;
         identity.add_user(NewAccount::new(owner.clone(), role), Some(password)).await?;

@@ -8,6 +8,8 @@ use vestibule_proxy::Certificate;
 use vestibule_schema::document::{Reader, Spanned, Table};
 use vestibule_schema::problem::{self, Problem};
 
+use super::StoreChoice;
+
 /// The gateway's own configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct GatewayConfig {
@@ -17,6 +19,8 @@ pub(crate) struct GatewayConfig {
     pub(crate) tls: Vec<TlsConfig>,
     /// The portal's address, as browsers see it.
     pub(crate) public_url: PublicUrl,
+    /// Where accounts, sessions and grants are kept.
+    pub(crate) store: StoreChoice,
     /// Database, keys, sockets, renditions.
     pub(crate) state_dir: PathBuf,
     /// Whose `X-Forwarded-*` is believed.
@@ -89,6 +93,7 @@ impl GatewayConfig {
                 );
             }
         }
+        problems.extend(self.store.warning());
         let open = self.listen.iter().find(|address| !address.ip().is_loopback());
         if let Some(open) = open.filter(|_| self.trusted_proxies.is_empty()) {
             problems.push(
@@ -119,17 +124,12 @@ impl GatewayConfig {
         };
         let public_url = root.string("public_url").map(|url| read_url(reader, &url));
         let public_url = public_url.flatten().unwrap_or_else(|| PublicUrl::local(&listen, &tls));
-        if let Some(store) = root.string("store").filter(|store| store.value != "sqlite") {
-            reader.report(
-                Problem::error("config::bad_store", "the store must be `sqlite`")
-                    .at(reader.source(), store.span, "not known")
-                    .help("leave the key out: SQLite in the state directory is the default"),
-            );
-        }
+        let store = StoreChoice::read(root, dir);
         Self {
             listen,
             tls,
             public_url,
+            store,
             state_dir: dir.join(root.string("state_dir").map_or("state".into(), |dir| dir.value)),
             trusted_proxies: root
                 .strings("trusted_proxies")

@@ -21,19 +21,19 @@ pub enum StoreError {
         /// What the system says.
         source: io::Error,
     },
-    /// The file is there, but is no store or can't be opened.
-    #[error("the store `{path}` can't be opened")]
+    /// The database is no store or can't be opened.
+    #[error("the store `{store}` can't be opened")]
     Open {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address without what is secret in it.
+        store: String,
         /// What the database says.
         source: Cause,
     },
     /// The store could not be brought to this version, or a later version made it.
-    #[error("the store `{path}` can't be brought to the version of this program")]
+    #[error("the store `{store}` can't be brought to the version of this program")]
     Migrate {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address without what is secret in it.
+        store: String,
         /// What the database says.
         source: Cause,
     },

@@ -8,6 +8,7 @@ use vestibule_schema::{AccountRole, IdError, ProviderId, SiteId, UserName};
 
 use crate::accounts::AccountId;
 use crate::error::unavailable;
+use crate::open::commit_change;
 use crate::row::Reader;
 use crate::{Store, StoreError, UnixTime};
 
@@ -320,13 +321,18 @@ impl Sessions<'_> {
     /// # Errors
     /// If the store can't be reached.
     pub async fn delete_one(&self, account: AccountId, id: SessionId) -> Result<bool, StoreError> {
+        let mut tx = self.0.begin().await?;
         let done = sqlx::query("DELETE FROM sessions WHERE account = $1 AND id = $2")
             .bind(account.number())
             .bind(id.number())
-            .execute(&self.0.pool)
+            .execute(&mut *tx)
             .await
             .map_err(unavailable)?;
-        Ok(done.rows_affected() > 0)
+        let ended = done.rows_affected() > 0;
+        if ended {
+            commit_change(tx).await?;
+        }
+        Ok(ended)
     }
 
     /// Ends the sessions of an account but one with those born of it, or all. Says how many.
@@ -338,14 +344,18 @@ impl Sessions<'_> {
         account: AccountId,
         except: Option<SessionId>,
     ) -> Result<u64, StoreError> {
+        let mut tx = self.0.begin().await?;
         let done = sqlx::query(
             "DELETE FROM sessions WHERE account = $1 AND id <> $2 AND coalesce(parent, -2) <> $2",
         )
         .bind(account.number())
         .bind(except.map_or(-1, SessionId::number))
-        .execute(&self.0.pool)
+        .execute(&mut *tx)
         .await
         .map_err(unavailable)?;
+        if done.rows_affected() > 0 {
+            commit_change(tx).await?;
+        }
         Ok(done.rows_affected())
     }
 

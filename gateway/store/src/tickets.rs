@@ -147,14 +147,18 @@ impl Tickets<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engines::on_both;
+
+    on_both! {
+        a_ticket_is_used_once_and_in_its_time,
+        what_is_over_is_swept,
+    }
 
     const NOW: UnixTime = UnixTime::from_seconds(1_000);
     const SOON: UnixTime = UnixTime::from_seconds(1_060);
 
     /// S20: a state, a nonce, a code: once.
-    #[tokio::test]
-    async fn a_ticket_is_used_once_and_in_its_time() {
-        let store = Store::open_in_memory().await.unwrap();
+    async fn a_ticket_is_used_once_and_in_its_time(store: Store) {
         let tickets = store.tickets();
         let key = TicketKey::from_bytes([1; 32]);
         assert!(tickets.put(&key, "entry", "jane", SOON).await.unwrap());
@@ -168,9 +172,7 @@ mod tests {
         assert_eq!(tickets.take(&key, "entry", SOON).await.unwrap(), None);
     }
 
-    #[tokio::test]
-    async fn what_is_over_is_swept() {
-        let store = Store::open_in_memory().await.unwrap();
+    async fn what_is_over_is_swept(store: Store) {
         let tickets = store.tickets();
         for (number, expires) in [(1, NOW), (2, SOON)] {
             let key = TicketKey::from_bytes([number; 32]);

@@ -43,6 +43,7 @@ async fn every_answer_has_its_headers_and_no_script() {
         "/_vestibule/assets/arch.svg",
         "/_vestibule/assets/nothing",
         "/_vestibule/healthz",
+        "/_vestibule/readyz",
         "/_vestibule/nothing",
         "/elsewhere",
     ] {
@@ -125,13 +126,16 @@ async fn odd_forms_are_refused() {
 }
 
 #[tokio::test]
-async fn health_follows_the_store() {
+async fn readiness_follows_the_store() {
     let mut browser = Browser::new().await;
     assert_eq!(browser.get("/_vestibule/healthz").await.body, "ok\n");
+    assert_eq!(browser.get("/_vestibule/readyz").await.body, "ready\n");
     browser.identity.store().close().await;
     let mut anonymous = browser.another();
-    let page = anonymous.get("/_vestibule/healthz").await;
+    let page = anonymous.get("/_vestibule/readyz").await;
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(page.body, "the store can't be reached\n");
+    assert_eq!(anonymous.get("/_vestibule/healthz").await.body, "ok\n", "it lives all the same");
     let token = anonymous.get("/_vestibule/sign-in").await.token().to_owned();
     let fields = [("form_token", &*token), ("name", "jane"), ("password", PASSWORD)];
     let page = anonymous.post("/_vestibule/sign-in", &fields).await;

@@ -3,14 +3,14 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use vestibule_identity::{Identity, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_schema::{GalleryPath, RoleName, SiteId};
-use vestibule_store::{Access, Store};
+use vestibule_store::Access;
 
 use crate::cli::{BadInput, Exit, Output};
-use crate::config::{Configuration, SiteConfig};
+use crate::config::{Configuration, SiteConfig, StoreChoice};
 use crate::control::{self, InForce};
 use crate::state::StateDir;
 
@@ -43,8 +43,7 @@ impl AdminSession {
         let state = StateDir::open(&configuration.gateway.state_dir)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let identity = runtime.block_on(async {
-            let store =
-                Store::open(&state.database()).await.context("the store can't be opened")?;
+            let store = state.open_store(&configuration.gateway.store).await?;
             anyhow::Ok(Identity::open(store, Settings::default()).await?)
         })?;
         Ok(Self { runtime, identity, state, configuration })
@@ -69,9 +68,13 @@ impl AdminSession {
     ) -> anyhow::Result<Exit> {
         let said = self.runtime.block_on(change(&self.identity))?;
         let in_force = self.runtime.block_on(control::announce(&self.state.control_socket()))?;
-        let when = match in_force {
-            InForce::Now => "in force",
-            InForce::AtStart => "in force when the gateway starts",
+        let when = match (in_force, &self.configuration.gateway.store) {
+            (InForce::Now, StoreChoice::Sqlite) => "in force",
+            (InForce::Now, StoreChoice::Postgres(_)) => "in force; elsewhere within a second",
+            (InForce::AtStart, StoreChoice::Sqlite) => "in force when the gateway starts",
+            (InForce::AtStart, StoreChoice::Postgres(_)) => {
+                "in force within a second where gateways run"
+            }
         };
         output.line(format!("{said} ({when})"));
         Ok(Exit::Done)

@@ -3,6 +3,14 @@
 use vestibule_schema::{AccountRole, UserName};
 
 use super::*;
+use crate::engines::on_both;
+
+on_both! {
+    issuer_and_subject_together_find_the_account,
+    a_name_that_is_taken_is_never_linked,
+    groups_are_news_only_when_they_differ,
+    an_account_may_have_several_and_loses_them_with_itself,
+}
 
 const NOW: UnixTime = UnixTime::from_seconds(1_000);
 
@@ -23,9 +31,7 @@ fn named(name: &str) -> NewAccount {
 }
 
 /// S23.
-#[tokio::test]
-async fn issuer_and_subject_together_find_the_account() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn issuer_and_subject_together_find_the_account(store: Store) {
     let identities = store.identities();
     let alice = at("a", subject("https://a.example", "1"), groups(&["Press", "cn=X, dc=y"]));
     let account = identities.add_account(named("alice@a"), &alice, NOW).await.unwrap();
@@ -46,9 +52,7 @@ async fn issuer_and_subject_together_find_the_account() {
     assert_eq!(store.accounts().list().await.unwrap().len(), 1, "nothing is left half-written");
 }
 
-#[tokio::test]
-async fn a_name_that_is_taken_is_never_linked() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn a_name_that_is_taken_is_never_linked(store: Store) {
     store.accounts().add(named("Alice"), NOW).await.unwrap();
     let alice = at("a", subject("https://a.example", "1"), ProviderGroups::Unsaid);
     let taken = store.identities().add_account(named("ALICE"), &alice, NOW).await;
@@ -56,9 +60,7 @@ async fn a_name_that_is_taken_is_never_linked() {
     assert_eq!(store.identities().find(&alice.subject).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn groups_are_news_only_when_they_differ() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn groups_are_news_only_when_they_differ(store: Store) {
     let identities = store.identities();
     let alice = at("a", subject("https://a.example", "1"), groups(&["b", "a"]));
     let account = identities.add_account(named("alice"), &alice, NOW).await.unwrap();
@@ -76,9 +78,7 @@ async fn groups_are_news_only_when_they_differ() {
     assert!(!identities.set_groups(&subject("x", "y"), &groups(&["a"]), NOW).await.unwrap());
 }
 
-#[tokio::test]
-async fn an_account_may_have_several_and_loses_them_with_itself() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn an_account_may_have_several_and_loses_them_with_itself(store: Store) {
     let identities = store.identities();
     let account = store.accounts().add(named("alice"), NOW).await.unwrap();
     for provider in ["b", "a"] {

@@ -3,7 +3,16 @@
 use std::time::Duration;
 
 use super::*;
+use crate::engines::on_both;
 use crate::{AccountState, NewAccount};
+
+on_both! {
+    a_session_is_found_by_its_token_with_its_account,
+    a_disabled_account_has_no_session,
+    sessions_end_one_by_one_and_together,
+    a_touch_never_moves_back_and_expiry_takes_the_right_ones,
+    a_sites_session_lives_and_ends_with_its_parent,
+}
 
 const NOW: UnixTime = UnixTime::from_seconds(1_000);
 
@@ -28,9 +37,7 @@ fn new(account: AccountId, token: u8) -> NewSession {
     }
 }
 
-#[tokio::test]
-async fn a_session_is_found_by_its_token_with_its_account() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn a_session_is_found_by_its_token_with_its_account(store: Store) {
     let jane = account(&store, "jane").await;
     let id = store.sessions().insert(&new(jane, 7)).await.unwrap();
     let row = store.sessions().find(&TokenHash::from_bytes([7; 32])).await.unwrap().unwrap();
@@ -42,18 +49,14 @@ async fn a_session_is_found_by_its_token_with_its_account() {
     assert_eq!(store.sessions().find(&TokenHash::from_bytes([8; 32])).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_disabled_account_has_no_session() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn a_disabled_account_has_no_session(store: Store) {
     let jane = account(&store, "jane").await;
     store.accounts().set_state(jane, AccountState::Disabled, NOW).await.unwrap();
     let session = NewSession { revision: 1, ..new(jane, 1) };
     assert!(matches!(store.sessions().insert(&session).await, Err(StoreError::NoSuchAccount)));
 }
 
-#[tokio::test]
-async fn sessions_end_one_by_one_and_together() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn sessions_end_one_by_one_and_together(store: Store) {
     let (jane, mark) = (account(&store, "jane").await, account(&store, "mark").await);
     let sessions = store.sessions();
     let mut ids = Vec::new();
@@ -61,18 +64,19 @@ async fn sessions_end_one_by_one_and_together() {
         ids.push(sessions.insert(&new(jane, token)).await.unwrap());
     }
     let marks = sessions.insert(&new(mark, 9)).await.unwrap();
+    let before = store.meta().changes().await.unwrap();
     assert!(!sessions.delete_one(jane, marks).await.unwrap(), "only one's own");
     assert!(sessions.delete_one(jane, ids[0]).await.unwrap());
     assert!(!sessions.delete_one(jane, ids[0]).await.unwrap());
     assert_eq!(sessions.delete_of_account(jane, Some(ids[2])).await.unwrap(), 2);
+    let after = store.meta().changes().await.unwrap();
+    assert_eq!(after, before + 2, "other gateways notice what ended, and nothing else");
     assert_eq!(sessions.of_account(jane).await.unwrap().len(), 1);
     assert_eq!(sessions.delete_of_account(jane, None).await.unwrap(), 1);
     assert_eq!(sessions.of_account(mark).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn a_touch_never_moves_back_and_expiry_takes_the_right_ones() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn a_touch_never_moves_back_and_expiry_takes_the_right_ones(store: Store) {
     let jane = account(&store, "jane").await;
     let sessions = store.sessions();
     let used = sessions.insert(&new(jane, 1)).await.unwrap();
@@ -100,9 +104,7 @@ fn site_session(parent: SessionId, token: u8) -> SiteSession {
     }
 }
 
-#[tokio::test]
-async fn a_sites_session_lives_and_ends_with_its_parent() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn a_sites_session_lives_and_ends_with_its_parent(store: Store) {
     let jane = account(&store, "jane").await;
     let sessions = store.sessions();
     let parent = sessions.insert(&new(jane, 1)).await.unwrap();
