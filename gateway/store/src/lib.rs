@@ -25,6 +25,7 @@
 //! ```
 
 pub mod accounts;
+pub mod audit;
 pub mod error;
 pub mod grants;
 pub mod group_mappings;
@@ -35,6 +36,7 @@ pub mod sessions;
 pub mod time;
 
 pub use accounts::{Account, AccountId, AccountState, NewAccount, PasswordHash, folded};
+pub use audit::{AuditError, AuditLog, AuditSettings};
 pub use error::{Cause, StoreError};
 pub use grants::{Access, Grant, GrantFilter, RoleChoice};
 pub use group_mappings::{GroupMapping, MappedGroup};
