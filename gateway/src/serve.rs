@@ -12,7 +12,9 @@ use vestibule_policies::{Principal, Vocabulary};
 use vestibule_portal::{Portal, SiteCard, Sites};
 use vestibule_proxy::{Certificate, Gateway, GatewayParts, Listeners, TlsListener};
 use vestibule_store::Store;
+use vestibule_store::audit::{Actor, Entry, Event};
 
+use crate::audit::{self, Sink};
 use crate::build::{self, Surroundings};
 use crate::config::{Configuration, Watching};
 use crate::control;
@@ -48,6 +50,7 @@ pub(crate) fn prepare(
     // off, nothing is lost but that
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let state = StateDir::open(&configuration.gateway.state_dir)?;
+    let audit = audit::open(&configuration.gateway.audit)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("vestibule-aside")
@@ -56,12 +59,18 @@ pub(crate) fn prepare(
         .context("can't start threads")?;
     let grant_key = state.grant_key()?;
     let gateway_config = configuration.gateway.clone();
-    let around =
-        Surroundings { config_dir: configuration.dir.clone(), state: state.clone(), grant_key };
+    let around = Surroundings {
+        config_dir: configuration.dir.clone(),
+        state: state.clone(),
+        grant_key,
+        audit: audit.clone(),
+    };
+    let mut settings = cost;
+    settings.audit = audit.clone();
     let (identity, stored, control) = runtime.block_on(async {
         let control = control::listen(&state.control_socket()).await?;
         let store = Store::open(&state.database()).await.context("the store can't be opened")?;
-        let identity = Identity::open(store, cost).await?;
+        let identity = Identity::open(store, settings).await?;
         let stored = build::stored_rights(identity.store()).await?;
         anyhow::Ok((Arc::new(identity), stored, control))
     })?;
@@ -78,6 +87,7 @@ pub(crate) fn prepare(
         portal: vestibule_proxy::portal_service(vestibule_portal::router(portal)),
         pages: Arc::new(PortalPages),
         folders: Arc::clone(&live) as Arc<dyn vestibule_proxy::FolderWatch>,
+        audit: Arc::new(Sink(audit.clone())),
         trusted_proxies: gateway_config.trusted_proxies,
     }));
     live.attach(&gateway);
@@ -91,6 +101,8 @@ pub(crate) fn prepare(
     let server = vestibule_proxy::server(gateway, &listeners, settings)?;
     runtime.spawn(control::serve(control, Arc::clone(&live), Arc::clone(&identity)));
     runtime.spawn(upkeep(Arc::clone(&live), Arc::clone(&identity), certificates));
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    runtime.block_on(audit.record(Entry::new(Actor::Gateway, Event::Opened { version })))?;
     let watching = gateway_config.watch;
     Ok(Prepared { server, runtime, identity, live, watching, state, shown })
 }
@@ -117,7 +129,9 @@ impl Prepared {
                 tracing::warn!(%error, "when sessions were last used could not be written");
             }
             self.identity.store().close().await;
+            self.identity.audit().flush().await;
         });
+        audit::of_gateway(self.identity.audit(), Event::Closed);
         let _ = std::fs::remove_file(self.state.control_socket());
         self.runtime.shutdown_timeout(Duration::from_secs(2));
         // the watch notices within its tick
@@ -137,6 +151,7 @@ fn tls_listener(tls: &crate::config::TlsConfig) -> anyhow::Result<TlsListener> {
 /// [`UPKEEP`].
 async fn upkeep(live: Arc<Live>, identity: Arc<Identity>, certificates: Vec<Arc<Certificate>>) {
     let mut ticks = tokio::time::interval(UPKEEP);
+    let mut is_lost = false;
     loop {
         ticks.tick().await;
         let round = async {
@@ -145,8 +160,13 @@ async fn upkeep(live: Arc<Live>, identity: Arc<Identity>, certificates: Vec<Arc<
             }
             anyhow::Ok(())
         };
-        if let Err(error) = round.await {
+        let round = round.await;
+        if let Err(error) = &round {
             tracing::warn!(error = format!("{error:#}"), "the store can't be reached");
+        }
+        if round.is_err() != std::mem::replace(&mut is_lost, round.is_err()) {
+            let event = if is_lost { Event::StoreLost } else { Event::StoreBack };
+            identity.audit().note(Entry::new(Actor::Gateway, event)).await;
         }
         for certificate in &certificates {
             match certificate.refresh() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use vestibule_store::{Key, Store, StoreError, UnixTime};
+use vestibule_store::{AuditError, AuditLog, Key, Store, StoreError, UnixTime};
 use zeroize::Zeroize;
 
 use crate::clock::{Clock, SystemClock};
@@ -29,6 +29,9 @@ pub enum Unavailable {
     /// A password's hash can't be made or read.
     #[error("a password's hash can't be made or read")]
     Hashing,
+    /// What happens can't be written down, so it may not happen.
+    #[error("the audit log can't be written")]
+    Audit(#[from] AuditError),
 }
 
 /// How [`Identity`] behaves. The defaults are the documented ones.
@@ -49,6 +52,8 @@ pub struct Settings {
     pub hash_queue: usize,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
+    /// Where it is written down who signed in, and who did not.
+    pub audit: AuditLog,
 }
 
 impl Default for Settings {
@@ -63,6 +68,7 @@ impl Default for Settings {
             hash_lanes: lanes,
             hash_queue: 16 * lanes,
             clock: Arc::new(SystemClock),
+            audit: AuditLog::off(),
         }
     }
 }

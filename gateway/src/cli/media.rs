@@ -8,6 +8,7 @@ use clap::Args;
 use vestibule_media_backend::Listen;
 use vestibule_policies::Vocabulary;
 use vestibule_schema::SiteId;
+use vestibule_store::AuditLog;
 
 use super::{BadInput, ConfigArg, Exit, NotFound, Output};
 use crate::build::Surroundings;
@@ -49,7 +50,12 @@ impl Media {
         };
         let state = StateDir::open(&configuration.gateway.state_dir)?;
         let grant_key = state.grant_key()?;
-        let around = Surroundings { config_dir: configuration.dir.clone(), state, grant_key };
+        let around = Surroundings {
+            config_dir: configuration.dir.clone(),
+            state,
+            grant_key,
+            audit: AuditLog::off(),
+        };
         let listen = Listen::Unix(self.socket.clone());
         let id = self.site.clone();
         let config = shown::config(id, gallery, listen, &around, document.sizes)?;

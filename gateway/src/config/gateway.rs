@@ -8,6 +8,8 @@ use vestibule_proxy::Certificate;
 use vestibule_schema::document::{Reader, Spanned, Table};
 use vestibule_schema::problem::{self, Problem};
 
+use super::audit::AuditConfig;
+
 /// The gateway's own configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct GatewayConfig {
@@ -25,6 +27,8 @@ pub(crate) struct GatewayConfig {
     pub(crate) threads: Option<usize>,
     /// How changes of files are noticed.
     pub(crate) watch: Watching,
+    /// Where it is written down what happens.
+    pub(crate) audit: AuditConfig,
 }
 
 /// How changes of files are noticed.
@@ -117,17 +121,24 @@ impl GatewayConfig {
         let public_url = root.string("public_url").and_then(|url| read_url(reader, &url));
         let public_url = public_url.unwrap_or_else(|| PublicUrl::local(&listen, &tls));
         if let Some(store) = root.string("store").filter(|store| store.value != "sqlite") {
+            // without the line: it may hold a password
+            let (line, column) = reader.source().line_column(store.span.start);
             reader.report(
-                Problem::error("config::bad_store", "the store must be `sqlite`")
-                    .at(reader.source(), store.span, "not known")
-                    .help("leave the key out: SQLite in the state directory is the default"),
+                Problem::error(
+                    "config::bad_store",
+                    format!("the store must be `sqlite` (line {line}, column {column})"),
+                )
+                .in_file("vestibule.toml")
+                .help("leave the key out: SQLite in the state directory is the default"),
             );
         }
+        let state_dir = dir.join(root.string("state_dir").map_or("state".into(), |dir| dir.value));
         Self {
             listen,
             tls,
             public_url,
-            state_dir: dir.join(root.string("state_dir").map_or("state".into(), |dir| dir.value)),
+            audit: AuditConfig::read(root.table("audit"), dir, &state_dir),
+            state_dir,
             trusted_proxies: root
                 .strings("trusted_proxies")
                 .unwrap_or_default()
