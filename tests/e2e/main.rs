@@ -6,6 +6,7 @@
     reason = "helpers of tests: clippy excuses test functions only"
 )]
 
+mod audit;
 mod bad_input;
 mod camera;
 mod cli;
@@ -17,6 +18,7 @@ mod media;
 mod proof;
 mod refusals;
 mod reload;
+mod secrets;
 mod tls;
 mod unreadable;
 

@@ -121,15 +121,10 @@ impl GatewayConfig {
         let public_url = root.string("public_url").and_then(|url| read_url(reader, &url));
         let public_url = public_url.unwrap_or_else(|| PublicUrl::local(&listen, &tls));
         if let Some(store) = root.string("store").filter(|store| store.value != "sqlite") {
-            // without the line: it may hold a password
-            let (line, column) = reader.source().line_column(store.span.start);
             reader.report(
-                Problem::error(
-                    "config::bad_store",
-                    format!("the store must be `sqlite` (line {line}, column {column})"),
-                )
-                .in_file("vestibule.toml")
-                .help("leave the key out: SQLite in the state directory is the default"),
+                Problem::error("config::bad_store", "the store must be `sqlite`")
+                    .at(reader.source(), store.span, "not known")
+                    .help("leave the key out: SQLite in the state directory is the default"),
             );
         }
         let state_dir = dir.join(root.string("state_dir").map_or("state".into(), |dir| dir.value));

@@ -122,7 +122,14 @@ impl AuditLog {
     pub fn check(&self) -> Result<(), AuditError> {
         let Some(inner) = &self.0 else { return Ok(()) };
         let time = inner.shared.time();
-        inner.shared.lock().check(&time)
+        let checked = inner.shared.lock().check(&time);
+        inner.shared.heed(checked)
+    }
+
+    /// Whether records can be written, as far as is known; asks again only after a failure.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.is_failing() || self.check().is_ok()
     }
 
     /// Begins a new file, and returns what the old one is called now; `None` if it is empty.
@@ -191,6 +198,14 @@ impl Shared {
             let all: Vec<_> = std::iter::once(told).chain(entries.iter().cloned()).collect();
             self.lock().append(&time, &all, durability)
         };
+        if written.is_err() {
+            self.lost.fetch_add(lost, Ordering::Relaxed);
+        }
+        self.heed(written)
+    }
+
+    /// Says in the log of errors, once, that writing fails, and that it does no longer.
+    fn heed(&self, written: Result<(), AuditError>) -> Result<(), AuditError> {
         match &written {
             Ok(()) => {
                 if self.failing.swap(false, Ordering::Relaxed) {
@@ -198,7 +213,6 @@ impl Shared {
                 }
             }
             Err(error) => {
-                self.lost.fetch_add(lost, Ordering::Relaxed);
                 self.failures.fetch_add(1, Ordering::Relaxed);
                 if !self.failing.swap(true, Ordering::Relaxed) {
                     let cause = std::error::Error::source(error).map(tracing::field::display);

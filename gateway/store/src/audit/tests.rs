@@ -340,10 +340,12 @@ async fn a_file_that_can_not_be_written_is_an_error() {
     assert!(log.record(signed_out(2)).await.is_err());
     assert!(log.check().is_err());
     assert!(log.is_failing());
-    assert_eq!(log.failures(), 1);
+    assert!(!log.is_ready());
+    assert_eq!(log.failures(), 3);
     log.note(denied("/a.jpg")).await;
     fs::remove_dir(place.file()).unwrap();
     fs::rename(&aside, place.file()).unwrap();
+    assert!(log.is_ready());
     log.flush().await;
     assert!(!log.is_failing());
     assert_eq!(place.verified().records, 2);
