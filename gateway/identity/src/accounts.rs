@@ -155,12 +155,14 @@ impl Identity {
             password: change.old,
             user_agent: change.user_agent,
         };
-        let account = self.check_password(origin.client, &attempt).await?;
+        let account = self.check_password(origin, &attempt).await?;
         if account.id != signed_in.account {
             return Err(SignInError::Refused.into());
         }
         let account = self.replace_password(&account, change.new).await?;
-        Ok(self.begin_session(origin, &account, change.user_agent).await?)
+        let written = self.audit_own_password(origin, &account.name).await;
+        written.map_err(SignInError::Unavailable)?;
+        Ok(self.begin_session(origin, &account, (change.user_agent, "new_password")).await?)
     }
 
     async fn replace_password(

@@ -5,7 +5,7 @@
 
 use vestibule_schema::UserName;
 use vestibule_store::audit::{Actor, Change, Ended, Entry, Event, Object, SignInRefusal, Verb};
-use vestibule_store::{AuditLog, SessionId};
+use vestibule_store::{AccountId, AuditLog, SessionId};
 
 use crate::identity::{Identity, Unavailable};
 use crate::origin::RequestOrigin;
@@ -55,12 +55,14 @@ impl Identity {
     /// Somebody ended sessions of their own.
     pub(crate) async fn audit_ended(
         &self,
-        user: &UserName,
+        account: AccountId,
         which: Ended,
         count: u64,
     ) -> Result<(), Unavailable> {
-        let event = Event::SessionsEnded { account: user.clone(), which, count };
-        Ok(self.audit().record(Entry::new(Actor::User(user.clone()), event)).await?)
+        // an account that is gone meanwhile has had its end written down
+        let Some(account) = self.store.accounts().by_id(account).await? else { return Ok(()) };
+        let event = Event::SessionsEnded { account: account.name.clone(), which, count };
+        Ok(self.audit().record(Entry::new(Actor::User(account.name), event)).await?)
     }
 
     /// Somebody changed their own password.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use vestibule_store::audit::Ended;
 use vestibule_store::{AccountId, SessionId, SessionRow, TokenHash, UnixTime};
 
 use crate::credentials::{Authentication, Credentials, FailedCredential, SignedIn};
@@ -108,6 +109,19 @@ impl Identity {
         account: AccountId,
         session: SessionId,
     ) -> Result<bool, Unavailable> {
+        let ended = self.end_one(account, session).await?;
+        if ended {
+            self.audit_ended(account, Ended::One(session), 1).await?;
+        }
+        Ok(ended)
+    }
+
+    /// The same, for who writes down themselves why.
+    pub(crate) async fn end_one(
+        &self,
+        account: AccountId,
+        session: SessionId,
+    ) -> Result<bool, Unavailable> {
         let ended = self.store.sessions().delete_one(account, session).await?;
         self.cache.end_of_account(account);
         Ok(ended)
@@ -122,6 +136,7 @@ impl Identity {
         let ended =
             self.store.sessions().delete_of_account(account, Some(signed_in.session)).await?;
         self.cache.end_of_account(account);
+        self.audit_ended(account, Ended::Others, ended).await?;
         Ok(ended)
     }
 
@@ -132,6 +147,7 @@ impl Identity {
     pub async fn end_all_sessions(&self, account: AccountId) -> Result<u64, Unavailable> {
         let ended = self.store.sessions().delete_of_account(account, None).await?;
         self.cache.end_of_account(account);
+        self.audit_ended(account, Ended::All, ended).await?;
         Ok(ended)
     }
 

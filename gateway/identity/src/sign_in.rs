@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vestibule_schema::UserName;
+use vestibule_store::audit::SignInRefusal;
 use vestibule_store::{Account, StoreError, folded};
 
 use crate::cookie::SetCookie;
@@ -81,10 +82,11 @@ impl Identity {
         attempt: &Attempt<'_>,
     ) -> Result<NewSession, SignInError> {
         if origin.transport() == Transport::Exposed {
+            self.audit_refused(origin, SignInRefusal::InsecureOrigin, None).await;
             return Err(SignInError::InsecureOrigin);
         }
-        let account = self.check_password(origin.client, attempt).await?;
-        self.begin_session(origin, &account, attempt.user_agent).await
+        let account = self.check_password(origin, attempt).await?;
+        self.begin_session(origin, &account, (attempt.user_agent, "password")).await
     }
 
     /// Signs somebody out: their session is over when this returns. The answer makes the browser
@@ -97,17 +99,40 @@ impl Identity {
         origin: &RequestOrigin,
         signed_in: &SignedIn,
     ) -> Result<Option<SetCookie>, Unavailable> {
-        self.end_session(signed_in.account, signed_in.session).await?;
+        self.end_one(signed_in.account, signed_in.session).await?;
+        self.audit_signed_out(origin, &signed_in.name, signed_in.session).await?;
         tracing::info!(user = %signed_in.name, session = %signed_in.session, "signed out");
         Ok(SetCookie::clear(origin))
     }
 
-    /// Compares a name and a password within the limits, which count failures alone.
+    /// Compares a name and a password within the limits, which count failures alone. What is not
+    /// accepted is in the audit log when this returns, or soon after.
     pub(crate) async fn check_password(
         &self,
-        client: IpAddr,
+        origin: &RequestOrigin,
         attempt: &Attempt<'_>,
     ) -> Result<Account, SignInError> {
+        let checked = self.compare(origin, attempt).await;
+        let reason = match &checked {
+            // told of where it is known why
+            Ok(_) | Err(SignInError::Refused) => None,
+            Err(SignInError::TooMany { .. }) => Some(SignInRefusal::TooMany),
+            Err(SignInError::Busy { .. }) => Some(SignInRefusal::Busy),
+            Err(SignInError::InsecureOrigin) => Some(SignInRefusal::InsecureOrigin),
+            Err(SignInError::Unavailable(_)) => Some(SignInRefusal::Unavailable),
+        };
+        if let Some(reason) = reason {
+            self.audit_refused(origin, reason, None).await;
+        }
+        checked
+    }
+
+    async fn compare(
+        &self,
+        origin: &RequestOrigin,
+        attempt: &Attempt<'_>,
+    ) -> Result<Account, SignInError> {
+        let client = origin.client;
         let now = self.now();
         self.limits.take_client(client, now)?;
         let name = UserName::parse(attempt.name).ok();
@@ -133,6 +158,7 @@ impl Identity {
             Outcome::Accepted(account) => Ok(*account),
             Outcome::Refused(reason) => {
                 tracing::info!(?reason, %client, user = ?known, "sign-in refused");
+                self.audit_refused(origin, reason.into(), known.as_ref()).await;
                 Err(SignInError::Refused)
             }
         }
@@ -174,7 +200,7 @@ impl Identity {
         &self,
         origin: &RequestOrigin,
         account: &Account,
-        user_agent: &str,
+        (user_agent, by): (&str, &str),
     ) -> Result<NewSession, SignInError> {
         let failed = |error| SignInError::Unavailable(error);
         let token = token::random().map_err(|_| failed(Unavailable::Randomness))?;
@@ -196,9 +222,18 @@ impl Identity {
         let id = match self.store.sessions().insert(&session).await {
             Ok(id) => id,
             // disabled, removed or changed in this very moment
-            Err(StoreError::NoSuchAccount) => return Err(SignInError::Refused),
+            Err(StoreError::NoSuchAccount) => {
+                let known = Some(&account.name);
+                self.audit_refused(origin, SignInRefusal::Overtaken, known).await;
+                return Err(SignInError::Refused);
+            }
             Err(error) => return Err(failed(error.into())),
         };
+        if let Err(error) = self.audit_accepted(origin, &account.name, id, by).await {
+            // nobody has its token
+            self.end_one(account.id, id).await.map_err(failed)?;
+            return Err(failed(error));
+        }
         tracing::info!(user = %account.name, session = %id, client = %origin.client, "signed in");
         let (name, role) = (account.name.clone(), account.role.clone());
         let signed_in = SignedIn::new(account.id, name, role, id, session.expires)
