@@ -82,8 +82,10 @@ async fn sign_in(gateway: &Gateway, planted: &mut Planted, right: &str) -> Clien
             (reply.status != 503).then_some(reply)
         });
     let signed_in = signed_in.await.expect(303);
-    let cookie =
-        signed_in.all("set-cookie").into_iter().find(|cookie| !cookie.contains("Max-Age=0"));
+    let cookies = signed_in.all("set-cookie");
+    let is_session =
+        |cookie: &&str| cookie.starts_with("vestibule=") && !cookie.contains("Max-Age=0");
+    let cookie = cookies.into_iter().find(is_session);
     planted.keep("a session's cookie", between(cookie.unwrap(), "=", ";"));
     client
 }
@@ -172,7 +174,7 @@ async fn a_planted_secret_reaches_no_log() {
     planted.keep("the key of grants", key.trim().rsplit([' ', ':', '=']).next().unwrap());
     let client = sign_in(&gateway, &mut planted, &right).await;
     send_everything(&gateway, &client, &mut planted).await;
-    gateway.client().get(&format!("/browse/{IN_THE_OPEN}/")).await.expect(401);
+    gateway.client().get(&format!("/browse/family/{IN_THE_OPEN}/")).await.expect(401);
     gateway.config.write("vestibule.toml", &mistaken);
     vestibule_tests::eventually(
         std::time::Duration::from_secs(30),

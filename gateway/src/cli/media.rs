@@ -13,6 +13,7 @@ use vestibule_store::AuditLog;
 use super::{BadInput, ConfigArg, Exit, NotFound, Output};
 use crate::build::Surroundings;
 use crate::config::Configuration;
+use crate::hardened;
 use crate::logging::{self, LogFormat, Loudness};
 use crate::shown;
 use crate::state::StateDir;
@@ -36,6 +37,8 @@ pub(super) struct Media {
 impl Media {
     pub(super) fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         logging::start(Loudness::Server, LogFormat::Text);
+        hardened::against_dumps();
+        hardened::against_panics();
         let vocabulary = Arc::new(Vocabulary::load()?);
         let configuration =
             Configuration::load(&self.config.config, &vocabulary).map_err(|problems| {
