@@ -45,10 +45,10 @@ fn name_of(uid: u32) -> Option<String> {
     })
 }
 
-/// Writes down something that the gateway itself did. It has happened: what can't be written is
-/// told of in the log of errors, by the audit log.
+/// Writes down something that the gateway itself did. It has happened, so nobody is told if that
+/// fails but the log of errors; and a request may wait for it, so no disk is.
 pub(crate) fn of_gateway(log: &AuditLog, event: Event) {
-    let _ = log.record_blocking(Entry::new(Actor::Gateway, event));
+    log.note_now(Entry::new(Actor::Gateway, event));
 }
 
 /// The proxy's side of the audit log.

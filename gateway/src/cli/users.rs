@@ -181,7 +181,13 @@ impl Rm {
     }
 }
 
-fn change(object: Object, verb: Audited, name: &UserName, detail: Option<String>) -> Change {
+/// A change of an account, for the audit log.
+pub(super) fn change(
+    object: Object,
+    verb: Audited,
+    name: &UserName,
+    detail: Option<String>,
+) -> Change {
     Change { object, verb, name: name.to_string(), detail }
 }
 

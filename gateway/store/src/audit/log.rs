@@ -94,6 +94,16 @@ impl AuditLog {
         }
     }
 
+    /// Writes something down at once, for who can wait neither for the queue nor for a disk: the
+    /// system has it when this returns. What can't be written is counted, as in [`Self::note`].
+    pub fn note_now(&self, entry: Entry) {
+        let Some(inner) = &self.0 else { return };
+        let timed = inner.shared.timed(entry);
+        if inner.shared.append(std::slice::from_ref(&timed), Durability::System).is_err() {
+            inner.shared.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Writes something down, and returns when it is on disk.
     ///
     /// # Errors
