@@ -206,7 +206,7 @@ fn what_is_not_let_through_is_noted() {
         }
         line.unwrap_or_default()
     };
-    let denied = noted(&get("/image/closed/a.jpg?size=thumbnail&secret=x", &[]));
+    let denied = noted(&get("/image/closed/a.jpg?size=thumbnail", &[]));
     assert!(denied.starts_with("visitor GET /closed/a.jpg view unauthorized 401 "), "{denied}");
     assert!(!denied.ends_with(" 0"), "{denied}");
     let wrong = noted(&get("/browse/", &["Authorization: Bearer nonsense"]));
