@@ -1,5 +1,6 @@
 //! The configuration directory: what is in it, read and checked, all mistakes at once.
 
+mod audit;
 mod gateway;
 mod secret;
 mod site;
@@ -12,6 +13,7 @@ use vestibule_schema::problem::{self, Problem, Source};
 use vestibule_schema::{PathKind, SiteId};
 
 use crate::cli::NotFound;
+pub(crate) use audit::AuditConfig;
 pub(crate) use gateway::{GatewayConfig, PublicUrl, TlsConfig, Watching};
 pub(crate) use site::SiteConfig;
 pub(crate) use store::StoreChoice;

@@ -13,6 +13,7 @@ use vestibule_store::NewAccount;
 
 use crate::cli::Output;
 use crate::config::Configuration;
+use crate::hardened;
 use crate::serve;
 use crate::state::StateDir;
 
@@ -56,6 +57,7 @@ pub(crate) fn run(
     size: Size,
     output: &mut Output,
 ) -> anyhow::Result<()> {
+    hardened::against_dumps();
     serve::install_crypto();
     // before minutes are spent on pictures
     std::net::TcpListener::bind(listen).with_context(|| {

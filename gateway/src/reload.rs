@@ -21,7 +21,9 @@ use vestibule_proxy::{
 };
 use vestibule_schema::problem::Problem;
 use vestibule_schema::{GalleryPath, SiteId};
+use vestibule_store::audit::Event;
 
+use crate::audit;
 use crate::build::Surroundings;
 use crate::config::Configuration;
 use crate::gallery::{self, KnownFolders};
@@ -86,6 +88,8 @@ pub(crate) struct Live {
     gateway: OnceLock<Weak<Gateway>>,
     /// The watch has failed or overflowed since the last whole scan.
     degraded: AtomicBool,
+    /// The errors of the configuration that were written down last.
+    told: Mutex<Vec<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -121,6 +125,7 @@ impl Live {
             known: ArcSwap::default(),
             gateway: OnceLock::new(),
             degraded: AtomicBool::new(false),
+            told: Mutex::default(),
         };
         let mut state = live.lock();
         for site in configuration.sites {
@@ -166,10 +171,12 @@ impl Live {
             Err(problems) => {
                 log_problems(&problems);
                 tracing::warn!("the configuration has an error; the last good one stays in force");
+                self.tell_of_errors(&problems);
                 return;
             }
         };
         log_problems(&loaded.problems);
+        self.tell_of_errors(&loaded.problems);
         let mut state = self.lock();
         let mut changed = HashSet::new();
         let before = state.sites.len();
@@ -320,7 +327,26 @@ impl Live {
         }
         self.publish_known(state);
         tracing::info!(generation, "policies in force");
+        let event = Event::PoliciesInForce { generation, sites: rebuild.names() };
+        audit::of_gateway(&self.around.audit, event);
         Ok(())
+    }
+
+    /// Writes down that the configuration has errors, once for the same ones: without a watch it
+    /// is read every second.
+    fn tell_of_errors(&self, problems: &[Problem]) {
+        let errors: Vec<String> = problems
+            .iter()
+            .filter(|problem| problem.severity == vestibule_schema::Severity::Error)
+            .map(ToString::to_string)
+            .collect();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told != errors && !errors.is_empty() {
+            let count = u64::try_from(errors.len()).unwrap_or(u64::MAX);
+            let event = Event::ConfigurationKept { errors: count };
+            audit::of_gateway(&self.around.audit, event);
+        }
+        *told = errors;
     }
 
     /// A world of these sites. One that claims another's place, as its own new configuration has
@@ -380,6 +406,16 @@ enum Rebuild {
 }
 
 impl Rebuild {
+    /// The sites, by name; none for all.
+    fn names(&self) -> Vec<String> {
+        let mut names = match self {
+            Self::All => Vec::new(),
+            Self::Some(sites) => sites.iter().map(ToString::to_string).collect(),
+        };
+        names.sort();
+        names
+    }
+
     fn concerns(&self, id: &SiteId) -> bool {
         match self {
             Self::All => true,

@@ -11,7 +11,9 @@ use vestibule_identity::{Changed, Identity, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_portal::Portal;
 use vestibule_proxy::{Certificate, Gateway, GatewayParts, Listeners, TlsListener};
+use vestibule_store::audit::{Actor, Entry, Event};
 
+use crate::audit::{self, Sink};
 use crate::build::{self, Surroundings};
 use crate::config::{Configuration, Watching};
 use crate::control;
@@ -53,6 +55,7 @@ pub(crate) fn prepare(
     // off, nothing is lost but that
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let state = StateDir::open(&configuration.gateway.state_dir)?;
+    let audit = audit::open(&configuration.gateway.audit)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("vestibule-aside")
@@ -61,12 +64,18 @@ pub(crate) fn prepare(
         .context("can't start threads")?;
     let grant_key = state.grant_key()?;
     let gateway_config = configuration.gateway.clone();
-    let around =
-        Surroundings { config_dir: configuration.dir.clone(), state: state.clone(), grant_key };
+    let around = Surroundings {
+        config_dir: configuration.dir.clone(),
+        state: state.clone(),
+        grant_key,
+        audit: audit.clone(),
+    };
+    let mut settings = cost;
+    settings.audit = audit.clone();
     let (identity, stored, control) = runtime.block_on(async {
         let control = control::listen(&state.control_socket()).await?;
         let store = state.open_store(&gateway_config.store).await?;
-        let identity = Identity::open(store, cost).await?;
+        let identity = Identity::open(store, settings).await?;
         let stored = build::stored_rights(identity.store()).await?;
         anyhow::Ok((Arc::new(identity), stored, control))
     })?;
@@ -82,6 +91,7 @@ pub(crate) fn prepare(
         portal: vestibule_proxy::portal_service(vestibule_portal::router(portal)),
         pages: Arc::new(PortalPages),
         folders: Arc::clone(&live) as Arc<dyn vestibule_proxy::FolderWatch>,
+        audit: Arc::new(Sink(audit.clone())),
         trusted_proxies: gateway_config.trusted_proxies,
     }));
     live.attach(&gateway);
@@ -95,6 +105,8 @@ pub(crate) fn prepare(
     let server = vestibule_proxy::server(gateway, &listeners, settings)?;
     runtime.spawn(control::serve(control, Arc::clone(&live), Arc::clone(&identity)));
     runtime.spawn(upkeep(Arc::clone(&live), Arc::clone(&identity), certificates));
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    runtime.block_on(audit.record(Entry::new(Actor::Gateway, Event::Opened { version })))?;
     let watching = gateway_config.watch;
     Ok(Prepared { server, runtime, identity, live, watching, state, shown })
 }
@@ -120,7 +132,9 @@ impl Prepared {
             if tokio::time::timeout(CLOSE_LIMIT, part(&self.identity)).await.is_err() {
                 tracing::warn!("the store does not answer; it is left as it is");
             }
+            self.identity.audit().flush().await;
         });
+        audit::of_gateway(self.identity.audit(), Event::Closed);
         let _ = std::fs::remove_file(self.state.control_socket());
         self.runtime.shutdown_timeout(Duration::from_secs(2));
         // the watch notices within its tick
@@ -158,7 +172,15 @@ async fn upkeep(live: Arc<Live>, identity: Arc<Identity>, certificates: Vec<Arc<
             () = watch.changed() => {}
         }
         let round = tokio::time::timeout(UPKEEP_LIMIT, look_at_store(&live, &identity)).await;
+        let before = store;
         store = store.after(round.context("the store does not answer").flatten());
+        if store != before {
+            let event = match store {
+                Reached::No => Event::StoreLost,
+                Reached::Yes => Event::StoreBack,
+            };
+            identity.audit().note(Entry::new(Actor::Gateway, event)).await;
+        }
         for certificate in &certificates {
             match certificate.refresh() {
                 Ok(true) => tracing::info!("a new certificate is in force"),

@@ -6,6 +6,7 @@
     reason = "helpers of tests: clippy excuses test functions only"
 )]
 
+mod audit;
 mod bad_input;
 mod camera;
 mod cli;
@@ -18,6 +19,7 @@ mod postgres;
 mod proof;
 mod refusals;
 mod reload;
+mod secrets;
 mod tls;
 mod unreadable;
 

@@ -175,6 +175,25 @@ impl Gateway {
         Self::start_by(bound_by_modes, config).await
     }
 
+    /// The same with everything in its log that a log can be made to hold.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn start_talkative(config: ConfigDir) -> Self {
+        let talkative = || {
+            let mut command = Command::new(vestibule());
+            command.env("VESTIBULE_LOG", "trace");
+            command
+        };
+        Self::start_by(talkative, config).await
+    }
+
+    /// The number of its process.
+    #[must_use]
+    pub fn process(&self) -> i32 {
+        self.launch.pid.as_raw_nonzero().get()
+    }
+
     async fn start_by(command: fn() -> Command, mut config: ConfigDir) -> Self {
         for _ in 0..5 {
             let port = free_port();

@@ -155,12 +155,15 @@ impl Identity {
             password: change.old,
             user_agent: change.user_agent,
         };
-        let account = self.check_password(origin.client, &attempt).await?;
+        let account = self.check_password(origin, &attempt).await?;
         if account.id != signed_in.account {
             return Err(SignInError::Refused.into());
         }
         let account = self.replace_password(&account, change.new).await?;
+        let written = self.audit_own_password(origin, &account.name).await;
+        written.map_err(SignInError::Unavailable)?;
         let proof = Proof {
+            by: "new_password",
             provider: signed_in.provider.as_ref(),
             second_factor: signed_in.second_factor,
             user_agent: change.user_agent,

@@ -112,8 +112,12 @@ impl Identity {
             tracing::info!(user = %account.name, provider = %user.provider, "sign-in refused: disabled");
             return Err(SignInError::Refused);
         }
-        let proof =
-            Proof { provider: Some(&user.provider), second_factor: user.second_factor, user_agent };
+        let proof = Proof {
+            by: "provider",
+            provider: Some(&user.provider),
+            second_factor: user.second_factor,
+            user_agent,
+        };
         self.begin_session(origin, &account, &proof).await
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use vestibule_schema::ProviderId;
-use vestibule_store::{Key, Store, StoreError, UnixTime};
+use vestibule_store::{AuditError, AuditLog, Key, Store, StoreError, UnixTime};
 use zeroize::Zeroize;
 
 use crate::clock::{Clock, SystemClock};
@@ -35,6 +35,9 @@ pub enum Unavailable {
     /// Something that was kept for later can't be read.
     #[error("something that was kept for later can't be read")]
     Unreadable,
+    /// What happens can't be written down, so it may not happen.
+    #[error("the audit log can't be written")]
+    Audit(#[from] AuditError),
 }
 
 /// How [`Identity`] behaves. The defaults are the documented ones.
@@ -59,6 +62,8 @@ pub struct Settings {
     pub hash_queue: usize,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
+    /// Where it is written down who signed in, and who did not.
+    pub audit: AuditLog,
 }
 
 impl Default for Settings {
@@ -75,6 +80,7 @@ impl Default for Settings {
             hash_lanes: lanes,
             hash_queue: 16 * lanes,
             clock: Arc::new(SystemClock),
+            audit: AuditLog::off(),
         }
     }
 }

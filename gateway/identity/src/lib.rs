@@ -26,6 +26,7 @@
 //! ```
 
 pub mod accounts;
+mod audited;
 pub mod clock;
 pub mod cookie;
 pub mod credentials;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use vestibule_policies::UserFacts;
 use vestibule_schema::{GroupId, ProviderId};
+use vestibule_store::audit::Ended;
 use vestibule_store::{AccountId, Audience, SessionId, SessionRow, TokenHash, UnixTime};
 
 use crate::credentials::{Authentication, Credentials, FailedCredential, Means, SignedIn};
@@ -121,6 +122,19 @@ impl Identity {
         account: AccountId,
         session: SessionId,
     ) -> Result<bool, Unavailable> {
+        let ended = self.end_one(account, session).await?;
+        if ended {
+            self.audit_ended(account, Ended::One(session), 1).await?;
+        }
+        Ok(ended)
+    }
+
+    /// The same, for who writes down themselves why.
+    pub(crate) async fn end_one(
+        &self,
+        account: AccountId,
+        session: SessionId,
+    ) -> Result<bool, Unavailable> {
         let ended = self.store.sessions().delete_one(account, session).await?;
         self.cache.end_of_account(account);
         Ok(ended)
@@ -135,6 +149,7 @@ impl Identity {
         let spared = signed_in.root_session();
         let ended = self.store.sessions().delete_of_account(account, spared).await?;
         self.cache.end_of_account(account);
+        self.audit_ended(account, Ended::Others, ended).await?;
         Ok(ended)
     }
 
@@ -145,6 +160,7 @@ impl Identity {
     pub async fn end_all_sessions(&self, account: AccountId) -> Result<u64, Unavailable> {
         let ended = self.store.sessions().delete_of_account(account, None).await?;
         self.cache.end_of_account(account);
+        self.audit_ended(account, Ended::All, ended).await?;
         Ok(ended)
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use vestibule_policies::UserFacts;
 use vestibule_schema::{ProviderId, UserName};
+use vestibule_store::audit::SignInRefusal;
 use vestibule_store::{Account, Audience, StoreError, folded};
 
 use crate::cookie::SetCookie;
@@ -85,9 +86,10 @@ impl Identity {
         attempt: &Attempt<'_>,
     ) -> Result<NewSession, SignInError> {
         if origin.transport() == Transport::Exposed {
+            self.audit_refused(origin, SignInRefusal::InsecureOrigin, None).await;
             return Err(SignInError::InsecureOrigin);
         }
-        let account = self.check_password(origin.client, attempt).await?;
+        let account = self.check_password(origin, attempt).await?;
         self.begin_session(origin, &account, &Proof::password(attempt.user_agent)).await
     }
 
@@ -96,20 +98,49 @@ impl Identity {
     ///
     /// # Errors
     /// If the store can't be reached; then the session goes on.
-    pub async fn sign_out(&self, signed_in: &SignedIn) -> Result<(), Unavailable> {
+    pub async fn sign_out(
+        &self,
+        origin: &RequestOrigin,
+        signed_in: &SignedIn,
+    ) -> Result<(), Unavailable> {
         if let Some(root) = signed_in.root_session() {
-            self.end_session(signed_in.account, root).await?;
+            self.end_one(signed_in.account, root).await?;
+            self.audit_signed_out(origin, &signed_in.name, root).await?;
             tracing::info!(user = %signed_in.name, session = %root, "signed out");
         }
         Ok(())
     }
 
-    /// Compares a name and a password within the limits, which count failures alone.
+    /// Compares a name and a password within the limits, which count failures alone. What is not
+    /// accepted is in the audit log when this returns, or soon after.
     pub(crate) async fn check_password(
         &self,
-        client: IpAddr,
+        origin: &RequestOrigin,
         attempt: &Attempt<'_>,
     ) -> Result<Account, SignInError> {
+        let checked = self.compare(origin, attempt).await;
+        let reason = match &checked {
+            // told of where it is known why
+            Ok(_) | Err(SignInError::Refused) => None,
+            Err(SignInError::TooMany { .. }) => Some(SignInRefusal::TooMany),
+            Err(SignInError::Busy { .. }) => Some(SignInRefusal::Busy),
+            Err(SignInError::InsecureOrigin) => Some(SignInRefusal::InsecureOrigin),
+            Err(SignInError::Unavailable(_)) => Some(SignInRefusal::Unavailable),
+            // a password is nobody's who has no account
+            Err(SignInError::NotRegistered) => None,
+        };
+        if let Some(reason) = reason {
+            self.audit_refused(origin, reason, None).await;
+        }
+        checked
+    }
+
+    async fn compare(
+        &self,
+        origin: &RequestOrigin,
+        attempt: &Attempt<'_>,
+    ) -> Result<Account, SignInError> {
+        let client = origin.client;
         let now = self.now();
         self.limits.take_client(client, now)?;
         let name = UserName::parse(attempt.name).ok();
@@ -135,6 +166,7 @@ impl Identity {
             Outcome::Accepted(account) => Ok(*account),
             Outcome::Refused(reason) => {
                 tracing::info!(?reason, %client, user = ?known, "sign-in refused");
+                self.audit_refused(origin, reason.into(), known.as_ref()).await;
                 Err(SignInError::Refused)
             }
         }
@@ -201,9 +233,18 @@ impl Identity {
         let id = match self.store.sessions().insert(&session).await {
             Ok(id) => id,
             // disabled, removed or changed in this very moment
-            Err(StoreError::NoSuchAccount) => return Err(SignInError::Refused),
+            Err(StoreError::NoSuchAccount) => {
+                let known = Some(&account.name);
+                self.audit_refused(origin, SignInRefusal::Overtaken, known).await;
+                return Err(SignInError::Refused);
+            }
             Err(error) => return Err(failed(error.into())),
         };
+        if let Err(error) = self.audit_accepted(origin, &account.name, id, proof.by).await {
+            // nobody has its token
+            self.end_one(account.id, id).await.map_err(failed)?;
+            return Err(failed(error));
+        }
         tracing::info!(
             user = %account.name,
             session = %id,
@@ -227,6 +268,8 @@ impl Identity {
 /// How somebody proved who they are.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Proof<'r> {
+    /// In what way, for the audit log.
+    pub(crate) by: &'static str,
     /// By which provider; none for a local password.
     pub(crate) provider: Option<&'r ProviderId>,
     /// Whether with a second factor.
@@ -238,7 +281,7 @@ pub(crate) struct Proof<'r> {
 impl<'r> Proof<'r> {
     /// By a local password alone.
     pub(crate) const fn password(user_agent: &'r str) -> Self {
-        Self { provider: None, second_factor: false, user_agent }
+        Self { by: "password", provider: None, second_factor: false, user_agent }
     }
 }
 

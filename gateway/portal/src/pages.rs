@@ -51,8 +51,13 @@ pub fn router(portal: Portal) -> Router {
 }
 
 /// What a site's own host shows of these pages; the rest is at the portal.
-const AT_SITES: [&str; 5] =
-    ["/_vestibule/sign-in", "/_vestibule/arrive", "/_vestibule/sign-out", "/_vestibule/healthz"];
+const AT_SITES: [&str; 5] = [
+    "/_vestibule/sign-in",
+    "/_vestibule/arrive",
+    "/_vestibule/sign-out",
+    "/_vestibule/healthz",
+    "/_vestibule/readyz",
+];
 
 /// Sends who asks a site's own host for a page of the portal there.
 async fn at_its_place(State(portal): State<Portal>, request: Request, next: Next) -> Response {

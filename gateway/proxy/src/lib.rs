@@ -21,7 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod audit;
+pub mod audit;
 mod balance;
 mod cookies;
 mod exchange;
@@ -40,6 +40,7 @@ pub mod service;
 pub mod sites;
 mod world;
 
+pub use audit::{AuditSink, Noted};
 pub use balance::{UpstreamError, Upstreams};
 pub use gateway::{FolderWatch, Freshness, Gateway, GatewayParts, PortalService, Unready};
 pub use local::portal_service;

@@ -87,7 +87,8 @@ pub(crate) async fn serve(
         Ok(Ok(response)) => Ok(answer(response)),
         Ok(Err(never)) => match never {},
         Err(_) => {
-            tracing::error!(path = path.as_str(), "a page of the portal panicked");
+            // not which: a path of the portal's may hold a token
+            tracing::error!("a page of the portal panicked");
             Err(Refusal::Internal)
         }
     }

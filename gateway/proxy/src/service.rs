@@ -1,10 +1,12 @@
 //! pingora's phases, each a few lines: the work is in the modules they name.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{Method, StatusCode, header};
 use jiff::Timestamp;
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -66,6 +68,7 @@ impl Enforcement {
         exchange: &mut Exchange,
     ) -> Result<Step, Refusal> {
         let head = self.read_head(session)?;
+        let id = exchange.id;
         let head = exchange.head.insert(head);
         let world = self.gateway.world();
         let (index, path) = match world.table().place(head.host(), head.path()) {
@@ -76,6 +79,7 @@ impl Enforcement {
                 let headers = &session.req_header().headers;
                 let who = judge::authenticate(&self.gateway, &audience, (head, headers)).await?;
                 exchange.who = Some(who.clone());
+                head.origin.request_id = Some(id.to_string());
                 let answer = local::serve(&self.gateway, session, head, (audience, who)).await?;
                 return Ok(Step::Answer(answer));
             }
@@ -148,6 +152,7 @@ impl Enforcement {
 
     fn refuse(&self, exchange: &mut Exchange, refusal: &Refusal) -> Answer {
         exchange.refusal = Some(refusal.code());
+        exchange.reason = refusal.reason();
         let client = exchange.head.as_ref().map_or(ClientKind::Program, |head| head.client);
         refusal.answer(client, &*self.gateway.pages)
     }
@@ -185,13 +190,20 @@ impl ProxyHttp for Enforcement {
         session: &mut Session,
         exchange: &mut Exchange,
     ) -> pingora::Result<bool> {
-        let answer = match self.journey(session, exchange).await {
-            Ok(Step::Forward(forwarding)) => {
+        let journey = AssertUnwindSafe(self.journey(session, exchange)).catch_unwind().await;
+        let answer = match journey {
+            Ok(Ok(Step::Forward(forwarding))) => {
                 exchange.forwarding = Some(forwarding);
                 return Ok(false);
             }
-            Ok(Step::Answer(answer)) => answer,
-            Err(refusal) => self.refuse(exchange, &refusal),
+            Ok(Ok(Step::Answer(answer))) => answer,
+            Ok(Err(refusal)) => self.refuse(exchange, &refusal),
+            // S83: this request alone, and without a permit
+            Err(_) => {
+                tracing::error!(request_id = %exchange.id, "judging a request panicked");
+                session.set_keepalive(None);
+                self.refuse(exchange, &Refusal::Internal)
+            }
         };
         Self::send(session, exchange, answer).await?;
         Ok(true)
@@ -350,7 +362,11 @@ impl ProxyHttp for Enforcement {
         _error: Option<&Error>,
         exchange: &mut Exchange,
     ) {
-        exchange.record(session);
+        let record = exchange.record(session);
+        record.write();
+        if let Some(noted) = record.noted() {
+            self.gateway.audit.note(noted).await;
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use vestibule_schema::document::{Reader, Spanned, Table};
 use vestibule_schema::problem::{self, Problem};
 
 use super::StoreChoice;
+use super::audit::AuditConfig;
 
 /// The gateway's own configuration.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub(crate) struct GatewayConfig {
     pub(crate) threads: Option<usize>,
     /// How changes of files are noticed.
     pub(crate) watch: Watching,
+    /// Where it is written down what happens.
+    pub(crate) audit: AuditConfig,
 }
 
 /// How changes of files are noticed.
@@ -125,12 +128,14 @@ impl GatewayConfig {
         let public_url = root.string("public_url").map(|url| read_url(reader, &url));
         let public_url = public_url.flatten().unwrap_or_else(|| PublicUrl::local(&listen, &tls));
         let store = StoreChoice::read(root, dir);
+        let state_dir = dir.join(root.string("state_dir").map_or("state".into(), |dir| dir.value));
         Self {
             listen,
             tls,
             public_url,
             store,
-            state_dir: dir.join(root.string("state_dir").map_or("state".into(), |dir| dir.value)),
+            audit: AuditConfig::read(root.table("audit"), dir, &state_dir),
+            state_dir,
             trusted_proxies: root
                 .strings("trusted_proxies")
                 .unwrap_or_default()

@@ -27,6 +27,7 @@
 //! ```
 
 pub mod accounts;
+pub mod audit;
 mod dialect;
 #[cfg(test)]
 mod engines;
@@ -45,6 +46,7 @@ pub mod time;
 pub mod watch;
 
 pub use accounts::{Account, AccountId, AccountState, NewAccount, PasswordHash, folded};
+pub use audit::{AuditError, AuditLog, AuditSettings};
 pub use error::{Cause, StoreError};
 pub use grants::{Access, Grant, GrantFilter, RoleChoice};
 pub use group_mappings::{GroupMapping, MappedGroup};

@@ -236,7 +236,7 @@ async fn what_ends_a_session_is_in_force_at_once() {
         assert!(user_of(&f.who(&[&cookie]).await).is_some());
         let (identity, jane) = (&f.identity, name("jane"));
         match way {
-            "sign-out" => drop(identity.sign_out(who).await.unwrap()),
+            "sign-out" => drop(identity.sign_out(&f.origin, who).await.unwrap()),
             "one" => drop(identity.end_session(who.account, who.session().unwrap()).await.unwrap()),
             "all" => drop(identity.end_all_sessions(who.account).await.unwrap()),
             "password" => identity.set_password(&jane, &PASSWORD.into()).await.unwrap(),
@@ -282,7 +282,7 @@ async fn a_late_read_does_not_revive_a_session() {
     let token = crate::token::hash(cookie(&session).split_once('=').unwrap().1).unwrap();
     let before = f.identity.cache.before_read();
     let row = f.identity.store().sessions().find(&token).await.unwrap().unwrap();
-    f.identity.sign_out(&session.signed_in).await.unwrap();
+    f.identity.sign_out(&f.origin, &session.signed_in).await.unwrap();
     let times = super::cache::SeenAndRead { last_seen: row.last_seen, read: f.identity.now() };
     let cached = super::Cached::new(session.signed_in.clone(), (row.id, row.audience), times);
     f.identity.cache.fill(token, Arc::new(cached), before);
@@ -308,7 +308,7 @@ async fn no_request_after_a_sign_out_is_let_in() {
                 }
             });
         }
-        f.identity.sign_out(&session.signed_in).await.unwrap();
+        f.identity.sign_out(&f.origin, &session.signed_in).await.unwrap();
         assert!(f.cached(&[&cookie]).is_none_or(|who| user_of(&who).is_none()), "{trial}");
         assert!(is_cleared(&f.who(&[&cookie]).await), "{trial}");
         others.join_all().await;

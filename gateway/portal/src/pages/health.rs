@@ -1,4 +1,4 @@
-//! Whether the gateway runs, and whether it can tell who somebody is.
+//! Whether the gateway runs, and whether it can tell who somebody is and write down that it did.
 
 use std::time::Duration;
 
@@ -16,12 +16,16 @@ pub(super) async fn show() -> &'static str {
     "ok\n"
 }
 
-/// Says whether people should be sent here: not while the store can't be reached, as nobody new
-/// gets in.
+/// Says whether people should be sent here: not while the store can't be reached or the audit log
+/// can't be written, as nobody new gets in.
 pub(super) async fn show_ready(State(portal): State<Portal>) -> Response {
+    let not_ready = |said: &'static str| (StatusCode::SERVICE_UNAVAILABLE, said).into_response();
+    if !portal.identity.audit().is_ready() {
+        return not_ready("the audit log can't be written\n");
+    }
     if portal.identity.store().answers_within(STORE_LIMIT).await {
         "ready\n".into_response()
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the store can't be reached\n").into_response()
+        not_ready("the store can't be reached\n")
     }
 }

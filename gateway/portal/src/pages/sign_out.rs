@@ -44,6 +44,6 @@ pub(super) async fn submit(
     let fields = Form::read(&caller, &body)?;
     let Some(who) = &caller.signed_in else { return Ok(redirect("/")) };
     portal.form_tokens.check_user(&caller, who, (Purpose::SignOut, fields.token()))?;
-    portal.identity.sign_out(who).await?;
+    portal.identity.sign_out(&caller.origin, who).await?;
     Ok(with_cookie(redirect("/"), SetCookie::clear(&caller.origin, &caller.audience)))
 }

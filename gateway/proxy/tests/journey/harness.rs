@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,11 +17,11 @@ use vestibule_identity::{
     SystemClock, browser_mark,
 };
 use vestibule_policies::model::{Folders, Rights};
-use vestibule_policies::{Engine, SiteEngine, Vocabulary, check};
+use vestibule_policies::{Engine, Principal, SiteEngine, Vocabulary, check};
 use vestibule_proxy::{
-    Certificate, FolderWatch, Freshness, Gateway, GatewayParts, HostName, Listeners, Mount,
-    PortalHosts, Refusal, RefusalPages, SiteRuntime, SiteState, TlsListener, Unready, Upstreams,
-    World, portal_service, server,
+    AuditSink, Certificate, FolderWatch, Freshness, Gateway, GatewayParts, HostName, Listeners,
+    Mount, Noted, PortalHosts, Refusal, RefusalPages, SiteRuntime, SiteState, TlsListener, Unready,
+    Upstreams, World, portal_service, server,
 };
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{AccountRole, GalleryPath, SiteId, Sizes, Source, UserName};
@@ -72,6 +72,7 @@ impl FolderWatch for Known {
     fn ensure(&self, _site: &SiteId, path: &GalleryPath) -> Result<Freshness, Unready> {
         match path.as_str() {
             "/unready/" => Err(Unready),
+            "/panic/" => panic!("reading this folder panics"),
             "/fresh/" => Ok(Freshness::Reloaded),
             _ => Ok(Freshness::Known),
         }
@@ -79,6 +80,30 @@ impl FolderWatch for Known {
 
     fn exists(&self, _site: &SiteId, _path: &GalleryPath) -> bool {
         true
+    }
+}
+
+/// What was noted for the audit log, in short.
+pub(crate) static NOTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Notes;
+
+#[async_trait::async_trait]
+impl AuditSink for Notes {
+    async fn note(&self, noted: Noted<'_>) {
+        let path = noted.path.map_or("-", GalleryPath::as_str);
+        let policies = noted.denial.map_or(0, |denial| denial.policies().len());
+        let who = match noted.principal {
+            Some(Principal::User(facts)) => facts.name.as_str(),
+            Some(Principal::Visitor) => "visitor",
+            None => "unknown",
+        };
+        let action = noted.action().unwrap_or("-");
+        let line = format!(
+            "{} {who} {} {path} {action} {} {} {policies}",
+            noted.id, noted.method, noted.reason, noted.status
+        );
+        NOTED.lock().unwrap().push(line);
     }
 }
 
@@ -200,6 +225,7 @@ fn start() -> Running {
         portal: portal_service(tower::service_fn(portal)),
         pages: Arc::new(Pages),
         folders: Arc::new(Known),
+        audit: Arc::new(Notes),
         trusted_proxies: Vec::new(),
     }));
     let (listener, certificate) = tls_listener();
