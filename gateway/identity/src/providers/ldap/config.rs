@@ -8,7 +8,7 @@ use url::Url;
 use vestibule_schema::ProviderId;
 
 use super::filter::{FilterError, FilterTemplate, Placeholder};
-use crate::{Registration, Secret};
+use crate::Secret;
 
 /// A directory that people sign in with.
 #[derive(Debug, Clone)]
@@ -32,8 +32,6 @@ pub struct LdapConfig {
     pub limits: LdapLimits,
     /// How often the groups of those who are signed in are read again.
     pub refresh: Duration,
-    /// Which accounts it may make.
-    pub registration: Registration,
 }
 
 /// The account that looks for people.

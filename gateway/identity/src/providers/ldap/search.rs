@@ -50,9 +50,11 @@ async fn collect(
     query: &Query<'_>,
     within: Duration,
 ) -> Result<Found, LdapError> {
-    let most = i32::try_from(query.most).unwrap_or(i32::MAX);
+    let most = i32::try_from(query.most).unwrap_or(i32::MAX).saturating_add(1);
+    // to ask for more than a server gives at most is refused; pages are counted here
+    let size = if query.page.is_some() { 0 } else { most };
     let seconds = i32::try_from(within.as_secs()).unwrap_or(i32::MAX).max(1);
-    let options = SearchOptions::new().sizelimit(most.saturating_add(1)).timelimit(seconds);
+    let options = SearchOptions::new().sizelimit(size).timelimit(seconds);
     let mut adapters: Vec<Box<dyn Adapter<'_, &str, &[&str]>>> = Vec::new();
     if let Some(page) = query.page {
         adapters.push(Box::new(PagedResults::new(i32::from(page))));
@@ -80,7 +82,8 @@ async fn collect(
     }
     match stream.finish().await.rc {
         0 => Ok(Found { entries, is_cut: false }),
-        SIZE_LIMIT_EXCEEDED | ADMIN_LIMIT_EXCEEDED => Ok(Found { entries, is_cut: true }),
+        SIZE_LIMIT_EXCEEDED => Ok(Found { entries, is_cut: true }),
+        ADMIN_LIMIT_EXCEEDED if query.page.is_some() => Ok(Found { entries, is_cut: true }),
         REFERRAL => Err(LdapError::Referral),
         code => Err(LdapError::Answer { code }),
     }
