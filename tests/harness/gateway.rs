@@ -59,7 +59,7 @@ pub fn start_process(arguments: &[&str], log: &Path) -> Launch {
 /// If it can't be started.
 #[must_use]
 pub fn start_process_with(arguments: &[&str], log: &Path, variables: &[(&str, &str)]) -> Launch {
-    launch(Command::new(vestibule()), arguments, log, variables)
+    start_command(Command::new(vestibule()), arguments, log, variables)
 }
 
 /// The program without the superuser's privilege to pass over the modes of files.
@@ -72,7 +72,8 @@ fn bound_by_modes() -> Command {
     command
 }
 
-fn launch(
+/// Starts any program with arguments.
+pub(crate) fn start_command(
     mut command: Command,
     arguments: &[&str],
     log: &Path,
@@ -175,7 +176,7 @@ impl Gateway {
             config.write_gateway(port);
             let folder = config.path().to_str().unwrap().to_owned();
             let log = config.at("gateway.log");
-            let launch = launch(command(), &["serve", "--config", &folder], &log, &[]);
+            let launch = start_command(command(), &["serve", "--config", &folder], &log, &[]);
             let mut gateway = Self { launch, config, port };
             if gateway.is_ready().await {
                 return gateway;
