@@ -24,7 +24,7 @@ demo: needs ## Build in release and start a gateway with a sample gallery on htt
 	target/release/vestibule demo
 
 .PHONY: test
-test: needs tools camera-files postgres ## Install what the tests need, and run them all
+test: needs tools camera-files postgres directories ## Install what the tests need, and run them all
 	INSTA_UPDATE=no tests/run.sh
 
 .PHONY: lint
@@ -51,7 +51,7 @@ check: ## rustfmt, clippy and rustdoc, without what needs an installation
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 .PHONY: bless
-bless: needs tools camera-files postgres ## Run the tests and take over what they generate now; review the difference
+bless: needs tools camera-files postgres directories ## Run the tests and take over what they generate now; review the difference
 	INSTA_UPDATE=always INSTA_FORCE_PASS=1 tests/run.sh
 
 .PHONY: drift
@@ -91,6 +91,11 @@ camera-files: ## Fetch the real camera files that some tests read
 .PHONY: postgres
 postgres: ## Install PostgreSQL, which tests of the store start
 	@tests/setup.sh postgres
+
+.PHONY: directories
+directories: ## Install OpenLDAP and Samba, which some tests start
+	@tests/setup.sh openldap
+	@tests/setup.sh samba
 
 .PHONY: fuzz-smoke
 fuzz-smoke: needs cargo-fuzz ## Fuzz each target for a minute, or FUZZ_SECONDS; not part of CI

@@ -8,6 +8,8 @@
 #   tests/setup.sh npm                          npm, which fetches the camera files
 #   tests/setup.sh chromium                     a browser for the screenshot
 #   tests/setup.sh postgres                     PostgreSQL, which tests of the store start
+#   tests/setup.sh openldap                     slapd and its tools, which tests start
+#   tests/setup.sh samba                        Samba as an Active Directory, which tests start
 set -euo pipefail
 
 fail() {
@@ -100,6 +102,19 @@ postgres() {
     install_packages postgresql-15
 }
 
+# Packages, unless each of these files is there.
+unless_there() {
+    local packages=$1 file
+    shift
+    for file in "$@"; do
+        if [ ! -e "$file" ]; then
+            # shellcheck disable=SC2086
+            install_packages $packages
+            return
+        fi
+    done
+}
+
 case "${1-}" in
     build) build ;;
     cedar) cedar "$2" "$3" ;;
@@ -107,5 +122,11 @@ case "${1-}" in
     chromium) chromium ;;
     postgres) postgres ;;
     npm) command -v npm >/dev/null || install_packages npm ;;
-    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, npm, chromium or postgres" ;;
+    openldap) unless_there "slapd ldap-utils" /usr/sbin/slapd /usr/bin/ldapmodify ;;
+    samba)
+        unless_there "samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules" \
+            /usr/sbin/samba /usr/bin/samba-tool /usr/share/samba/setup/provision.ldif \
+            /usr/lib/python3/dist-packages/samba/provision/__init__.py
+        ;;
+    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, npm, chromium, postgres, openldap or samba" ;;
 esac

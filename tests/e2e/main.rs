@@ -2,10 +2,12 @@
 
 #![expect(
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "helpers of tests: clippy excuses test functions only"
 )]
 
+mod active_directory;
 mod audit;
 mod bad_input;
 mod camera;
@@ -14,6 +16,7 @@ mod cli_audit;
 mod cli_explain;
 mod galleries;
 mod journey;
+mod ldap;
 mod media;
 mod postgres;
 mod proof;

@@ -13,20 +13,25 @@
     reason = "a test that can't be set up has failed, and says where"
 )]
 
+mod authority;
 mod binaries;
 mod client;
 mod config_dir;
 mod gateway;
+pub mod openldap;
 pub mod pictures;
 mod postgres;
 pub mod raw;
+pub mod samba;
 mod scratch;
 mod wait;
 
+pub use authority::Authority;
 pub use binaries::{Run, cedar, repository, vestibule};
 pub use client::{Client, Reply};
 pub use config_dir::{ConfigDir, demo_permissions, password};
 pub use gateway::{Gateway, Launch, free_port, start_process, start_process_with};
+pub use openldap::OpenLdap;
 pub use postgres::{Postgres, postgres};
 pub use scratch::{TempFolder, temp_folder};
 pub use wait::eventually;
