@@ -53,6 +53,7 @@ pub use hasher::HashCost;
 pub use identity::{Changed, Identity, Settings, Unavailable};
 pub use origin::{RequestOrigin, Transport};
 pub use password::PasswordError;
+pub use providers::oidc;
 pub use secret::Secret;
 pub use sessions::SessionInfo;
 pub use sign_in::{Attempt, NewSession, SignInError};
