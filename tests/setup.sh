@@ -5,6 +5,7 @@
 #   tests/setup.sh cedar VERSION DIR            the official Cedar command, into DIR/bin
 #   tests/setup.sh cargo-deny VERSION DIR       cargo-deny, into DIR/bin
 #   tests/setup.sh cargo-fuzz VERSION DIR       cargo-fuzz, into DIR/bin
+#   tests/setup.sh oidc DIR                     a provider of OpenID Connect (node and npm), into DIR
 #   tests/setup.sh npm                          npm, which fetches the camera files
 #   tests/setup.sh chromium                     a browser for the screenshot
 #   tests/setup.sh postgres                     PostgreSQL, which tests of the store start
@@ -83,6 +84,24 @@ cargo_tool() {
     rm -rf "$dir/build"
 }
 
+# The provider that tests sign in at, with the packages that its lock file names.
+oidc() {
+    local dir=$1 source
+    source=$(cd "$(dirname "$0")/neighbours/oidc" && pwd)
+    local missing=()
+    command -v node >/dev/null || missing+=(nodejs)
+    command -v npm >/dev/null || missing+=(npm)
+    if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
+    mkdir -p "$dir"
+    cp "$source/op.mjs" "$dir/"
+    if cmp -s "$source/package-lock.json" "$dir/node_modules/.of-package-lock.json"; then return; fi
+    echo "installing a provider of OpenID Connect, once"
+    cp "$source/package.json" "$source/package-lock.json" "$dir/"
+    npm ci --prefix "$dir" --ignore-scripts --no-audit --no-fund --silent ||
+        fail "the provider could not be installed, and some tests sign in there: see above"
+    cp "$source/package-lock.json" "$dir/node_modules/.of-package-lock.json"
+}
+
 chromium() {
     local missing=()
     type -P chromium >/dev/null || missing+=(chromium)
@@ -105,7 +124,8 @@ case "${1-}" in
     cedar) cedar "$2" "$3" ;;
     cargo-deny | cargo-fuzz) cargo_tool "$1" "$2" "$3" ;;
     chromium) chromium ;;
+    oidc) oidc "$2" ;;
     postgres) postgres ;;
     npm) command -v npm >/dev/null || install_packages npm ;;
-    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, npm, chromium or postgres" ;;
+    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, oidc, npm, chromium or postgres" ;;
 esac

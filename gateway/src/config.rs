@@ -1,6 +1,7 @@
 //! The configuration directory: what is in it, read and checked, all mistakes at once.
 
 mod gateway;
+mod identity;
 mod secret;
 mod site;
 mod store;

@@ -9,6 +9,7 @@ use vestibule_schema::document::{Reader, Spanned, Table};
 use vestibule_schema::problem::{self, Problem};
 
 use super::StoreChoice;
+use super::identity::IdentityConfig;
 
 /// The gateway's own configuration.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub(crate) struct GatewayConfig {
     pub(crate) threads: Option<usize>,
     /// How changes of files are noticed.
     pub(crate) watch: Watching,
+    /// Who vouches for people beside the gateway itself.
+    pub(crate) identity: IdentityConfig,
 }
 
 /// How changes of files are noticed.
@@ -108,6 +111,7 @@ impl GatewayConfig {
                 ),
             );
         }
+        problems.extend(self.identity.beyond_the_text());
         problems
     }
 
@@ -125,7 +129,9 @@ impl GatewayConfig {
         let public_url = root.string("public_url").map(|url| read_url(reader, &url));
         let public_url = public_url.flatten().unwrap_or_else(|| PublicUrl::local(&listen, &tls));
         let store = StoreChoice::read(root, dir);
+        let identity = IdentityConfig::read(root, &public_url, dir);
         Self {
+            identity,
             listen,
             tls,
             public_url,

@@ -38,6 +38,7 @@ mod limited;
 pub mod meta;
 mod open;
 pub mod postgres;
+pub mod provider_sessions;
 mod row;
 pub mod sessions;
 pub mod tickets;
@@ -52,8 +53,8 @@ pub use identities::{LinkedIdentity, NewIdentity, ProviderGroups, Subject};
 pub use meta::Key;
 pub use open::Store;
 pub use postgres::PostgresUrl;
+pub use provider_sessions::ProviderSession;
 pub use sessions::{Audience, NewSession, SessionId, SessionRow, SiteSession, TokenHash};
-
 pub use tickets::TicketKey;
 pub use time::UnixTime;
 pub use watch::Watch;

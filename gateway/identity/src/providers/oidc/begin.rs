@@ -24,13 +24,19 @@ pub const PENDING_LIFETIME: Duration = Duration::from_secs(10 * 60);
 const RANDOM_BYTES: u32 = 32;
 
 /// A sign-in that has begun.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Begun {
     /// Where to send the browser.
     pub address: Url,
     /// What [`OidcProvider::finish`](super::OidcProvider::finish) needs.
     pub pending: Pending,
+}
+
+impl fmt::Debug for Begun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // the address holds what is kept
+        f.debug_struct("Begun").field("pending", &self.pending).finish_non_exhaustive()
+    }
 }
 
 /// What is kept while somebody signs in at a provider. It is good once, in the browser that began,

@@ -78,7 +78,9 @@ impl ProviderError {
             | "account_selection_required"
             | "unmet_authentication_requirements" => Self::InteractionRequired,
             "server_error" | "temporarily_unavailable" => Self::Temporary,
-            "invalid_request" | "invalid_scope" | "unauthorized_client"
+            "invalid_request"
+            | "invalid_scope"
+            | "unauthorized_client"
             | "unsupported_response_type" => Self::Request,
             _ => Self::Other,
         }

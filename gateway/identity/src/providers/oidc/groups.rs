@@ -1,9 +1,9 @@
 //! The groups that a provider names, in the ID token and in userinfo together.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use vestibule_schema::ProviderId;
+use vestibule_schema::{GroupId, ProviderId};
 use vestibule_store::MappedGroup;
 
 use crate::external::ProviderGroups;
@@ -27,7 +27,8 @@ pub(super) fn merge(
         return ProviderGroups::Unknown;
     }
     let mut said = false;
-    let mut groups = BTreeSet::new();
+    // two spellings of one group are one, the first
+    let mut groups: BTreeMap<GroupId, MappedGroup> = BTreeMap::new();
     for value in sources.iter().filter_map(|source| source.get(claim)) {
         let texts: Vec<&str> = match value {
             Value::String(one) => vec![one],
@@ -35,9 +36,15 @@ pub(super) fn merge(
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => continue,
         };
         said = true;
-        groups.extend(texts.into_iter().filter_map(|text| read(provider, text)));
+        for group in texts.into_iter().filter_map(|text| read(provider, text)) {
+            groups.entry(group.id().clone()).or_insert(group);
+        }
     }
-    if said { ProviderGroups::Known(groups) } else { ProviderGroups::Unsaid }
+    if said {
+        ProviderGroups::Known(groups.into_values().collect())
+    } else {
+        ProviderGroups::Unsaid
+    }
 }
 
 fn read(provider: &ProviderId, text: &str) -> Option<MappedGroup> {

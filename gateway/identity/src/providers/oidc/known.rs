@@ -91,7 +91,11 @@ impl Known {
             (Err(error), Some(usable)) if error.is_temporary() => {
                 let error: &dyn std::error::Error = &error;
                 let provider = self.config.id.as_str();
-                tracing::warn!(provider, error, "the provider is in trouble; what is known is used");
+                tracing::warn!(
+                    provider,
+                    error,
+                    "the provider is in trouble; what is known is used"
+                );
                 Ok(usable)
             }
             (Err(error), _) => Err(error),

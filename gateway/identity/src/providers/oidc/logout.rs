@@ -129,9 +129,7 @@ pub(super) fn identifier(
     match claims.get(name) {
         None => Ok(None),
         Some(Value::String(text))
-            if !text.is_empty()
-                && text.len() <= MAX_ID
-                && !text.chars().any(char::is_control) =>
+            if !text.is_empty() && text.len() <= MAX_ID && !text.chars().any(char::is_control) =>
         {
             Ok(Some(text.clone()))
         }

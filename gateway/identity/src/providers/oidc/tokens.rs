@@ -39,6 +39,7 @@ pub enum TokenError {
 }
 
 /// What is exchanged for tokens.
+#[derive(Clone, Copy)]
 pub(super) enum Grant<'g> {
     Code { code: &'g Secret<String>, verifier: &'g Secret<String> },
     Refresh(&'g Secret<String>),
