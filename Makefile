@@ -24,7 +24,7 @@ demo: needs ## Build in release and start a gateway with a sample gallery on htt
 	target/release/vestibule demo
 
 .PHONY: test
-test: needs tools camera-files postgres directories ## Install what the tests need, and run them all
+test: needs tools oidc camera-files postgres directories ## Install what the tests need, and run them all
 	INSTA_UPDATE=no tests/run.sh
 
 .PHONY: lint
@@ -51,7 +51,7 @@ check: ## rustfmt, clippy and rustdoc, without what needs an installation
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 .PHONY: bless
-bless: needs tools camera-files postgres directories ## Run the tests and take over what they generate now; review the difference
+bless: needs tools oidc camera-files postgres directories ## Run the tests and take over what they generate now; review the difference
 	INSTA_UPDATE=always INSTA_FORCE_PASS=1 tests/run.sh
 
 .PHONY: drift
@@ -78,6 +78,10 @@ needs: ## Install what the build needs, where that is allowed: a C compiler, cma
 .PHONY: tools
 tools: needs ## Install the official `cedar` command, which tests run, into target/tools
 	@tests/setup.sh cedar $(CEDAR_VERSION) $(TOOLS)
+
+.PHONY: oidc
+oidc: ## Install the provider of OpenID Connect that tests sign in at into target/tools
+	@tests/setup.sh oidc $(TOOLS)/oidc
 
 .PHONY: cargo-deny
 cargo-deny: ## Install cargo-deny into target/tools unless it is there

@@ -5,6 +5,7 @@
 #   tests/setup.sh cedar VERSION DIR            the official Cedar command, into DIR/bin
 #   tests/setup.sh cargo-deny VERSION DIR       cargo-deny, into DIR/bin
 #   tests/setup.sh cargo-fuzz VERSION DIR       cargo-fuzz, into DIR/bin
+#   tests/setup.sh oidc DIR                     a provider of OpenID Connect (node and npm), into DIR
 #   tests/setup.sh npm                          npm, which fetches the camera files
 #   tests/setup.sh chromium                     a browser for the screenshot
 #   tests/setup.sh postgres                     PostgreSQL, which tests of the store start
@@ -85,6 +86,24 @@ cargo_tool() {
     rm -rf "$dir/build"
 }
 
+# The provider that tests sign in at, with the packages that its lock file names.
+oidc() {
+    local dir=$1 source
+    source=$(cd "$(dirname "$0")/neighbours/oidc" && pwd)
+    local missing=()
+    command -v node >/dev/null || missing+=(nodejs)
+    command -v npm >/dev/null || missing+=(npm)
+    if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
+    mkdir -p "$dir"
+    cp "$source/op.mjs" "$dir/"
+    if cmp -s "$source/package-lock.json" "$dir/node_modules/.of-package-lock.json"; then return; fi
+    echo "installing a provider of OpenID Connect, once"
+    cp "$source/package.json" "$source/package-lock.json" "$dir/"
+    npm ci --prefix "$dir" --ignore-scripts --no-audit --no-fund --silent ||
+        fail "the provider could not be installed, and some tests sign in there: see above"
+    cp "$source/package-lock.json" "$dir/node_modules/.of-package-lock.json"
+}
+
 chromium() {
     local missing=()
     type -P chromium >/dev/null || missing+=(chromium)
@@ -120,6 +139,7 @@ case "${1-}" in
     cedar) cedar "$2" "$3" ;;
     cargo-deny | cargo-fuzz) cargo_tool "$1" "$2" "$3" ;;
     chromium) chromium ;;
+    oidc) oidc "$2" ;;
     postgres) postgres ;;
     npm) command -v npm >/dev/null || install_packages npm ;;
     openldap) unless_there "slapd ldap-utils" /usr/sbin/slapd /usr/bin/ldapmodify ;;
@@ -128,5 +148,5 @@ case "${1-}" in
             /usr/sbin/samba /usr/bin/samba-tool /usr/share/samba/setup/provision.ldif \
             /usr/lib/python3/dist-packages/samba/provision/__init__.py
         ;;
-    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, npm, chromium, postgres, openldap or samba" ;;
+    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, oidc, npm, chromium, postgres, openldap or samba" ;;
 esac

@@ -2,6 +2,7 @@
 
 mod audit;
 mod gateway;
+mod identity;
 mod secret;
 mod site;
 mod store;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pretty_assertions::assert_eq;
-use vestibule_identity::ldap::{
+use vestibule_identity::providers::ldap::{
     DirectoryKind, FilterTemplate, GroupSource, LdapConfig, LdapError, LdapLimits, LdapProvider,
     NESTED_GROUP_FILTER, People, Placeholder, Reason, Server, ServiceAccount, Standing, StartTls,
     Verdict,

@@ -9,7 +9,7 @@ use pretty_assertions::assert_eq;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OnceCell;
-use vestibule_identity::ldap::{
+use vestibule_identity::providers::ldap::{
     ConnectError, DirectoryKind, FilterTemplate, GroupSource, LdapConfig, LdapError, LdapLimits,
     LdapProvider, People, Placeholder, Reason, Server, ServiceAccount, Standing, StartTls,
     StartTlsError, Verdict,

@@ -2,3 +2,4 @@
 
 pub mod ldap;
 pub(crate) mod local;
+pub mod oidc;

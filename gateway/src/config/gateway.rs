@@ -10,6 +10,7 @@ use vestibule_schema::problem::{self, Problem};
 
 use super::StoreChoice;
 use super::audit::AuditConfig;
+use super::identity::IdentityConfig;
 
 /// The gateway's own configuration.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub(crate) struct GatewayConfig {
     pub(crate) watch: Watching,
     /// Where it is written down what happens.
     pub(crate) audit: AuditConfig,
+    /// Who vouches for people beside the gateway itself.
+    pub(crate) identity: IdentityConfig,
 }
 
 /// How changes of files are noticed.
@@ -111,6 +114,7 @@ impl GatewayConfig {
                 ),
             );
         }
+        problems.extend(self.identity.beyond_the_text());
         problems
     }
 
@@ -129,7 +133,9 @@ impl GatewayConfig {
         let public_url = public_url.flatten().unwrap_or_else(|| PublicUrl::local(&listen, &tls));
         let store = StoreChoice::read(root, dir);
         let state_dir = dir.join(root.string("state_dir").map_or("state".into(), |dir| dir.value));
+        let identity = IdentityConfig::read(root, &public_url, dir);
         Self {
+            identity,
             listen,
             tls,
             public_url,

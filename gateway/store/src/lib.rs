@@ -39,6 +39,7 @@ mod limited;
 pub mod meta;
 mod open;
 pub mod postgres;
+pub mod provider_sessions;
 mod row;
 pub mod sessions;
 pub mod tickets;
@@ -54,8 +55,8 @@ pub use identities::{LinkedIdentity, NewIdentity, ProviderGroups, Subject};
 pub use meta::Key;
 pub use open::Store;
 pub use postgres::PostgresUrl;
+pub use provider_sessions::ProviderSession;
 pub use sessions::{Audience, NewSession, SessionId, SessionRow, SiteSession, TokenHash};
-
 pub use tickets::TicketKey;
 pub use time::UnixTime;
 pub use watch::Watch;

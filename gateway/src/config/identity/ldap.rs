@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use vestibule_identity::Secret;
-use vestibule_identity::ldap::{
+use vestibule_identity::providers::ldap::{
     DirectoryKind, FilterTemplate, GroupSource, LdapConfig, LdapLimits, NESTED_GROUP_FILTER,
     People, Placeholder, Server, ServiceAccount, StartTls,
 };
@@ -13,7 +13,7 @@ use vestibule_schema::ProviderId;
 use vestibule_schema::document::{Reader, Spanned, Table};
 use vestibule_schema::problem::Problem;
 
-use super::secret;
+use crate::config::secret;
 
 /// How often groups are read again, unless the table says otherwise.
 const REFRESH: Duration = Duration::from_secs(300);
