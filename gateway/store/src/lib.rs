@@ -40,6 +40,7 @@ mod open;
 pub mod postgres;
 mod row;
 pub mod sessions;
+pub mod shares;
 pub mod tickets;
 pub mod time;
 pub mod watch;
@@ -53,7 +54,7 @@ pub use meta::Key;
 pub use open::Store;
 pub use postgres::PostgresUrl;
 pub use sessions::{Audience, NewSession, SessionId, SessionRow, SiteSession, TokenHash};
-
+pub use shares::{NewShare, Opener, ShareRow};
 pub use tickets::TicketKey;
 pub use time::UnixTime;
 pub use watch::Watch;
