@@ -39,6 +39,7 @@ pub mod password;
 mod providers;
 pub mod secret;
 mod sessions;
+pub mod shares;
 pub mod sign_in;
 mod tickets;
 mod token;
@@ -55,5 +56,8 @@ pub use origin::{RequestOrigin, Transport};
 pub use password::PasswordError;
 pub use secret::Secret;
 pub use sessions::SessionInfo;
+pub use shares::{
+    MadeShare, MakeShareError, OpenShareError, OpenedShare, ShareAttempt, ShareFace, ShareOrder,
+};
 pub use sign_in::{Attempt, NewSession, SignInError};
 pub use vestibule_store::{AccountId, Audience, SessionId, UnixTime};
