@@ -18,6 +18,7 @@ mod postgres;
 mod proof;
 mod refusals;
 mod reload;
+mod shares;
 mod tls;
 mod unreadable;
 
