@@ -23,6 +23,7 @@ mod proof;
 mod refusals;
 mod reload;
 mod secrets;
+mod shares;
 mod tls;
 mod unreadable;
 

@@ -15,6 +15,7 @@ pub(crate) struct MapDocument {
     #[serde(default)]
     pub(crate) hand_over: HandOverWord,
     pub(crate) folder_page: Option<Spanned<String>>,
+    pub(crate) image_page: Option<Spanned<String>>,
     #[serde(default)]
     pub(crate) route: Vec<Spanned<RouteDocument>>,
     #[serde(default)]

@@ -41,6 +41,7 @@ mod provider_sessions;
 pub mod providers;
 pub mod secret;
 mod sessions;
+pub mod shares;
 pub mod sign_in;
 mod tickets;
 mod token;
@@ -59,6 +60,9 @@ pub use password::PasswordError;
 pub use provider_sessions::SignedOutThere;
 pub use secret::Secret;
 pub use sessions::SessionInfo;
+pub use shares::{
+    MadeShare, MakeShareError, OpenShareError, OpenedShare, ShareAttempt, ShareFace, ShareOrder,
+};
 pub use sign_in::{Attempt, NewSession, SignInError};
 pub use under_way::{CameBack, Heard, UnderWayError};
 pub use vestibule_store::{AccountId, Audience, SessionId, UnixTime};

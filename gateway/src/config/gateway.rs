@@ -66,6 +66,17 @@ pub(crate) struct PublicUrl {
     pub(crate) is_known: bool,
 }
 
+impl PublicUrl {
+    /// The origin of another host: scheme and port are the portal's.
+    pub(crate) fn origin_at(&self, host: &str) -> String {
+        let (scheme, rest) = self.text.split_once("://").unwrap_or(("https", ""));
+        // an address has colons of its own, within brackets
+        let after = rest.rsplit_once(']').map_or(rest, |(_, after)| after);
+        let port = after.rsplit_once(':').map(|(_, port)| format!(":{port}")).unwrap_or_default();
+        format!("{scheme}://{host}{port}")
+    }
+}
+
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 
