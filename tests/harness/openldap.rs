@@ -1,4 +1,4 @@
-//! An OpenLDAP of one's own: StartTLS, LDAPS, `memberOf`, password policies, and people with every
+//! An `OpenLDAP` of one's own: `StartTLS`, LDAPS, `memberOf`, password policies, and people with every
 //! kind of account.
 
 use std::fs;
@@ -19,13 +19,13 @@ const GROUPS: &str = include_str!("openldap/groups.ldif");
 pub const SUFFIX: &str = "dc=example,dc=test";
 const ADMIN: [&str; 4] = ["-D", "cn=admin,dc=example,dc=test", "-w", "admin-password"];
 
-/// An OpenLDAP that runs; it ends when this is dropped. The password of `jane` is
+/// An `OpenLDAP` that runs; it ends when this is dropped. The password of `jane` is
 /// `jane-directory-password`.
 #[derive(Debug)]
 pub struct OpenLdap {
     _launch: Launch,
     folder: TempFolder,
-    /// LDAP and StartTLS, on 127.0.0.1.
+    /// LDAP and `StartTLS`, on 127.0.0.1.
     pub port: u16,
     /// LDAPS.
     pub tls_port: u16,
@@ -115,7 +115,7 @@ impl OpenLdap {
     }
 }
 
-/// A program of OpenLDAP; those of its server are not on everybody's path.
+/// A program of `OpenLDAP`; those of its server are not on everybody's path.
 fn tool(name: &str) -> Command {
     let places = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
     let found = places.map(|place| format!("{place}/{name}"));

@@ -101,8 +101,8 @@ fn mistakes_are_told() {
     };
     check("isuer = \"x\"", "document::unknown_key");
     check("client_authentication = \"jwt\"", "config::bad_client_authentication");
-    check("client_secret = { file = \"nowhere\" }", "config::unreadable_secret");
-    check("client_secret = { env = \"VESTIBULE_NO_SUCH\" }", "config::unreadable_secret");
+    check("client_secret = { file = \"nowhere\" }", "config::bad_secret");
+    check("client_secret = { env = \"VESTIBULE_NO_SUCH\" }", "config::bad_secret");
     check("client_secret = { file = \"secret\", env = \"X\" }", "config::bad_secret");
     check("client_secret = {}", "config::bad_secret");
     check("client_secret = \"\"", "config::bad_secret");
