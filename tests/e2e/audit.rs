@@ -191,7 +191,7 @@ async fn nobody_signs_in_while_the_log_can_not_be_written() {
     let is_session =
         |cookie: &&str| cookie.starts_with("vestibule=") && !cookie.contains("Max-Age=0");
     assert!(!reply.all("set-cookie").iter().any(is_session), "{:?}", reply.headers);
-    client.get("/_vestibule/healthz").await.expect(503);
+    client.get("/_vestibule/readyz").await.expect(503);
     assert!(gateway.log().contains("the audit log can't be written"));
     let added = ["users", "add", "nora", "--password-stdin", "--config", &folder(&gateway)];
     let _ = Run::vestibule(&added, "a long enough password").expect(1);
@@ -200,7 +200,7 @@ async fn nobody_signs_in_while_the_log_can_not_be_written() {
     fs::remove_dir(&file).unwrap();
     fs::rename(&aside, &file).unwrap();
     client.sign_in("jane").await;
-    client.get("/_vestibule/healthz").await.expect(200);
+    client.get("/_vestibule/readyz").await.expect(200);
     verify(&gateway).expect(0);
 }
 

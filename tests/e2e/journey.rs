@@ -160,7 +160,7 @@ async fn several() -> Gateway {
 async fn a_cookie_of_one_site_is_nothing_at_another() {
     let gateway = several().await;
     let one = gateway.client_at("one.localhost");
-    let welcome = one.sign_in("jane").await;
+    let welcome = one.at_portal().sign_in("jane").await;
     let at_one = one.enter("/").await.cookie("vestibule.one");
     one.get("/image/one.jpg?size=thumbnail").await.expect(200);
     one.get("/image/two.jpg?size=thumbnail").await.expect(404);
@@ -202,6 +202,6 @@ async fn sites_below_paths_keep_their_prefix() {
     let entered = visitor.enter("/i/x/browse/sub/").await;
     assert_eq!(entered.header("location"), "/i/x/browse/sub/");
     visitor.get("/i/x/image/x.jpg?size=thumbnail").await.expect(200);
-    visitor.get("/i/open/image/x.jpg?size=thumbnail").await.expect(404);
+    visitor.get("/i/open/image/x.jpg?size=thumbnail").await.expect(401);
     visitor.get("/i/nothing/").await.expect(404);
 }

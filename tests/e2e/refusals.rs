@@ -248,8 +248,10 @@ async fn who_may_see_one_folder_only_is_led_there() {
     mia.get("/image/other/b.jpg?size=thumbnail").await.expect(404);
     mia.get("/api/folders/").await.expect(404);
     let jane = gateway.signed_in("jane").await;
-    jane.open("/").await.expect(404);
-    jane.get("/image/party/a.jpg?size=thumbnail").await.expect(404);
+    // nothing is open to her: at the site she is a stranger, and at the portal she is told
+    jane.open("/").await.expect(303);
+    jane.get("/image/party/a.jpg?size=thumbnail").await.expect(401);
+    assert!(jane.enter("/").await.expect(404).text().contains("No access"));
 }
 
 /// What was refused is in the log with its place, for whoever audits it.

@@ -20,7 +20,7 @@ struct Planted(Vec<(String, String)>);
 
 impl Planted {
     /// A text that stands nowhere else.
-    fn new(&mut self, place: &str) -> String {
+    fn plant(&mut self, place: &str) -> String {
         let place_in_it = place.replace(|c: char| !c.is_ascii_alphanumeric(), "");
         let secret = format!("planted{}{place_in_it}xq", self.0.len());
         self.keep(place, &secret);
@@ -70,9 +70,9 @@ fn files_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
 /// Signs in, rightly and wrongly, and with a password in the wrong field.
 async fn sign_in(gateway: &Gateway, planted: &mut Planted, right: &str) -> Client {
     let client = gateway.client();
-    let wrong = planted.new("a wrong password");
+    let wrong = planted.plant("a wrong password");
     client.try_sign_in("nora", &wrong).await;
-    let typed = planted.new("the name field");
+    let typed = planted.plant("the name field");
     client.try_sign_in(&typed, "whatever it is").await;
     let page = client.open("/_vestibule/sign-in").await.expect(200);
     planted.keep("a form's token", between(page.text(), "name=\"form_token\" value=\"", "\""));
@@ -95,43 +95,43 @@ async fn send_everything(gateway: &Gateway, client: &Client, planted: &mut Plant
     for target in
         ["/browse/", "/browse/family/", "/image/welcome.jpg", "/_vestibule/account", "/no"]
     {
-        let query = planted.new("a query");
+        let query = planted.plant("a query");
         let target = format!("{target}?size=thumbnail&token={query}");
         for (name, value) in [
-            ("cookie", format!("vestibule={0}; other={0}", planted.new("a cookie"))),
-            ("authorization", format!("Bearer {}", planted.new("a bearer token"))),
+            ("cookie", format!("vestibule={0}; other={0}", planted.plant("a cookie"))),
+            ("authorization", format!("Bearer {}", planted.plant("a bearer token"))),
             ("authorization", {
-                let both = format!("{}:{}", planted.new("a name"), planted.new("a password"));
+                let both = format!("{}:{}", planted.plant("a name"), planted.plant("a password"));
                 let encoded = STANDARD.encode(both);
                 planted.keep("a Basic credential", &encoded);
                 format!("Basic {encoded}")
             }),
-            ("authorization", format!("Odd {}", planted.new("another credential"))),
-            ("user-agent", planted.new("a user agent")),
-            ("referer", format!("http://localhost/{}", planted.new("a referrer"))),
-            ("origin", format!("http://{}.example", planted.new("an origin"))),
-            ("x-forwarded-for", planted.new("a forwarded address")),
-            ("x-request-id", planted.new("a request id")),
-            ("x-vestibule-grant", planted.new("a grant")),
-            ("x-api-key", planted.new("a key")),
+            ("authorization", format!("Odd {}", planted.plant("another credential"))),
+            ("user-agent", planted.plant("a user agent")),
+            ("referer", format!("http://localhost/{}", planted.plant("a referrer"))),
+            ("origin", format!("http://{}.example", planted.plant("an origin"))),
+            ("x-forwarded-for", planted.plant("a forwarded address")),
+            ("x-request-id", planted.plant("a request id")),
+            ("x-vestibule-grant", planted.plant("a grant")),
+            ("x-api-key", planted.plant("a key")),
         ] {
             client.get_with(&target, &[(name, &value)]).await;
         }
     }
-    let back = planted.new("a return target");
+    let back = planted.plant("a return target");
     client.open(&format!("/_vestibule/sign-in?return=/browse/%3Fx%3D{back}")).await;
-    client.open(&format!("/_vestibule/s/{}", planted.new("a share link"))).await;
-    let body = planted.new("a body");
+    client.open(&format!("/_vestibule/s/{}", planted.plant("a share link"))).await;
+    let body = planted.plant("a body");
     for target in ["/_vestibule/sign-in", "/_vestibule/account", "/image/welcome.jpg"] {
         let request = client.request(Method::POST, target).body(format!("form_token={body}"));
         let form = ("content-type", "application/x-www-form-urlencoded");
         Reply::to(request.header(form.0, form.1)).await;
     }
-    Reply::to(client.request(Method::PUT, "/image/new.jpg").body(planted.new("an upload"))).await;
+    Reply::to(client.request(Method::PUT, "/image/new.jpg").body(planted.plant("an upload"))).await;
     // what no client of good faith sends
-    let method = planted.new("a method");
-    let host = planted.new("a host");
-    let target = planted.new("a bad target");
+    let method = planted.plant("a method");
+    let host = planted.plant("a host");
+    let target = planted.plant("a bad target");
     for bytes in [
         format!("{method} / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").into_bytes(),
         format!("GET / HTTP/1.1\r\nHost: {host}.example\r\nConnection: close\r\n\r\n").into_bytes(),
@@ -146,7 +146,7 @@ async fn send_everything(gateway: &Gateway, client: &Client, planted: &mut Plant
 /// A configuration with a mistake beside each secret; it is told of, the secrets are not.
 fn mistaken_configuration(planted: &mut Planted) -> (String, Run) {
     let secrets =
-        [planted.new("store"), planted.new("client_secret"), planted.new("bind_password")];
+        [planted.plant("store"), planted.plant("client_secret"), planted.plant("bind_password")];
     let text = format!(
         "store = \"postgres://vestibule:{}@localhost/db\"\nclient_secret = \"{}\"\n\
          bind_password = {{ value = \"{}\" }}\n",
@@ -163,7 +163,7 @@ fn mistaken_configuration(planted: &mut Planted) -> (String, Run) {
 async fn a_planted_secret_reaches_no_log() {
     let mut planted = Planted::default();
     let config = ConfigDir::demo();
-    let right = planted.new("the right password");
+    let right = planted.plant("the right password");
     let folder = config.path().to_str().unwrap();
     let added =
         Run::vestibule(&["users", "add", "nora", "--password-stdin", "--config", folder], &right);

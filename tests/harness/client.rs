@@ -130,7 +130,7 @@ impl Client {
     /// # Panics
     /// If that is refused.
     pub async fn sign_in(&self, name: &str) -> Reply {
-        let portal = self.portal();
+        let portal = self.at_portal();
         let reply = crate::eventually(Duration::from_secs(30), "signing in", async || {
             let reply = portal.try_sign_in(name, &password(name)).await;
             (reply.status != 503).then_some(reply)
@@ -158,7 +158,11 @@ impl Client {
     }
 
     /// The same browser at the portal, which is at `localhost`.
-    fn portal(&self) -> Self {
+    ///
+    /// # Panics
+    /// Never: the origin is one.
+    #[must_use]
+    pub fn at_portal(&self) -> Self {
         let (scheme, rest) = self.origin.split_once("://").expect("an origin");
         let port = rest.rsplit_once(':').map_or("", |(_, port)| port);
         Self { http: self.http.clone(), origin: format!("{scheme}://localhost:{port}") }

@@ -1,5 +1,4 @@
 //! Identity on a PostgreSQL that goes away and comes back.
-#![expect(clippy::unwrap_used, reason = "a test binary: its helpers may fail the test")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -212,7 +212,10 @@ fn read(caller: &Caller) -> Option<Wish> {
 /// Who went to which site lately: a browser that does not keep the site's cookie would be sent to
 /// and fro for ever (complaint 11).
 #[derive(Debug, Default)]
-pub(crate) struct Rounds(Mutex<HashMap<(Option<SessionId>, SiteId), (u32, UnixTime)>>);
+pub(crate) struct Rounds(Mutex<HashMap<Walk, (u32, UnixTime)>>);
+
+/// Whose session goes to which site.
+type Walk = (Option<SessionId>, SiteId);
 
 impl Rounds {
     fn is_circle(&self, (session, site): (Option<SessionId>, &SiteId), now: UnixTime) -> bool {
