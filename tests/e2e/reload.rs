@@ -53,10 +53,15 @@ async fn grants_of_a_file_are_in_force_soon() {
     let file = "config.d/sites/site/permissions.toml";
     gateway.config.write(file, "");
     let jane = gateway.signed_in("jane").await;
-    becomes(&jane, ROOT, 404).await;
+    // nothing is open to her, so she is a stranger at the site
+    becomes(&jane, ROOT, 401).await;
     let grants = "config.d/sites/site/grants.toml";
     gateway.config.write(grants, "[[grants]]\nuser = \"jane\"\nrole = \"viewer\"\n");
-    becomes(&jane, ROOT, 200).await;
+    eventually(SOON, "she may enter", async || {
+        jane.enter("/").await;
+        (jane.get(ROOT).await.status == 200).then_some(())
+    })
+    .await;
     jane.get("/image/a.jpg?size=original").await.expect(200);
     gateway.config.write(grants, "[[grants]]\nuser = \"mia\"\nrole = \"viewer\"\n");
     becomes(&jane, ROOT, 404).await;
@@ -358,13 +363,16 @@ async fn a_grant_is_in_force_when_the_command_returns() {
     let gateway = open().await;
     gateway.config.write("config.d/sites/site/permissions.toml", "");
     let jane = gateway.signed_in("jane").await;
-    becomes(&jane, ROOT, 404).await;
+    becomes(&jane, ROOT, 401).await;
     let access = |verb: &'static str, more: &[&'static str]| {
         let mut arguments =
             vec!["cluster", "users", "access", verb, "--user", "jane", "--node", "site"];
         arguments.extend(more);
         gateway.config.run(&arguments).expect(0)
     };
+    access("grant", &["--role", "viewer"]);
+    jane.enter("/").await;
+    access("revoke", &["--yes"]);
     for round in 0..100 {
         access("grant", &["--role", "viewer"]);
         assert_eq!(jane.get(ROOT).await.status, 200, "granted, round {round}");
