@@ -1,6 +1,8 @@
 //! The configuration directory: what is in it, read and checked, all mistakes at once.
 
 mod gateway;
+pub(crate) mod identity_headers;
+pub(crate) mod secret;
 mod site;
 
 use std::path::{Path, PathBuf};

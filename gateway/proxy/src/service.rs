@@ -15,6 +15,7 @@ use pingora::{Error, ErrorSource, ErrorType};
 use vestibule_adapters::HandOver;
 use vestibule_schema::SiteId;
 
+use crate::body;
 pub use crate::exchange::Exchange;
 use crate::exchange::Replacement;
 use crate::forward::{Forwarding, is_repeatable};
@@ -182,10 +183,17 @@ impl ProxyHttp for Enforcement {
         let answer = match self.journey(session, exchange).await {
             Ok(Step::Forward(forwarding)) => {
                 exchange.forwarding = Some(forwarding);
+                let (_, head) = exchange.forwarding()?;
+                body::invite(session, head).await?;
                 return Ok(false);
             }
             Ok(Step::Answer(answer)) => answer,
-            Err(refusal) => self.refuse(exchange, &refusal),
+            Err(refusal) => {
+                if let Some(head) = &exchange.head {
+                    body::leave(session, head);
+                }
+                self.refuse(exchange, &refusal)
+            }
         };
         Self::send(session, exchange, answer).await?;
         Ok(true)
@@ -261,6 +269,7 @@ impl ProxyHttp for Enforcement {
             }
             StatusCode::UNAUTHORIZED if reads_grants => Err(Error::new(NO_BELIEF)),
             _ => {
+                respond::take_no_challenge(response, forwarding, head)?;
                 respond::correct(response, forwarding.site(), &head.origin.authority)?;
                 exchange.sign_off(response)
             }

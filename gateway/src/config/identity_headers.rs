@@ -1,0 +1,97 @@
+//! `[identity_headers]` of a site, held against what may be.
+
+use std::path::Path;
+
+use vestibule_proxy::{IdentityHeaderError, IdentityHeaders};
+use vestibule_schema::document::{
+    HeaderSecret, IdentityHeadersDocument, SecretSource, SiteDocument, Spanned,
+};
+use vestibule_schema::problem::{Problem, Source};
+
+use super::secret::{self, SecretError};
+
+/// Why a site's identity headers can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UnusableHeaders {
+    #[error("the header `{}` can't carry an identity", .0.value)]
+    Header(Spanned<String>, #[source] IdentityHeaderError),
+    #[error("the identity headers have no secret")]
+    Secret(SecretSource, #[source] SecretError),
+    #[error("the secret can't be used as it is")]
+    Text(SecretSource, #[source] IdentityHeaderError),
+}
+
+impl UnusableHeaders {
+    fn place(&self) -> &Spanned<String> {
+        match self {
+            Self::Header(named, _) => named,
+            Self::Secret(source, _) | Self::Text(source, _) => source.named(),
+        }
+    }
+}
+
+/// The headers of a site as the proxy sends them.
+///
+/// # Errors
+/// [`UnusableHeaders`]: the site is closed.
+pub(crate) fn build(
+    document: &IdentityHeadersDocument,
+    dir: &Path,
+) -> Result<IdentityHeaders, UnusableHeaders> {
+    let at = |named: &Spanned<String>| {
+        let named = named.clone();
+        move |error| UnusableHeaders::Header(named, error)
+    };
+    let mut headers = IdentityHeaders::new(&document.user.value).map_err(at(&document.user))?;
+    if let Some(groups) = &document.groups {
+        headers = headers.with_groups(&groups.value).map_err(at(groups))?;
+    }
+    let read = |source: &SecretSource| {
+        secret::read(source, dir).map_err(|error| UnusableHeaders::Secret(source.clone(), error))
+    };
+    match &document.secret {
+        None => Ok(headers),
+        Some(HeaderSecret::Value { header, value }) => {
+            headers.with_secret(&header.value, read(value)?.reveal()).map_err(at(header))
+        }
+        Some(HeaderSecret::Name(name)) => {
+            let text = |error| UnusableHeaders::Text(name.clone(), error);
+            headers.with_secret(read(name)?.reveal(), "1").map_err(text)
+        }
+    }
+}
+
+/// What is wrong with them.
+pub(super) fn check(document: &SiteDocument, dir: &Path, source: &Source) -> Vec<Problem> {
+    let Some(headers) = &document.identity_headers else { return Vec::new() };
+    let mut problems = Vec::new();
+    if document.adapter.value == "vestibule" {
+        let message = "the adapter `vestibule` reads no identity headers";
+        problems.push(
+            Problem::error("config::identity_headers", message)
+                .at(source, headers.user.span.clone(), "believes the grant alone")
+                .help("remove `[identity_headers]`"),
+        );
+    }
+    if let Err(error) = build(headers, dir) {
+        let place = error.place().span.clone();
+        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        let name = "write a name such as `X-Vestibule-User`, and the secret into a file that the \
+                    gateway's user may read";
+        problems.push(
+            Problem::error("config::identity_headers", error.to_string())
+                .at(source, place, cause)
+                .help(name),
+        );
+    }
+    if headers.secret.is_none() {
+        problems.push(
+            Problem::warning("config::identity_headers", "the identity headers have no secret")
+                .at(source, headers.user.span.clone(), "whoever reaches the server is believed")
+                .help(
+                    r#"write `secret = { header = "X-Key", value = { file = "keys/gallery" } }`"#,
+                ),
+        );
+    }
+    problems
+}
