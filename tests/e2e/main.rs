@@ -11,14 +11,17 @@ mod camera;
 mod cli;
 mod cli_audit;
 mod cli_explain;
+mod copyparty;
 mod galleries;
 mod journey;
+mod litmus;
 mod media;
 mod proof;
 mod refusals;
 mod reload;
 mod tls;
 mod unreadable;
+mod webdav;
 
 use tokio::sync::OnceCell;
 use vestibule_tests::{ConfigDir, Gateway};

@@ -16,15 +16,17 @@
 mod binaries;
 mod client;
 mod config_dir;
+mod copyparty;
 mod gateway;
 pub mod pictures;
 pub mod raw;
 mod scratch;
 mod wait;
 
-pub use binaries::{Run, cedar, repository, vestibule};
+pub use binaries::{Run, cedar, installed, repository, vestibule};
 pub use client::{Client, Reply};
 pub use config_dir::{ConfigDir, demo_permissions, password};
+pub use copyparty::Copyparty;
 pub use gateway::{Gateway, Launch, free_port, start_process, start_process_with};
 pub use scratch::{TempFolder, temp_folder};
 pub use wait::eventually;
