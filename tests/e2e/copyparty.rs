@@ -4,6 +4,8 @@ use http::Method;
 use tokio::sync::OnceCell;
 use vestibule_tests::{Client, ConfigDir, Copyparty, Gateway, Reply, pictures};
 
+use crate::reload::CLOSING;
+
 /// Visitors look, fred downloads, carla uploads to one folder, jane manages, olivia owns.
 pub(crate) const PERMISSIONS: &str = r#"
 public_role = "looker"
@@ -44,9 +46,6 @@ base_path = "/"
 upload_path = "/inbox/"
 "#;
 
-/// A folder that nobody of the site opens but its owner.
-pub(crate) const CLOSED: &str = "+++\n[permissions]\n+++\n";
-
 /// A gateway, and the copyparty behind it.
 pub(crate) struct Pair {
     pub(crate) gateway: Gateway,
@@ -60,7 +59,7 @@ pub(crate) async fn start(mount: &str, below: &str) -> Pair {
     {
         config.put("site", name, pictures::jpeg(60, 40));
     }
-    config.put("site", "holds/closed/_folder.md", CLOSED);
+    config.put("site", "holds/closed/_folder.md", CLOSING);
     config.write("config.d/sites/site/grants.toml", GRANTS);
     let copyparty = Copyparty::start(&config.gallery("site"), below).await;
     config.put_behind("site", mount, &copyparty);
