@@ -26,7 +26,7 @@ demo: needs ## Build in release and start a gateway with a sample gallery on htt
 	target/release/vestibule demo
 
 .PHONY: test
-test: needs tools camera-files webdav ## Install what the tests need, and run them all
+test: needs tools camera-files postgres webdav ## Install what the tests need, and run them all
 	INSTA_UPDATE=no tests/run.sh
 
 .PHONY: lint
@@ -53,7 +53,7 @@ check: ## rustfmt, clippy and rustdoc, without what needs an installation
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 .PHONY: bless
-bless: needs tools camera-files webdav ## Run the tests and take over what they generate now; review the difference
+bless: needs tools camera-files postgres webdav ## Run the tests and take over what they generate now; review the difference
 	INSTA_UPDATE=always INSTA_FORCE_PASS=1 tests/run.sh
 
 .PHONY: drift
@@ -95,6 +95,10 @@ webdav: ## Install the WebDAV server and the clients that some tests run
 	@tests/setup.sh copyparty $(COPYPARTY_VERSION) $(TOOLS)
 	@tests/setup.sh rclone $(RCLONE_VERSION) $(TOOLS)
 	@tests/setup.sh litmus
+
+.PHONY: postgres
+postgres: ## Install PostgreSQL, which tests of the store start
+	@tests/setup.sh postgres
 
 .PHONY: fuzz-smoke
 fuzz-smoke: needs cargo-fuzz ## Fuzz each target for a minute, or FUZZ_SECONDS; not part of CI

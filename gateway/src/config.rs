@@ -1,9 +1,11 @@
 //! The configuration directory: what is in it, read and checked, all mistakes at once.
 
+mod audit;
 mod gateway;
 pub(crate) mod identity_headers;
-pub(crate) mod secret;
+mod secret;
 mod site;
+mod store;
 
 use std::path::{Path, PathBuf};
 
@@ -12,8 +14,10 @@ use vestibule_schema::problem::{self, Problem, Source};
 use vestibule_schema::{PathKind, SiteId};
 
 use crate::cli::NotFound;
-pub(crate) use gateway::{GatewayConfig, TlsConfig, Watching};
+pub(crate) use audit::AuditConfig;
+pub(crate) use gateway::{GatewayConfig, PublicUrl, TlsConfig, Watching};
 pub(crate) use site::SiteConfig;
+pub(crate) use store::StoreChoice;
 
 /// A configuration directory, read.
 #[derive(Debug)]

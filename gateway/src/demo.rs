@@ -9,10 +9,11 @@ use vestibule_identity::{Identity, Secret, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_sample::GallerySize;
 use vestibule_schema::{AccountRole, UserName};
-use vestibule_store::{NewAccount, Store};
+use vestibule_store::NewAccount;
 
 use crate::cli::Output;
 use crate::config::Configuration;
+use crate::hardened;
 use crate::serve;
 use crate::state::StateDir;
 
@@ -56,6 +57,7 @@ pub(crate) fn run(
     size: Size,
     output: &mut Output,
 ) -> anyhow::Result<()> {
+    hardened::against_dumps();
     serve::install_crypto();
     // before minutes are spent on pictures
     std::net::TcpListener::bind(listen).with_context(|| {
@@ -117,7 +119,7 @@ fn make_accounts(configuration: &Configuration) -> anyhow::Result<()> {
     let state = StateDir::open(&configuration.gateway.state_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let store = Store::open(&state.database()).await?;
+        let store = state.open_store(&configuration.gateway.store).await?;
         let identity = Identity::open(store, Settings::default()).await?;
         for [name, shown, password, _] in ACCOUNTS {
             let name = UserName::parse(name)?;

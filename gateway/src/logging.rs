@@ -1,6 +1,9 @@
 //! The log: one line an event, to standard error.
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, filter, fmt};
 
 /// How much is said unless `VESTIBULE_LOG` says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +29,43 @@ pub(crate) fn start(loudness: Loudness, format: LogFormat) {
         Loudness::Quiet => "warn,pingora_core=error,pingora_proxy=error",
         Loudness::Server => "info,pingora_core=warn,pingora_proxy=error,sqlx=warn,notify=warn",
     };
-    let filter =
+    let wanted =
         EnvFilter::try_from_env("VESTIBULE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // a second start, as in tests, changes nothing
-    let _ = match format {
-        LogFormat::Text => lines.with_ansi(terminal).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(terminal).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    let all = tracing_subscriber::registry().with(wanted).with(filter::filter_fn(may_be_said));
+    // a second start, as in tests, changes nothing
+    let _ = all.with(lines).try_init();
+}
+
+/// Libraries log whole requests, headers and statements when they are asked for details, and so
+/// cookies and passwords (requirement S82). Whatever `VESTIBULE_LOG` says, they only warn.
+// INVARIANT: our own crates log no secret at any level; nobody can promise that of others.
+fn may_be_said(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= Level::WARN || is_ours(metadata.target())
+}
+
+fn is_ours(target: &str) -> bool {
+    target
+        .strip_prefix("vestibule")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::") || rest.starts_with('_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_crates_go_into_details() {
+        for ours in ["vestibule", "vestibule::request", "vestibule_proxy::service"] {
+            assert!(is_ours(ours), "{ours}");
+        }
+        for other in ["hyper", "pingora_core::protocols", "log", "vestibules", "sqlx::query", ""] {
+            assert!(!is_ours(other), "{other}");
+        }
+    }
 }

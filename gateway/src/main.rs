@@ -2,19 +2,23 @@
 //!
 //! This file is a table of contents. [`cli`] reads the command, [`config`] the configuration
 //! directory, [`gallery`] the folders' own rules; [`build`] makes of them what requests are judged
-//! by, [`reload`] keeps it current, [`shown`] holds the media backends, [`serve`] runs it all.
+//! by, [`reload`] keeps it current, [`shown`] holds the media backends, [`audit`] writes down what
+//! happens, [`serve`] runs it all.
 
+mod audit;
 mod build;
 mod cli;
 mod config;
 mod control;
 mod demo;
 mod gallery;
+mod hardened;
 mod logging;
 mod pages;
 mod reload;
 mod serve;
 mod shown;
+mod sites;
 mod state;
 
 use std::process::ExitCode;

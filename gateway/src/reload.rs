@@ -12,15 +12,19 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use vestibule_policies::model::Rights;
 use vestibule_policies::{Engine, Vocabulary};
 use vestibule_proxy::{
-    FolderWatch, Found, Freshness, Gateway, HostName, SiteRuntime, Unready, World, WorldError,
+    FolderWatch, Found, Freshness, Gateway, HostName, PortalHosts, SiteRuntime, Unready, World,
+    WorldError,
 };
 use vestibule_schema::problem::Problem;
 use vestibule_schema::{GalleryPath, SiteId};
+use vestibule_store::audit::Event;
 
+use crate::audit;
 use crate::build::Surroundings;
 use crate::config::Configuration;
 use crate::gallery::{self, KnownFolders};
@@ -93,12 +97,14 @@ pub(crate) struct Live {
     vocabulary: Arc<Vocabulary>,
     around: Surroundings,
     shown: Arc<Shown>,
-    portal_hosts: Vec<HostName>,
+    portal: PortalHosts,
     state: Mutex<State>,
     known: ArcSwap<Known>,
     gateway: OnceLock<Weak<Gateway>>,
     /// The watch has failed or overflowed since the last whole scan.
     degraded: AtomicBool,
+    /// The errors of the configuration that were written down last.
+    told: Mutex<Vec<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -121,16 +127,20 @@ impl Live {
         stored: BTreeMap<SiteId, Arc<Rights>>,
         shown: Arc<Shown>,
     ) -> anyhow::Result<Arc<Self>> {
-        let portal_hosts = HostName::parse(&configuration.gateway.public_url.host);
+        let public_url = &configuration.gateway.public_url;
+        let host = HostName::parse(&public_url.host).context("the host of `public_url`")?;
+        let portal =
+            if public_url.is_known { PortalHosts::At(host) } else { PortalHosts::Every(host) };
         let live = Self {
             vocabulary,
             around,
             shown,
-            portal_hosts: portal_hosts.into_iter().collect(),
+            portal,
             state: Mutex::new(State { stored, ..State::default() }),
             known: ArcSwap::default(),
             gateway: OnceLock::new(),
             degraded: AtomicBool::new(false),
+            told: Mutex::default(),
         };
         let mut state = live.lock();
         for site in configuration.sites {
@@ -176,10 +186,12 @@ impl Live {
             Err(problems) => {
                 log_problems(&problems);
                 tracing::warn!("the configuration has an error; the last good one stays in force");
+                self.tell_of_errors(&problems);
                 return;
             }
         };
         log_problems(&loaded.problems);
+        self.tell_of_errors(&loaded.problems);
         let mut state = self.lock();
         let mut changed = HashSet::new();
         let before = state.sites.len();
@@ -330,7 +342,26 @@ impl Live {
         }
         self.publish_known(state);
         tracing::info!(generation, "policies in force");
+        let event = Event::PoliciesInForce { generation, sites: rebuild.names() };
+        audit::of_gateway(&self.around.audit, event);
         Ok(())
+    }
+
+    /// Writes down that the configuration has errors, once for the same ones: without a watch it
+    /// is read every second.
+    fn tell_of_errors(&self, problems: &[Problem]) {
+        let errors: Vec<String> = problems
+            .iter()
+            .filter(|problem| problem.severity == vestibule_schema::Severity::Error)
+            .map(ToString::to_string)
+            .collect();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told != errors && !errors.is_empty() {
+            let count = u64::try_from(errors.len()).unwrap_or(u64::MAX);
+            let event = Event::ConfigurationKept { errors: count };
+            audit::of_gateway(&self.around.audit, event);
+        }
+        *told = errors;
     }
 
     /// A world of these sites. One that claims another's place, as its own new configuration has
@@ -342,7 +373,7 @@ impl Live {
         clash: Clash,
     ) -> Result<World, WorldError> {
         loop {
-            let error = match World::new(Arc::clone(engine), sites.clone(), &self.portal_hosts) {
+            let error = match World::new(Arc::clone(engine), sites.clone(), &self.portal) {
                 Ok(world) => return Ok(world),
                 Err(error) => error,
             };
@@ -390,6 +421,16 @@ enum Rebuild {
 }
 
 impl Rebuild {
+    /// The sites, by name; none for all.
+    fn names(&self) -> Vec<String> {
+        let mut names = match self {
+            Self::All => Vec::new(),
+            Self::Some(sites) => sites.iter().map(ToString::to_string).collect(),
+        };
+        names.sort();
+        names
+    }
+
     fn concerns(&self, id: &SiteId) -> bool {
         match self {
             Self::All => true,

@@ -8,21 +8,28 @@ use anyhow::Context as _;
 use pingora::server::RunArgs;
 use tokio::runtime::Runtime;
 use vestibule_identity::{Changed, Identity, Settings};
-use vestibule_policies::{Principal, Vocabulary};
-use vestibule_portal::{Portal, SiteCard, Sites};
+use vestibule_policies::Vocabulary;
+use vestibule_portal::Portal;
 use vestibule_proxy::{Certificate, Gateway, GatewayParts, Listeners, TlsListener};
-use vestibule_store::Store;
+use vestibule_store::audit::{Actor, Entry, Event};
 
+use crate::audit::{self, Sink};
 use crate::build::{self, Surroundings};
 use crate::config::{Configuration, Watching};
 use crate::control;
 use crate::pages::PortalPages;
 use crate::reload::{self, Live};
 use crate::shown::Shown;
+use crate::sites::KnownSites;
 use crate::state::StateDir;
 
-/// How often the store is asked whether another process changed anything.
+/// How often the store is asked whether another process changed anything, heard of or not.
 const UPKEEP: Duration = Duration::from_millis(500);
+/// How long a round of it may take.
+const UPKEEP_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long ending waits for the store.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// A gateway that is ready to listen.
 pub(crate) struct Prepared {
@@ -48,6 +55,7 @@ pub(crate) fn prepare(
     // off, nothing is lost but that
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let state = StateDir::open(&configuration.gateway.state_dir)?;
+    let audit = audit::open(&configuration.gateway.audit)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("vestibule-aside")
@@ -56,12 +64,18 @@ pub(crate) fn prepare(
         .context("can't start threads")?;
     let grant_key = state.grant_key()?;
     let gateway_config = configuration.gateway.clone();
-    let around =
-        Surroundings { config_dir: configuration.dir.clone(), state: state.clone(), grant_key };
+    let around = Surroundings {
+        config_dir: configuration.dir.clone(),
+        state: state.clone(),
+        grant_key,
+        audit: audit.clone(),
+    };
+    let mut settings = cost;
+    settings.audit = audit.clone();
     let (identity, stored, control) = runtime.block_on(async {
         let control = control::listen(&state.control_socket()).await?;
-        let store = Store::open(&state.database()).await.context("the store can't be opened")?;
-        let identity = Identity::open(store, cost).await?;
+        let store = state.open_store(&gateway_config.store).await?;
+        let identity = Identity::open(store, settings).await?;
         let stored = build::stored_rights(identity.store()).await?;
         anyhow::Ok((Arc::new(identity), stored, control))
     })?;
@@ -69,15 +83,15 @@ pub(crate) fn prepare(
     configuration.sites.iter().try_for_each(|site| shown.start(site))?;
     let live = Live::start(configuration, vocabulary, around, stored, Arc::clone(&shown))?;
     let world = live.world().context("there are no policies")?;
-    let chooser =
-        Arc::new(Chooser { live: Arc::clone(&live), url: gateway_config.public_url.text });
-    let portal = runtime.block_on(Portal::open(Arc::clone(&identity), chooser))?;
+    let sites = Arc::new(KnownSites::new(Arc::clone(&live), gateway_config.public_url));
+    let portal = runtime.block_on(Portal::open(Arc::clone(&identity), sites))?;
     let gateway = Arc::new(Gateway::new(GatewayParts {
         world,
         identity: Arc::clone(&identity),
         portal: vestibule_proxy::portal_service(vestibule_portal::router(portal)),
         pages: Arc::new(PortalPages),
         folders: Arc::clone(&live) as Arc<dyn vestibule_proxy::FolderWatch>,
+        audit: Arc::new(Sink(audit.clone())),
         trusted_proxies: gateway_config.trusted_proxies,
     }));
     live.attach(&gateway);
@@ -91,6 +105,8 @@ pub(crate) fn prepare(
     let server = vestibule_proxy::server(gateway, &listeners, settings)?;
     runtime.spawn(control::serve(control, Arc::clone(&live), Arc::clone(&identity)));
     runtime.spawn(upkeep(Arc::clone(&live), Arc::clone(&identity), certificates));
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    runtime.block_on(audit.record(Entry::new(Actor::Gateway, Event::Opened { version })))?;
     let watching = gateway_config.watch;
     Ok(Prepared { server, runtime, identity, live, watching, state, shown })
 }
@@ -113,17 +129,26 @@ impl Prepared {
         drop(stop_watch);
         self.runtime.block_on(async {
             self.shown.stop_all().await;
-            if let Err(error) = self.identity.flush().await {
-                tracing::warn!(%error, "when sessions were last used could not be written");
+            if tokio::time::timeout(CLOSE_LIMIT, part(&self.identity)).await.is_err() {
+                tracing::warn!("the store does not answer; it is left as it is");
             }
-            self.identity.store().close().await;
+            self.identity.audit().flush().await;
         });
+        audit::of_gateway(self.identity.audit(), Event::Closed);
         let _ = std::fs::remove_file(self.state.control_socket());
         self.runtime.shutdown_timeout(Duration::from_secs(2));
         // the watch notices within its tick
         let _ = watcher.join();
         Ok(())
     }
+}
+
+/// Leaves the store, with everything written.
+async fn part(identity: &Identity) {
+    if let Err(error) = identity.flush().await {
+        tracing::warn!(%error, "when sessions were last used could not be written");
+    }
+    identity.store().close().await;
 }
 
 fn tls_listener(tls: &crate::config::TlsConfig) -> anyhow::Result<TlsListener> {
@@ -133,20 +158,28 @@ fn tls_listener(tls: &crate::config::TlsConfig) -> anyhow::Result<TlsListener> {
     Ok(TlsListener { address, certificate })
 }
 
-/// Notices what other processes change in the store, and certificates that are renewed, within
-/// [`UPKEEP`].
+/// Notices what other processes change in the store as soon as that is told, and within
+/// [`UPKEEP`] if it is not; and certificates that are renewed.
 async fn upkeep(live: Arc<Live>, identity: Arc<Identity>, certificates: Vec<Arc<Certificate>>) {
+    let watch = identity.store().watch();
     let mut ticks = tokio::time::interval(UPKEEP);
+    // after a round that took long, none are made up for
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut store = Reached::Yes;
     loop {
-        ticks.tick().await;
-        let round = async {
-            if identity.maintain().await? == Changed::Yes {
-                live.replace_rights(build::stored_rights(identity.store()).await?);
-            }
-            anyhow::Ok(())
-        };
-        if let Err(error) = round.await {
-            tracing::warn!(error = format!("{error:#}"), "the store can't be reached");
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = watch.changed() => {}
+        }
+        let round = tokio::time::timeout(UPKEEP_LIMIT, look_at_store(&live, &identity)).await;
+        let before = store;
+        store = store.after(round.context("the store does not answer").flatten());
+        if store != before {
+            let event = match store {
+                Reached::No => Event::StoreLost,
+                Reached::Yes => Event::StoreBack,
+            };
+            identity.audit().note(Entry::new(Actor::Gateway, event)).await;
         }
         for certificate in &certificates {
             match certificate.refresh() {
@@ -161,30 +194,39 @@ async fn upkeep(live: Arc<Live>, identity: Arc<Identity>, certificates: Vec<Arc<
     }
 }
 
-/// The sites that somebody may enter.
-#[derive(Debug)]
-struct Chooser {
-    live: Arc<Live>,
-    url: String,
+/// Takes over what other processes changed in the store.
+async fn look_at_store(live: &Live, identity: &Identity) -> anyhow::Result<()> {
+    if identity.maintain().await? == Changed::Yes {
+        live.replace_rights(build::stored_rights(identity.store()).await?);
+    }
+    Ok(())
 }
 
-impl Sites for Chooser {
-    fn open_to(&self, principal: &Principal) -> Vec<SiteCard> {
-        let Some(world) = self.live.world() else { return Vec::new() };
-        let open = world.sites().filter(|site| {
-            world.engine(&site.id).is_some_and(|engine| engine.may_enter(principal))
-        });
-        let port = self.url.rsplit_once(':').map(|(_, port)| port);
-        let port = port.filter(|port| port.bytes().all(|b| b.is_ascii_digit()));
-        let scheme = self.url.split_once("://").map_or("https", |(scheme, _)| scheme);
-        let address = |site: &vestibule_proxy::SiteRuntime| match site.mount.hosts().first() {
-            Some(host) => {
-                let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-                format!("{scheme}://{host}{port}/")
+/// Whether the store could be reached, so that what changes is logged once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    Yes,
+    No,
+}
+
+impl Reached {
+    fn after(self, round: anyhow::Result<()>) -> Self {
+        match (self, round) {
+            (Self::Yes, Ok(())) => Self::Yes,
+            (Self::No, Ok(())) => {
+                tracing::info!("the store can be reached again");
+                Self::Yes
             }
-            None => format!("{}{}/", self.url, site.mount.base()),
-        };
-        open.map(|site| SiteCard { name: site.id.to_string(), url: address(site) }).collect()
+            (Self::Yes, Err(error)) => {
+                let error = format!("{error:#}");
+                tracing::error!(error, "the store can't be reached: nobody new gets in");
+                Self::No
+            }
+            (Self::No, Err(error)) => {
+                tracing::debug!(error = format!("{error:#}"), "the store can't be reached");
+                Self::No
+            }
+        }
     }
 }
 

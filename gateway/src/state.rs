@@ -8,6 +8,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use vestibule_grant::GrantKey;
 use vestibule_schema::SiteId;
+use vestibule_store::{Store, StoreError};
+
+use crate::config::StoreChoice;
 
 /// The state directory of a gateway.
 #[derive(Debug, Clone)]
@@ -41,6 +44,18 @@ impl StateDir {
         Ok(state)
     }
 
+    /// Opens the store that the configuration chose.
+    ///
+    /// # Errors
+    /// As [`Store::open`] and [`Store::open_postgres`].
+    pub(crate) async fn open_store(&self, choice: &StoreChoice) -> Result<Store, StoreError> {
+        match choice {
+            StoreChoice::Sqlite => Store::open(&self.database()).await,
+            StoreChoice::Postgres(url) => Store::open_postgres(url).await,
+        }
+    }
+
+    /// The file of a store that is one.
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join("vestibule.db")
     }

@@ -1,5 +1,6 @@
 //! What auditors ask: one file per question.
 
+pub mod admission;
 pub mod cases;
 pub mod context;
 pub mod documents;

@@ -1,5 +1,7 @@
 //! [`Problem`]: every mistake in something that a user wrote, with its place and the mend.
 
+mod secrets;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -207,6 +209,7 @@ impl Problem {
     }
 
     /// The problem as a compiler would show it, with the offending line; with colours if asked.
+    /// Secrets in it are not shown.
     #[must_use]
     pub fn render(&self, colours: Colours) -> String {
         let level = match self.severity {
@@ -215,12 +218,13 @@ impl Problem {
         };
         let title = level.primary_title(self.message.as_str()).id(self.code);
         let mut group = Group::with_title(title);
+        let text = secrets::masked(self.source.text());
         let label = Some(self.label.as_str()).filter(|label| !label.is_empty());
         if self.source.text().is_empty() {
             group = group.element(annotate_snippets::Origin::path(self.source.name()));
         } else {
             group = group.element(
-                Snippet::source(self.source.text())
+                Snippet::source(text.as_str())
                     .path(self.source.name())
                     .annotation(AnnotationKind::Primary.span(self.span.clone()).label(label)),
             );

@@ -38,7 +38,9 @@ async fn who_signs_in_sees_more_until_they_sign_out() {
     assert!(form.text().contains(r#"name="return" value="/browse/family/""#), "{}", form.text());
     let password = password("fred");
     let fields = [("name", "fred"), ("password", password.as_str()), ("return", "/browse/family/")];
-    let back = client.submit(page, "/_vestibule/sign-in", &fields).await.expect(303);
+    let code = client.submit(page, "/_vestibule/sign-in", &fields).await.expect(303);
+    assert!(code.header("location").starts_with("/_vestibule/arrive?code="));
+    let back = client.open(code.header("location")).await.expect(303);
     assert_eq!(back.header("location"), "/browse/family/");
     let family = client.open("/browse/family/").await.expect(200);
     assert!(family.text().contains("grandmother.jpg"), "{}", family.text());
@@ -64,10 +66,9 @@ async fn the_session_cookie_is_only_for_this_host() {
 async fn a_cookie_that_was_signed_out_is_worth_nothing() {
     let gateway = demo().await;
     let client = gateway.client();
-    let welcome = client.sign_in("fred").await;
-    let cookies = welcome.all("set-cookie");
-    let stolen = cookies.iter().find(|c| c.starts_with("vestibule=")).unwrap();
-    let stolen = [("cookie", stolen.split(';').next().unwrap())];
+    client.sign_in("fred").await;
+    let stolen = client.enter("/").await.cookie("vestibule.gallery");
+    let stolen = [("cookie", stolen.as_str())];
     let thief = gateway.client();
     thief.get_with(CLOSED, &stolen).await.expect(200);
     client.sign_out().await;
@@ -75,7 +76,7 @@ async fn a_cookie_that_was_signed_out_is_worth_nothing() {
         thief.get_with(CLOSED, &stolen).await.expect(401);
         // as if there were no cookie: what visitors see is there, and the browser forgets it
         let open = thief.get_with(OPEN, &stolen).await.expect(200);
-        assert!(open.header("set-cookie").starts_with("vestibule=; Max-Age=0"));
+        assert!(open.header("set-cookie").starts_with("vestibule.gallery=; Max-Age=0"));
     }
 }
 
@@ -156,17 +157,23 @@ async fn several() -> Gateway {
 }
 
 #[tokio::test]
-async fn a_cookie_of_one_host_is_nothing_at_another() {
+async fn a_cookie_of_one_site_is_nothing_at_another() {
     let gateway = several().await;
     let one = gateway.client_at("one.localhost");
     let welcome = one.sign_in("jane").await;
+    let at_one = one.enter("/").await.cookie("vestibule.one");
     one.get("/image/one.jpg?size=thumbnail").await.expect(200);
     one.get("/image/two.jpg?size=thumbnail").await.expect(404);
     let two = gateway.client_at("two.localhost");
-    let cookies = welcome.all("set-cookie");
-    let session = cookies.iter().find(|c| c.starts_with("vestibule=")).unwrap();
-    let replayed = [("cookie", session.split(';').next().unwrap())];
-    two.get_with("/image/two.jpg?size=thumbnail", &replayed).await.expect(401);
+    let at_portal = welcome.cookie("vestibule");
+    for session in [&at_one, &at_portal] {
+        let token = session.split('=').nth(1).unwrap();
+        for name in ["vestibule", "vestibule.one", "vestibule.two"] {
+            let replayed = format!("{name}={token}");
+            let replayed = [("cookie", replayed.as_str())];
+            two.get_with("/image/two.jpg?size=thumbnail", &replayed).await.expect(401);
+        }
+    }
     two.open("/browse/").await.expect(303);
     two.sign_in("jane").await;
     two.get("/image/two.jpg?size=thumbnail").await.expect(200);
@@ -192,6 +199,8 @@ async fn sites_below_paths_keep_their_prefix() {
     let sent = visitor.open("/i/x/browse/sub/").await.expect(303);
     assert_eq!(sent.header("location"), "/_vestibule/sign-in?return=%2Fi%2Fx%2Fbrowse%2Fsub%2F");
     visitor.sign_in("jane").await;
+    let entered = visitor.enter("/i/x/browse/sub/").await;
+    assert_eq!(entered.header("location"), "/i/x/browse/sub/");
     visitor.get("/i/x/image/x.jpg?size=thumbnail").await.expect(200);
     visitor.get("/i/open/image/x.jpg?size=thumbnail").await.expect(404);
     visitor.get("/i/nothing/").await.expect(404);

@@ -6,6 +6,7 @@
     reason = "helpers of tests: clippy excuses test functions only"
 )]
 
+mod audit;
 mod bad_input;
 mod camera;
 mod cli;
@@ -16,9 +17,11 @@ mod galleries;
 mod journey;
 mod litmus;
 mod media;
+mod postgres;
 mod proof;
 mod refusals;
 mod reload;
+mod secrets;
 mod tls;
 mod unreadable;
 mod webdav;

@@ -43,17 +43,16 @@ async fn the_session_cookie_is_bound_to_host_and_https() {
 #[tokio::test]
 async fn a_cookie_without_the_prefix_is_no_session() {
     let (gateway, client) = secure().await;
-    let welcome = client.sign_in("fred").await;
-    let cookies = welcome.all("set-cookie");
-    let session = cookies.iter().find(|c| c.starts_with("__Host-vestibule=")).unwrap();
-    let token = session.split(['=', ';']).nth(1).unwrap();
+    client.sign_in("fred").await;
+    let session = client.enter("/").await.cookie("__Host-vestibule.gallery");
+    let token = session.split('=').nth(1).unwrap();
     let certificate = fs::read_to_string(gateway.config.at("certificate.pem")).unwrap();
     let origin = format!("https://localhost:{}", gateway.port);
     let other = Client::trusting(&origin, &certificate);
     let target = "/image/family/garden.jpg?size=thumbnail";
-    let plain = format!("vestibule={token}");
+    let plain = format!("vestibule.gallery={token}");
     other.get_with(target, &[("cookie", &plain)]).await.expect(401);
-    let prefixed = format!("__Host-vestibule={token}");
+    let prefixed = format!("__Host-vestibule.gallery={token}");
     other.get_with(target, &[("cookie", &prefixed)]).await.expect(200);
 }
 

@@ -130,16 +130,47 @@ impl Client {
         self.submit(page, page, &[("name", name), ("password", password)]).await
     }
 
-    /// Signs in through the page's form; on a busy machine more than once.
+    /// Signs in through the portal's form, on a busy machine more than once, and enters the site
+    /// that is at this origin, if there is one that is open. The answer is the portal's.
     ///
     /// # Panics
     /// If that is refused.
     pub async fn sign_in(&self, name: &str) -> Reply {
+        let portal = self.portal();
         let reply = crate::eventually(Duration::from_secs(30), "signing in", async || {
-            let reply = self.try_sign_in(name, &password(name)).await;
+            let reply = portal.try_sign_in(name, &password(name)).await;
             (reply.status != 503).then_some(reply)
         });
-        reply.await.expect(303)
+        let welcome = reply.await.expect(303);
+        self.enter("/").await;
+        welcome
+    }
+
+    /// Goes the way from a site's sign-in through the portal and back to a path, as somebody who is
+    /// signed in there; the last answer of that way, which sets the site's cookie.
+    pub async fn enter(&self, path: &str) -> Reply {
+        let query: String = path.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let mut origin = self.origin.clone();
+        let mut step = self.open(&format!("/_vestibule/sign-in?return={query}")).await;
+        for _ in 0..8 {
+            let to = step.header("location").to_owned();
+            let (at, target) = match to.split_once("/_vestibule/") {
+                Some((at, target)) => (at, target),
+                None => break,
+            };
+            if !at.is_empty() {
+                at.clone_into(&mut origin);
+            }
+            step = self.open(&format!("{origin}/_vestibule/{target}")).await;
+        }
+        step
+    }
+
+    /// The same browser at the portal, which is at `localhost`.
+    fn portal(&self) -> Self {
+        let (scheme, rest) = self.origin.split_once("://").expect("an origin");
+        let port = rest.rsplit_once(':').map_or("", |(_, port)| port);
+        Self { http: self.http.clone(), origin: format!("{scheme}://localhost:{port}") }
     }
 
     /// Signs out through the page's form.
@@ -222,6 +253,24 @@ impl Reply {
     #[must_use]
     pub fn all(&self, name: &str) -> Vec<&str> {
         self.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
+    }
+
+    /// The cookie of a name that the answer sets, as a browser sends it back.
+    ///
+    /// # Panics
+    /// If it sets none.
+    #[track_caller]
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> String {
+        let cookies = self.all("set-cookie");
+        let start = format!("{name}=");
+        let cookie = cookies.iter().find(|cookie| cookie.starts_with(&start));
+        cookie
+            .unwrap_or_else(|| panic!("no {name} in {cookies:?}"))
+            .split(';')
+            .next()
+            .unwrap()
+            .to_owned()
     }
 
     /// Everything that two answers must share in order to look the same to a stranger: status,

@@ -72,6 +72,7 @@ fn bound_by_modes() -> Command {
     command
 }
 
+/// Starts a program; what it prints goes to a file.
 pub(crate) fn launch(
     mut command: Command,
     arguments: &[&str],
@@ -92,6 +93,11 @@ pub(crate) fn launch(
 }
 
 impl Launch {
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
     /// Everything that it has printed.
     #[must_use]
     pub fn log(&self) -> String {
@@ -167,6 +173,25 @@ impl Gateway {
     /// If it does not start.
     pub async fn start_bound_by_modes(config: ConfigDir) -> Self {
         Self::start_by(bound_by_modes, config).await
+    }
+
+    /// The same with everything in its log that a log can be made to hold.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn start_talkative(config: ConfigDir) -> Self {
+        let talkative = || {
+            let mut command = Command::new(vestibule());
+            command.env("VESTIBULE_LOG", "trace");
+            command
+        };
+        Self::start_by(talkative, config).await
+    }
+
+    /// The number of its process.
+    #[must_use]
+    pub fn process(&self) -> i32 {
+        self.launch.pid.as_raw_nonzero().get()
     }
 
     async fn start_by(command: fn() -> Command, mut config: ConfigDir) -> Self {

@@ -9,20 +9,36 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{LazyLock, Mutex};
 
-/// Standard input: `+PID` when a program was started, `-PID` when it has ended.
+/// Standard input: `+PID` when a program was started, `=PID` if it is one that has processes and
+/// memory of the system to give back, for which it is asked to end; `-PID` when it has ended.
 const KEEPER: &str = r#"
 trap '' INT TERM HUP
 pids=
+servers=
+without() {
+    rest=
+    for pid in $2; do [ "$pid" = "$1" ] || rest="$rest $pid"; done
+}
 while read -r line; do
     case $line in
         +*) pids="$pids ${line#+}" ;;
+        =*) servers="$servers ${line#=}" ;;
         -*)
-            rest=
-            for pid in $pids; do [ "$pid" = "${line#-}" ] || rest="$rest $pid"; done
+            without "${line#-}" "$pids"
             pids=$rest
+            without "${line#-}" "$servers"
+            servers=$rest
             ;;
     esac
 done
+if [ -n "$servers" ]; then
+    kill -CONT $servers 2>/dev/null
+    kill -QUIT $servers 2>/dev/null
+    for turn in 1 2 3 4 5 6 7 8 9 10; do
+        kill -0 $servers 2>/dev/null || break
+        sleep 0.1
+    done
+fi
 [ -z "$pids" ] || kill -KILL $pids 2>/dev/null
 rm -rf -- "$1"
 "#;

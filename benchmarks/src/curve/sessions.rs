@@ -8,7 +8,9 @@ use anyhow::{Context as _, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
-use vestibule_identity::{Authentication, Credentials, Identity, RequestOrigin, Settings};
+use vestibule_identity::{
+    Audience, Authentication, Credentials, Identity, RequestOrigin, Settings,
+};
 use vestibule_policies::{SiteEngine, Vocabulary};
 use vestibule_schema::{AccountRole, UserName};
 use vestibule_store::{NewAccount, NewSession, Store, TokenHash, UnixTime};
@@ -63,7 +65,9 @@ async fn sign_in(store: &Store, number: u32) -> anyhow::Result<String> {
         token: TokenHash::from_bytes(Sha256::digest(bytes).into()),
         account: account.id,
         revision: account.revision,
-        audience: "localhost".to_owned(),
+        audience: Audience::Portal,
+        provider: None,
+        second_factor: false,
         created: now,
         expires: now.plus(std::time::Duration::from_secs(3600)),
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -81,7 +85,7 @@ async fn ask(
 ) -> anyhow::Result<()> {
     let origin = RequestOrigin::new(false, "localhost", IpAddr::V4(Ipv4Addr::LOCALHOST));
     let credentials = Credentials { cookies: &[cookie], authorization: None };
-    let found = identity.authenticate(&origin, &credentials).await?;
+    let found = identity.authenticate(&origin, &Audience::Portal, &credentials).await?;
     ensure!(matches!(found, Authentication::SignedIn(_)), "nobody is signed in");
     let principal = found.principal().context("a failed credential")?;
     std::hint::black_box(engine.decide(principal, NEED, image));

@@ -9,7 +9,7 @@ use crate::hasher::HashError;
 use crate::identity::Identity;
 use crate::origin::RequestOrigin;
 use crate::password::{self, PasswordError};
-use crate::sign_in::{Attempt, NewSession, SignInError};
+use crate::sign_in::{Attempt, NewSession, Proof, SignInError};
 
 /// Why an account was not made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -155,12 +155,20 @@ impl Identity {
             password: change.old,
             user_agent: change.user_agent,
         };
-        let account = self.check_password(origin.client, &attempt).await?;
+        let account = self.check_password(origin, &attempt).await?;
         if account.id != signed_in.account {
             return Err(SignInError::Refused.into());
         }
         let account = self.replace_password(&account, change.new).await?;
-        Ok(self.begin_session(origin, &account, change.user_agent).await?)
+        let written = self.audit_own_password(origin, &account.name).await;
+        written.map_err(SignInError::Unavailable)?;
+        let proof = Proof {
+            by: "new_password",
+            provider: signed_in.provider.as_ref(),
+            second_factor: signed_in.second_factor,
+            user_agent: change.user_agent,
+        };
+        Ok(self.begin_session(origin, &account, &proof).await?)
     }
 
     async fn replace_password(

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use vestibule_store::Audience;
+
 use crate::origin::{RequestOrigin, Transport};
 
 /// The cookie's name over HTTPS: the prefix makes browsers refuse one that another host set.
@@ -36,15 +38,25 @@ impl SetCookie {
         }
     }
 
-    /// The cookie that carries a session's token.
-    pub(crate) fn session(origin: &RequestOrigin, token: &str, max_age: Duration) -> Option<Self> {
-        Self::new(origin, LOOPBACK_NAME, token, max_age)
+    /// The cookie that carries a session's token for so long. That of a site has the site's name,
+    /// so that sites of one host do not take each other's place.
+    pub(crate) fn session(
+        origin: &RequestOrigin,
+        audience: &Audience,
+        (token, max_age): (&str, Duration),
+    ) -> Option<Self> {
+        match audience {
+            Audience::Portal => Self::new(origin, LOOPBACK_NAME, token, max_age),
+            Audience::Site(site) => {
+                Self::new(origin, &format!("{LOOPBACK_NAME}.{site}"), token, max_age)
+            }
+        }
     }
 
     /// What makes the browser forget its session cookie.
     #[must_use]
-    pub fn clear(origin: &RequestOrigin) -> Option<Self> {
-        Self::session(origin, "", Duration::ZERO)
+    pub fn clear(origin: &RequestOrigin, audience: &Audience) -> Option<Self> {
+        Self::session(origin, audience, ("", Duration::ZERO))
     }
 
     /// The header's value.
@@ -60,38 +72,61 @@ impl fmt::Debug for SetCookie {
     }
 }
 
-/// The name of the session's cookie for this origin; none where no session can be.
-#[must_use]
-pub fn session_name(origin: &RequestOrigin) -> Option<&'static str> {
-    match origin.transport() {
+/// The values of the session cookies of an audience, as [`values`] has them; none where no session
+/// can be.
+pub(crate) fn session_values<'r>(
+    origin: &RequestOrigin,
+    audience: &'r Audience,
+    cookies: &'r [&'r str],
+) -> impl Iterator<Item = &'r str> {
+    let prefix = match origin.transport() {
         Transport::Secure => Some(SECURE_NAME),
         Transport::Loopback => Some(LOOPBACK_NAME),
         Transport::Exposed => None,
-    }
+    };
+    let of_name = move |key: &str| {
+        let rest = prefix.and_then(|prefix| key.strip_prefix(prefix));
+        match (rest, audience) {
+            (Some(rest), Audience::Portal) => rest.is_empty(),
+            (Some(rest), Audience::Site(site)) => rest.strip_prefix('.') == Some(site.as_str()),
+            (None, _) => false,
+        }
+    };
+    matching(cookies, of_name)
 }
 
 /// Whether a cookie of this name is the gateway's own, and so never reaches an upstream.
 #[must_use]
 pub fn is_ours(name: &str) -> bool {
     let base = name.strip_prefix("__Host-").unwrap_or(name);
-    base == LOOPBACK_NAME || base.starts_with("vestibule-")
+    let rest = base.strip_prefix(LOOPBACK_NAME);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
 }
 
 /// The values of the cookies of a name, in the order in which the browser sent them. Several of
 /// one name are possible; all are tried, at most eight (requirement S9).
 pub fn values<'r>(cookies: &'r [&'r str], name: &'r str) -> impl Iterator<Item = &'r str> {
+    matching(cookies, move |key| key == name)
+}
+
+fn matching<'r>(
+    cookies: &'r [&'r str],
+    of_name: impl Fn(&str) -> bool + 'r,
+) -> impl Iterator<Item = &'r str> {
     cookies
         .iter()
         .flat_map(|header| header.split(';'))
         .filter_map(move |pair| {
             let (key, value) = pair.split_once('=')?;
-            (key.trim() == name).then(|| value.trim().trim_matches('"'))
+            of_name(key.trim()).then(|| value.trim().trim_matches('"'))
         })
         .take(MAX_TRIED)
 }
 
 #[cfg(test)]
 mod tests {
+    use vestibule_schema::SiteId;
+
     use super::*;
 
     fn origin(secure: bool, authority: &str) -> RequestOrigin {
@@ -103,20 +138,36 @@ mod tests {
     fn a_cookie_has_every_attribute_and_is_short() {
         let token = "t".repeat(crate::token::TEXT_LENGTH);
         let day = Duration::from_secs(86_400);
-        let cookie = SetCookie::session(&origin(true, "photos.example.com"), &token, day).unwrap();
+        let cookie = SetCookie::session(
+            &origin(true, "photos.example.com"),
+            &Audience::Portal,
+            (&token, day),
+        )
+        .unwrap();
         assert_eq!(
             cookie.as_str(),
             format!(
                 "__Host-vestibule={token}; Max-Age=86400; Path=/; HttpOnly; SameSite=Lax; Secure"
             )
         );
-        assert!(SECURE_NAME.len() + 1 + token.len() <= 128);
-        let local = SetCookie::session(&origin(false, "localhost:8080"), &token, day).unwrap();
+        let longest = Audience::Site(SiteId::parse(&"s".repeat(64)).unwrap());
+        let site = SetCookie::session(&origin(true, "a.example"), &longest, (&token, day)).unwrap();
+        assert!(site.as_str().split(';').next().unwrap().len() <= 128);
+        let local =
+            SetCookie::session(&origin(false, "localhost:8080"), &Audience::Portal, (&token, day))
+                .unwrap();
         assert_eq!(
             local.as_str(),
             format!("vestibule={token}; Max-Age=86400; Path=/; HttpOnly; SameSite=Lax")
         );
-        assert_eq!(SetCookie::session(&origin(false, "photos.example.com"), &token, day), None);
+        assert_eq!(
+            SetCookie::session(
+                &origin(false, "photos.example.com"),
+                &Audience::Portal,
+                (&token, day)
+            ),
+            None
+        );
     }
 
     #[test]
@@ -124,18 +175,35 @@ mod tests {
         for name in ["vestibule", "__Host-vestibule", "vestibule-form", "__Host-vestibule-form"] {
             assert!(is_ours(name), "{name}");
         }
-        for name in ["", "vestibules", "__Host-", "__Host-other", "my-vestibule"] {
+        for name in ["", "vestibules", "__Host-", "__Host-other", "my-vestibule", "vestibule_x"] {
             assert!(!is_ours(name), "{name}");
         }
     }
 
     #[test]
-    fn the_names_agree_with_what_is_set() {
+    fn each_audience_finds_its_own_cookie_alone() {
+        let site = |name: &str| Audience::Site(SiteId::parse(name).unwrap());
+        let audiences = [Audience::Portal, site("a"), site("A"), site("form"), site("a-b")];
+        let day = Duration::from_secs(86_400);
         for (secure, host) in [(true, "a.example"), (false, "localhost")] {
             let origin = origin(secure, host);
-            let cookie = SetCookie::clear(&origin).unwrap();
-            let name = session_name(&origin).unwrap();
-            assert!(cookie.as_str().starts_with(&format!("{name}=; Max-Age=0;")));
+            let set = |audience: &Audience| {
+                let cookie = SetCookie::session(&origin, audience, ("t", day)).unwrap();
+                cookie.as_str().split(';').next().unwrap().to_owned()
+            };
+            for one in &audiences {
+                for other in &audiences {
+                    let header = set(other);
+                    let headers = [header.as_str()];
+                    let found = session_values(&origin, one, &headers).count();
+                    assert_eq!(found, usize::from(one == other), "{one:?} {other:?}");
+                    assert!(is_ours(header.split('=').next().unwrap()));
+                }
+            }
+            assert_eq!(
+                session_values(&origin, &site("a"), &["vestibule.=t", "vestibulea=t"]).count(),
+                0
+            );
         }
     }
 

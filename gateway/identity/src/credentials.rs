@@ -1,11 +1,10 @@
 //! What a request shows, and what it proves.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use vestibule_policies::{Principal, UserFacts};
-use vestibule_schema::{AccountRole, UserName};
+use vestibule_schema::{ProviderId, UserName};
 use vestibule_store::{AccountId, SessionId, UnixTime};
 
 /// What a request shows of itself.
@@ -50,6 +49,12 @@ impl Authentication {
             Self::Failed(_) => None,
         }
     }
+
+    /// Whether somebody is signed in who showed a second factor.
+    #[must_use]
+    pub fn has_second_factor(&self) -> bool {
+        matches!(self, Self::SignedIn(signed_in) if signed_in.second_factor)
+    }
 }
 
 /// What kind of credential failed.
@@ -78,7 +83,7 @@ impl FailedCredential {
     }
 }
 
-/// Somebody who is signed in, by one session.
+/// Somebody who is signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SignedIn {
@@ -90,26 +95,46 @@ pub struct SignedIn {
     pub name: UserName,
     /// The name for people.
     pub display_name: String,
-    /// The session's public name; not its token.
-    pub session: SessionId,
-    /// When the session ends, used or not.
+    /// An address that a provider has verified.
+    pub email: Option<String>,
+    /// By what they are.
+    pub means: Means,
+    /// The provider by which they proved who they are; none for a local password.
+    pub provider: Option<ProviderId>,
+    /// Whether they showed a second factor.
+    pub second_factor: bool,
+    /// When it ends, used or not.
     pub expires: UnixTime,
 }
 
+/// By what somebody is signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Means {
+    /// A session, of the portal or of one site.
+    Session {
+        /// Its public name; not its token.
+        id: SessionId,
+        /// The session at the portal that it was born of.
+        parent: Option<SessionId>,
+    },
+}
+
 impl SignedIn {
-    /// Somebody who is signed in with a local account, which has no groups.
+    /// Somebody whose account, groups and means are known.
     #[must_use]
-    pub fn new(
-        account: AccountId,
-        name: UserName,
-        role: AccountRole,
-        session: SessionId,
-        expires: UnixTime,
-    ) -> Self {
-        let facts = UserFacts { name: name.clone(), account_role: role, groups: BTreeSet::new() };
-        let display_name = name.as_str().to_owned();
-        let principal = Principal::user(facts);
-        Self { principal, account, name, display_name, session, expires }
+    pub fn new(facts: UserFacts, account: AccountId, means: Means, expires: UnixTime) -> Self {
+        let (name, display_name) = (facts.name.clone(), facts.name.as_str().to_owned());
+        Self {
+            principal: Principal::user(facts),
+            account,
+            name,
+            display_name,
+            email: None,
+            means,
+            provider: None,
+            second_factor: false,
+            expires,
+        }
     }
 
     /// The same with a name for people.
@@ -117,6 +142,22 @@ impl SignedIn {
     pub fn with_display_name(mut self, display_name: impl Into<String>) -> Self {
         self.display_name = display_name.into();
         self
+    }
+
+    /// The session, if it is one.
+    #[must_use]
+    pub const fn session(&self) -> Option<SessionId> {
+        match self.means {
+            Means::Session { id, .. } => Some(id),
+        }
+    }
+
+    /// The session at the portal: this one, or what it was born of. Whoever signs out ends it.
+    #[must_use]
+    pub fn root_session(&self) -> Option<SessionId> {
+        match self.means {
+            Means::Session { id, parent } => Some(parent.unwrap_or(id)),
+        }
     }
 }
 

@@ -2,31 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use vestibule_schema::{GroupId, ProviderId};
-use vestibule_store::MappedGroup;
+use vestibule_schema::{AccountRole, GroupId, ProviderId, UserName};
+use vestibule_store::{Account, AccountId, AccountState, NewAccount, NewIdentity, StoreError};
+pub use vestibule_store::{ProviderGroups, Subject};
 
-/// Who somebody is at a provider, for ever: the key by which their account is found. Never a name
-/// or an address, which can be given to somebody else (requirement S23).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Subject {
-    /// Who says so: an issuer's address, or `ldap:` and the directory's name.
-    pub issuer: String,
-    /// The identifier that the issuer never gives again: `sub`, `entryUUID`, `objectGUID`.
-    pub id: String,
-}
-
-/// The groups of somebody at a provider.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum ProviderGroups {
-    /// The provider said nothing of groups: nothing is known, and nothing was held back.
-    #[default]
-    Unsaid,
-    /// These and no others.
-    Known(BTreeSet<MappedGroup>),
-    /// There are groups, and the provider did not say which (Entra's overage): whoever is admitted
-    /// by group is not.
-    Unknown,
-}
+use crate::identity::{Identity, Unavailable};
+use crate::origin::{RequestOrigin, Transport};
+use crate::sign_in::{NewSession, Proof, SignInError};
 
 /// What an identity provider says of somebody who has just proved who they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,4 +44,194 @@ pub struct Registration {
     pub trust_names: bool,
     /// Whether a local password may stand beside the provider.
     pub local_fallback: bool,
+    /// Whether it is a directory, which is asked again while a session goes on; else the session
+    /// stands on one word of the provider and ends within a day.
+    pub asks_directory: bool,
 }
+
+impl Identity {
+    /// The groups of an account, as the engine compares them, at the providers that there are.
+    ///
+    /// With one provider a mapping may leave its name out; with several it must say whose group it
+    /// means, for one provider can't be let speak for another (requirement S30).
+    pub(crate) async fn groups_of(
+        &self,
+        account: AccountId,
+    ) -> Result<BTreeSet<GroupId>, Unavailable> {
+        let providers = &self.settings.providers;
+        if providers.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let mut ids = BTreeSet::new();
+        for linked in self.store.identities().of_account(account).await? {
+            if !providers.contains_key(&linked.provider) {
+                continue;
+            }
+            match linked.groups {
+                ProviderGroups::Known(groups) => {
+                    for group in groups {
+                        ids.insert(group.id().at(&linked.provider));
+                        if providers.len() == 1 {
+                            ids.insert(group.id().clone());
+                        }
+                    }
+                }
+                ProviderGroups::Unsaid => {}
+                ProviderGroups::Unknown => tracing::warn!(
+                    %account,
+                    provider = %linked.provider,
+                    "the provider did not say which groups: nobody is admitted by group"
+                ),
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Signs somebody in whom a provider vouches for.
+    ///
+    /// # Errors
+    /// If they have no account and get none, or their account may not sign in.
+    pub async fn sign_in_external(
+        &self,
+        origin: &RequestOrigin,
+        user: &ExternalUser,
+        user_agent: &str,
+    ) -> Result<NewSession, SignInError> {
+        if origin.transport() == Transport::Exposed {
+            return Err(SignInError::InsecureOrigin);
+        }
+        let failed = |error: StoreError| SignInError::Unavailable(error.into());
+        let account = match self.store.identities().find(&user.subject).await.map_err(failed)? {
+            Some(account) => {
+                self.take_over_groups(&account, user).await?;
+                account
+            }
+            None => self.register(user).await?,
+        };
+        if account.state == AccountState::Disabled {
+            tracing::info!(user = %account.name, provider = %user.provider, "sign-in refused: disabled");
+            return Err(SignInError::Refused);
+        }
+        let proof = Proof {
+            by: "provider",
+            provider: Some(&user.provider),
+            second_factor: user.second_factor,
+            user_agent,
+        };
+        self.begin_session(origin, &account, &proof).await
+    }
+
+    /// Takes over which groups somebody is in now; in force for their next request.
+    pub(crate) async fn take_over_groups(
+        &self,
+        account: &Account,
+        user: &ExternalUser,
+    ) -> Result<(), SignInError> {
+        self.set_groups(account.id, &user.subject, &user.groups)
+            .await
+            .map_err(SignInError::Unavailable)
+    }
+
+    /// Takes over which groups somebody is in at a provider; in force for their next request.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn set_groups(
+        &self,
+        account: AccountId,
+        subject: &Subject,
+        groups: &ProviderGroups,
+    ) -> Result<(), Unavailable> {
+        if self.store.identities().set_groups(subject, groups, self.now()).await? {
+            self.cache.end_of_account(account);
+        }
+        Ok(())
+    }
+
+    /// Makes an account for somebody, where the provider's table allows it.
+    async fn register(&self, user: &ExternalUser) -> Result<Account, SignInError> {
+        let refused = |why: &'static str| {
+            tracing::info!(
+                provider = %user.provider,
+                issuer = %user.subject.issuer,
+                subject = %user.subject.id,
+                why,
+                "no account was made"
+            );
+            SignInError::NotRegistered
+        };
+        let rules = self.settings.providers.get(&user.provider);
+        let rules = rules.ok_or_else(|| refused("the provider is not configured"))?;
+        rules.admits(user).map_err(refused)?;
+        let name = rules.account_name(user).ok_or_else(|| refused("the provider gives no name"))?;
+        let account = NewAccount::new(name, AccountRole::default())
+            .with_display_name(user.display_name.clone().unwrap_or_default())
+            .with_email(user.verified_email.clone().unwrap_or_default());
+        let identity = NewIdentity {
+            provider: user.provider.clone(),
+            subject: user.subject.clone(),
+            groups: user.groups.clone(),
+        };
+        match self.store.identities().add_account(account, &identity, self.now()).await {
+            Ok(account) => {
+                tracing::info!(user = %account.name, provider = %user.provider, "account made");
+                Ok(account)
+            }
+            Err(StoreError::NameTaken { taken }) => {
+                tracing::warn!(
+                    user = %taken,
+                    provider = %user.provider,
+                    "the name belongs to another account; if both are one person: vestibule users \
+                     adopt '{taken}' --provider {} --subject '{}'",
+                    user.provider,
+                    user.subject.id
+                );
+                Err(SignInError::NotRegistered)
+            }
+            Err(error) => Err(SignInError::Unavailable(error.into())),
+        }
+    }
+}
+
+impl Registration {
+    /// Whether somebody may have an account made; else why not, for the log.
+    fn admits(&self, user: &ExternalUser) -> Result<(), &'static str> {
+        if !self.auto_register {
+            return Err("accounts are made by an administrator (`auto_register`)");
+        }
+        let in_group = match &user.groups {
+            ProviderGroups::Known(groups) => {
+                groups.iter().any(|group| self.allow_groups.contains(group.id()))
+            }
+            ProviderGroups::Unsaid | ProviderGroups::Unknown => false,
+        };
+        if !self.allow_groups.is_empty() && !in_group {
+            return Err("they are in none of `allow_groups`");
+        }
+        // S23: the whole domain, of an address with exactly one `@`
+        let domain = user.verified_email.as_deref().and_then(domain);
+        let at_domain = domain.is_some_and(|domain| self.allow_email_domains.contains(&domain));
+        if !self.allow_email_domains.is_empty() && !at_domain {
+            return Err("they have no verified address at one of `allow_email_domains`");
+        }
+        Ok(())
+    }
+
+    /// What an account of theirs is called.
+    fn account_name(&self, user: &ExternalUser) -> Option<UserName> {
+        let name = user.user_name.as_deref()?.trim();
+        let full =
+            if self.trust_names { name.to_owned() } else { format!("{name}@{}", user.provider) };
+        UserName::parse(&full).ok().filter(|_| !name.is_empty())
+    }
+}
+
+/// The domain of an address, in lower case; `None` if it has not exactly one `@`.
+fn domain(address: &str) -> Option<String> {
+    let (local, domain) = address.split_once('@')?;
+    let is_whole = !local.is_empty() && !domain.is_empty() && !domain.contains('@');
+    is_whole.then(|| domain.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,17 @@
 //! [`Identity`]: what holds everything together, and its settings.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use vestibule_store::{Key, Store, StoreError, UnixTime};
+use vestibule_schema::ProviderId;
+use vestibule_store::{AuditError, AuditLog, Key, Store, StoreError, UnixTime};
 use zeroize::Zeroize;
 
 use crate::clock::{Clock, SystemClock};
+use crate::external::Registration;
 use crate::hasher::{HashCost, Hasher};
 use crate::limits::SignInLimits;
 use crate::sessions::cache::SessionCache;
@@ -29,6 +32,12 @@ pub enum Unavailable {
     /// A password's hash can't be made or read.
     #[error("a password's hash can't be made or read")]
     Hashing,
+    /// Something that was kept for later can't be read.
+    #[error("something that was kept for later can't be read")]
+    Unreadable,
+    /// What happens can't be written down, so it may not happen.
+    #[error("the audit log can't be written")]
+    Audit(#[from] AuditError),
 }
 
 /// How [`Identity`] behaves. The defaults are the documented ones.
@@ -39,6 +48,10 @@ pub struct Settings {
     pub session_lifetime: Duration,
     /// When a session ends that nobody uses: 7 days.
     pub session_idle: Duration,
+    /// When a session ends that an OpenID provider's word began, used or not: a day.
+    pub provider_session_lifetime: Duration,
+    /// The identity providers, with what each may do.
+    pub providers: BTreeMap<ProviderId, Registration>,
     /// How long sessions that this process knows go on while the store can't be reached: 60 s.
     pub store_grace: Duration,
     /// What hashing a password costs.
@@ -49,6 +62,8 @@ pub struct Settings {
     pub hash_queue: usize,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
+    /// Where it is written down who signed in, and who did not.
+    pub audit: AuditLog,
 }
 
 impl Default for Settings {
@@ -58,16 +73,31 @@ impl Default for Settings {
         Self {
             session_lifetime: Duration::from_secs(14 * 24 * 3600),
             session_idle: Duration::from_secs(7 * 24 * 3600),
+            provider_session_lifetime: Duration::from_secs(24 * 3600),
+            providers: BTreeMap::new(),
             store_grace: Duration::from_secs(60),
             hash_cost: HashCost::default(),
             hash_lanes: lanes,
             hash_queue: 16 * lanes,
             clock: Arc::new(SystemClock),
+            audit: AuditLog::off(),
         }
     }
 }
 
 impl Settings {
+    /// How long a session goes on that began so.
+    pub(crate) fn lifetime(&self, provider: Option<&ProviderId>) -> Duration {
+        let is_local = provider.is_none_or(|provider| {
+            self.providers.get(provider).is_some_and(|rules| rules.asks_directory)
+        });
+        if is_local {
+            self.session_lifetime
+        } else {
+            self.session_lifetime.min(self.provider_session_lifetime)
+        }
+    }
+
     /// The defaults, but cheap hashes and a clock of one's own. For tests alone: such hashes
     /// protect nothing.
     #[must_use]
@@ -93,7 +123,7 @@ pub struct Identity {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity").field("store", &self.store.path()).finish_non_exhaustive()
+        f.debug_struct("Identity").field("store", &self.store.place()).finish_non_exhaustive()
     }
 }
 
@@ -197,6 +227,7 @@ impl Identity {
         let idle = i64::try_from(self.settings.session_idle.as_secs()).unwrap_or(i64::MAX);
         let unused = UnixTime::from_seconds(now.seconds().saturating_sub(idle));
         self.store.sessions().delete_expired(now, unused).await?;
+        self.store.tickets().delete_expired(now).await?;
         Ok(())
     }
 }

@@ -12,21 +12,25 @@
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-//! use vestibule_identity::{Authentication, Credentials, Identity, RequestOrigin, Settings};
+//! use vestibule_identity::{
+//!     Audience, Authentication, Credentials, Identity, RequestOrigin, Settings,
+//! };
 //! use vestibule_store::Store;
 //!
 //! let identity = Identity::open(Store::open_in_memory().await?, Settings::default()).await?;
 //! let origin = RequestOrigin::new(true, "photos.example.com", [192, 0, 2, 7].into());
-//! let who = identity.authenticate(&origin, &Credentials::default()).await?;
+//! let who = identity.authenticate(&origin, &Audience::Portal, &Credentials::default()).await?;
 //! assert!(matches!(who, Authentication::Anonymous { .. }));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
 
 pub mod accounts;
+mod audited;
 pub mod clock;
 pub mod cookie;
 pub mod credentials;
+pub mod entry;
 pub mod external;
 mod hasher;
 mod identity;
@@ -37,12 +41,14 @@ mod providers;
 pub mod secret;
 mod sessions;
 pub mod sign_in;
+mod tickets;
 mod token;
 
 pub use accounts::{AccountError, ChangePasswordError, PasswordChange};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use cookie::SetCookie;
-pub use credentials::{Authentication, Credentials, FailedCredential, SignedIn};
+pub use credentials::{Authentication, Credentials, FailedCredential, Means, SignedIn};
+pub use entry::{Arrived, Entry, browser_mark};
 pub use external::{ExternalUser, ProviderGroups, Registration, Subject};
 pub use hasher::HashCost;
 pub use identity::{Changed, Identity, Settings, Unavailable};
@@ -51,4 +57,4 @@ pub use password::PasswordError;
 pub use secret::Secret;
 pub use sessions::SessionInfo;
 pub use sign_in::{Attempt, NewSession, SignInError};
-pub use vestibule_store::{AccountId, SessionId, UnixTime};
+pub use vestibule_store::{AccountId, Audience, SessionId, UnixTime};

@@ -12,6 +12,8 @@ pub struct RequestOrigin {
     pub authority: String,
     /// The client's address: the peer's, or what a trusted proxy says.
     pub client: IpAddr,
+    /// The request's name in the logs, if somebody gave it one.
+    pub request_id: Option<String>,
 }
 
 /// How much a connection protects a session's token.
@@ -29,7 +31,7 @@ impl RequestOrigin {
     /// The origin of a request; the authority is put into lower case.
     #[must_use]
     pub fn new(secure: bool, authority: &str, client: IpAddr) -> Self {
-        Self { secure, authority: authority.to_ascii_lowercase(), client }
+        Self { secure, authority: authority.to_ascii_lowercase(), client, request_id: None }
     }
 
     /// How much the connection protects a session's token.

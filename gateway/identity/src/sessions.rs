@@ -1,11 +1,15 @@
 //! Sessions: from a cookie to somebody, and their end.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use vestibule_store::{AccountId, SessionId, SessionRow, TokenHash, UnixTime};
+use vestibule_policies::UserFacts;
+use vestibule_schema::{GroupId, ProviderId};
+use vestibule_store::audit::Ended;
+use vestibule_store::{AccountId, Audience, SessionId, SessionRow, TokenHash, UnixTime};
 
-use crate::credentials::{Authentication, Credentials, FailedCredential, SignedIn};
+use crate::credentials::{Authentication, Credentials, FailedCredential, Means, SignedIn};
 use crate::identity::{Identity, Unavailable};
 use crate::origin::RequestOrigin;
 use crate::{cookie, token};
@@ -20,8 +24,16 @@ use cache::{Cached, SeenAndRead};
 pub struct SessionInfo {
     /// Its public name.
     pub id: SessionId,
-    /// The host where it is worth something.
-    pub audience: String,
+    /// Where it is worth something.
+    pub audience: Audience,
+    /// The session at the portal that it was born of.
+    pub parent: Option<SessionId>,
+    /// The provider by which its owner signed in; none for a local password.
+    pub provider: Option<ProviderId>,
+    /// Whether its owner showed a second factor.
+    pub second_factor: bool,
+    /// How its owner was admitted to the site, in words.
+    pub reason: String,
     /// When it was made.
     pub created: UnixTime,
     /// When it was last used, to the minute or so.
@@ -59,14 +71,15 @@ impl Identity {
     pub async fn authenticate(
         &self,
         origin: &RequestOrigin,
+        audience: &Audience,
         credentials: &Credentials<'_>,
     ) -> Result<Authentication, Unavailable> {
-        let tokens = match self.without_store(origin, credentials) {
+        let tokens = match self.without_store(origin, audience, credentials) {
             WithoutStore::Decided(authentication) => return Ok(authentication),
             WithoutStore::Ask(tokens) => tokens,
         };
         for token in tokens {
-            if let Some(signed_in) = self.find(origin, &token).await? {
+            if let Some(signed_in) = self.find(audience, &token).await? {
                 return Ok(Authentication::SignedIn(signed_in));
             }
         }
@@ -79,9 +92,10 @@ impl Identity {
     pub fn authenticate_cached(
         &self,
         origin: &RequestOrigin,
+        audience: &Audience,
         credentials: &Credentials<'_>,
     ) -> Option<Authentication> {
-        match self.without_store(origin, credentials) {
+        match self.without_store(origin, audience, credentials) {
             WithoutStore::Decided(authentication) => Some(authentication),
             WithoutStore::Ask(_) => None,
         }
@@ -108,20 +122,34 @@ impl Identity {
         account: AccountId,
         session: SessionId,
     ) -> Result<bool, Unavailable> {
+        let ended = self.end_one(account, session).await?;
+        if ended {
+            self.audit_ended(account, Ended::One(session), 1).await?;
+        }
+        Ok(ended)
+    }
+
+    /// The same, for who writes down themselves why.
+    pub(crate) async fn end_one(
+        &self,
+        account: AccountId,
+        session: SessionId,
+    ) -> Result<bool, Unavailable> {
         let ended = self.store.sessions().delete_one(account, session).await?;
         self.cache.end_of_account(account);
         Ok(ended)
     }
 
-    /// Ends all sessions of an account but this one. Says how many.
+    /// Ends all sessions of an account but this one and those born of it. Says how many.
     ///
     /// # Errors
     /// If the store can't be reached; then they go on.
     pub async fn end_other_sessions(&self, signed_in: &SignedIn) -> Result<u64, Unavailable> {
         let account = signed_in.account;
-        let ended =
-            self.store.sessions().delete_of_account(account, Some(signed_in.session)).await?;
+        let spared = signed_in.root_session();
+        let ended = self.store.sessions().delete_of_account(account, spared).await?;
         self.cache.end_of_account(account);
+        self.audit_ended(account, Ended::Others, ended).await?;
         Ok(ended)
     }
 
@@ -132,26 +160,29 @@ impl Identity {
     pub async fn end_all_sessions(&self, account: AccountId) -> Result<u64, Unavailable> {
         let ended = self.store.sessions().delete_of_account(account, None).await?;
         self.cache.end_of_account(account);
+        self.audit_ended(account, Ended::All, ended).await?;
         Ok(ended)
     }
 
-    fn without_store(&self, origin: &RequestOrigin, credentials: &Credentials<'_>) -> WithoutStore {
+    fn without_store(
+        &self,
+        origin: &RequestOrigin,
+        audience: &Audience,
+        credentials: &Credentials<'_>,
+    ) -> WithoutStore {
         if let Some(header) = credentials.authorization {
             let failed = FailedCredential::of_header(header);
             return WithoutStore::Decided(Authentication::Failed(failed));
         }
-        let Some(name) = cookie::session_name(origin) else {
-            return WithoutStore::Decided(Authentication::Anonymous { clear_cookie: false });
-        };
         let now = self.now();
         let mut clear_cookie = false;
         let mut unknown = Vec::new();
-        for value in cookie::values(credentials.cookies, name) {
+        for value in cookie::session_values(origin, audience, credentials.cookies) {
             clear_cookie = true;
             let Some(token) = token::hash(value) else { continue };
             // INVARIANT: the first cookie that is worth something wins, cached or not: once one
             // must be looked up, those after it wait for that
-            match self.look_up_cached(origin, &token, now) {
+            match self.look_up_cached(audience, &token, now) {
                 Known::Good(signed_in) if unknown.is_empty() => {
                     return WithoutStore::Decided(Authentication::SignedIn(signed_in));
                 }
@@ -169,12 +200,12 @@ impl Identity {
     /// A token's user, from the cache or else from the store, whose word is kept.
     async fn find(
         &self,
-        origin: &RequestOrigin,
+        audience: &Audience,
         token: &TokenHash,
     ) -> Result<Option<Arc<SignedIn>>, Unavailable> {
         let before = self.cache.before_read();
         let now = self.now();
-        match self.look_up_cached(origin, token, now) {
+        match self.look_up_cached(audience, token, now) {
             Known::Good(signed_in) => return Ok(Some(signed_in)),
             Known::Worthless => return Ok(None),
             Known::No => {}
@@ -187,35 +218,30 @@ impl Identity {
         if !self.is_current(&row, now) {
             return Ok(None);
         }
-        let signed_in = SignedIn::new(row.account, row.user, row.role, row.id, row.expires)
-            .with_display_name(row.display_name);
+        let groups = self.groups_of(row.account).await?;
+        let name = (row.id, row.audience.clone());
+        let seen = row.last_seen;
         let times = SeenAndRead { last_seen: written, read: now };
-        let cached = Arc::new(Cached::new(Arc::new(signed_in), row.audience, times));
-        cached.touch(row.last_seen);
+        let cached = Arc::new(Cached::new(Arc::new(signed_in(row, groups)), name, times));
+        cached.touch(seen);
         self.cache.fill(*token, Arc::clone(&cached), before);
-        Ok(self.accept(&cached, origin, now))
+        Ok(self.accept(&cached, audience, now))
     }
 
-    fn look_up_cached(&self, origin: &RequestOrigin, token: &TokenHash, now: UnixTime) -> Known {
+    fn look_up_cached(&self, audience: &Audience, token: &TokenHash, now: UnixTime) -> Known {
         let Some(cached) = self.cache.find(token) else { return Known::No };
         // what is known goes on for a while without the store, and no longer
         let confirmed = cached.read.max(self.maintained());
         if now > confirmed.plus(self.settings.store_grace) {
             return Known::No;
         }
-        self.accept(&cached, origin, now).map_or(Known::Worthless, Known::Good)
+        self.accept(&cached, audience, now).map_or(Known::Worthless, Known::Good)
     }
 
     /// A session's user, if the session is worth something here and now.
-    fn accept(
-        &self,
-        cached: &Cached,
-        origin: &RequestOrigin,
-        now: UnixTime,
-    ) -> Option<Arc<SignedIn>> {
+    fn accept(&self, cached: &Cached, audience: &Audience, now: UnixTime) -> Option<Arc<SignedIn>> {
         let idle_end = cached.last_seen().plus(self.settings.session_idle);
-        let good =
-            cached.audience == origin.authority && now < cached.signed_in.expires && now < idle_end;
+        let good = cached.audience == *audience && now < cached.signed_in.expires && now < idle_end;
         if !good {
             return None;
         }
@@ -228,10 +254,25 @@ impl Identity {
     }
 }
 
+fn signed_in(row: SessionRow, groups: BTreeSet<GroupId>) -> SignedIn {
+    let facts = UserFacts { name: row.user, account_role: row.role, groups };
+    let means = Means::Session { id: row.id, parent: row.parent };
+    let mut signed_in =
+        SignedIn::new(facts, row.account, means, row.expires).with_display_name(row.display_name);
+    signed_in.email = Some(row.email).filter(|email| !email.is_empty());
+    signed_in.provider = row.provider;
+    signed_in.second_factor = row.second_factor;
+    signed_in
+}
+
 fn info(row: SessionRow) -> SessionInfo {
     SessionInfo {
         id: row.id,
         audience: row.audience,
+        parent: row.parent,
+        provider: row.provider,
+        second_factor: row.second_factor,
+        reason: row.reason,
         created: row.created,
         last_seen: row.last_seen,
         expires: row.expires,

@@ -4,11 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use vestibule_schema::UserName;
-use vestibule_store::{Account, StoreError, folded};
+use vestibule_policies::UserFacts;
+use vestibule_schema::{ProviderId, UserName};
+use vestibule_store::audit::SignInRefusal;
+use vestibule_store::{Account, Audience, StoreError, folded};
 
 use crate::cookie::SetCookie;
-use crate::credentials::SignedIn;
+use crate::credentials::{Means, SignedIn};
 use crate::hasher::HashError;
 use crate::identity::{Identity, Unavailable};
 use crate::limits::TooMany;
@@ -47,6 +49,9 @@ pub enum SignInError {
     /// The name or the password is wrong, or the account may not sign in (401).
     #[error("the user name or the password is wrong")]
     Refused,
+    /// A provider vouches for somebody who has no account here, and none is made (403).
+    #[error("there is no account for you here; ask whoever runs this gateway for one")]
+    NotRegistered,
     /// Too many attempts have failed (429).
     #[error("too many attempts have failed; try again in {} s", retry_after.as_secs())]
     TooMany {
@@ -71,7 +76,7 @@ pub enum SignInError {
 }
 
 impl Identity {
-    /// Signs somebody in at the host of this origin, with a new token.
+    /// Signs somebody in at the portal, with a new token.
     ///
     /// # Errors
     /// If they are not let in; see [`SignInError`].
@@ -81,14 +86,15 @@ impl Identity {
         attempt: &Attempt<'_>,
     ) -> Result<NewSession, SignInError> {
         if origin.transport() == Transport::Exposed {
+            self.audit_refused(origin, SignInRefusal::InsecureOrigin, None).await;
             return Err(SignInError::InsecureOrigin);
         }
-        let account = self.check_password(origin.client, attempt).await?;
-        self.begin_session(origin, &account, attempt.user_agent).await
+        let account = self.check_password(origin, attempt).await?;
+        self.begin_session(origin, &account, &Proof::password(attempt.user_agent)).await
     }
 
-    /// Signs somebody out: their session is over when this returns. The answer makes the browser
-    /// forget the cookie.
+    /// Signs somebody out: their session at the portal and every one at a site that was born of it
+    /// are over when this returns.
     ///
     /// # Errors
     /// If the store can't be reached; then the session goes on.
@@ -96,18 +102,45 @@ impl Identity {
         &self,
         origin: &RequestOrigin,
         signed_in: &SignedIn,
-    ) -> Result<Option<SetCookie>, Unavailable> {
-        self.end_session(signed_in.account, signed_in.session).await?;
-        tracing::info!(user = %signed_in.name, session = %signed_in.session, "signed out");
-        Ok(SetCookie::clear(origin))
+    ) -> Result<(), Unavailable> {
+        if let Some(root) = signed_in.root_session() {
+            self.end_one(signed_in.account, root).await?;
+            self.audit_signed_out(origin, &signed_in.name, root).await?;
+            tracing::info!(user = %signed_in.name, session = %root, "signed out");
+        }
+        Ok(())
     }
 
-    /// Compares a name and a password within the limits, which count failures alone.
+    /// Compares a name and a password within the limits, which count failures alone. What is not
+    /// accepted is in the audit log when this returns, or soon after.
     pub(crate) async fn check_password(
         &self,
-        client: IpAddr,
+        origin: &RequestOrigin,
         attempt: &Attempt<'_>,
     ) -> Result<Account, SignInError> {
+        let checked = self.compare(origin, attempt).await;
+        let reason = match &checked {
+            // told of where it is known why
+            Ok(_) | Err(SignInError::Refused) => None,
+            Err(SignInError::TooMany { .. }) => Some(SignInRefusal::TooMany),
+            Err(SignInError::Busy { .. }) => Some(SignInRefusal::Busy),
+            Err(SignInError::InsecureOrigin) => Some(SignInRefusal::InsecureOrigin),
+            Err(SignInError::Unavailable(_)) => Some(SignInRefusal::Unavailable),
+            // a password is nobody's who has no account
+            Err(SignInError::NotRegistered) => None,
+        };
+        if let Some(reason) = reason {
+            self.audit_refused(origin, reason, None).await;
+        }
+        checked
+    }
+
+    async fn compare(
+        &self,
+        origin: &RequestOrigin,
+        attempt: &Attempt<'_>,
+    ) -> Result<Account, SignInError> {
+        let client = origin.client;
         let now = self.now();
         self.limits.take_client(client, now)?;
         let name = UserName::parse(attempt.name).ok();
@@ -133,6 +166,7 @@ impl Identity {
             Outcome::Accepted(account) => Ok(*account),
             Outcome::Refused(reason) => {
                 tracing::info!(?reason, %client, user = ?known, "sign-in refused");
+                self.audit_refused(origin, reason.into(), known.as_ref()).await;
                 Err(SignInError::Refused)
             }
         }
@@ -170,40 +204,84 @@ impl Identity {
         Ok(sessions.iter().any(|session| counted(session.client) == counted(client)))
     }
 
+    /// Begins a session at the portal for somebody who has proved who they are.
     pub(crate) async fn begin_session(
         &self,
         origin: &RequestOrigin,
         account: &Account,
-        user_agent: &str,
+        proof: &Proof<'_>,
     ) -> Result<NewSession, SignInError> {
         let failed = |error| SignInError::Unavailable(error);
         let token = token::random().map_err(|_| failed(Unavailable::Randomness))?;
         let hash = token::hash(token.expose()).ok_or_else(|| failed(Unavailable::Randomness))?;
-        let lifetime = self.settings.session_lifetime;
-        let cookie = SetCookie::session(origin, token.expose(), lifetime)
+        let lifetime = self.settings.lifetime(proof.provider);
+        let cookie = SetCookie::session(origin, &Audience::Portal, (token.expose(), lifetime))
             .ok_or(SignInError::InsecureOrigin)?;
         let now = self.now();
         let session = vestibule_store::NewSession {
             token: hash,
             account: account.id,
             revision: account.revision,
-            audience: origin.authority.clone(),
+            audience: Audience::Portal,
+            provider: proof.provider.cloned(),
+            second_factor: proof.second_factor,
             created: now,
             expires: now.plus(lifetime),
             client: origin.client,
-            user_agent: user_agent.to_owned(),
+            user_agent: proof.user_agent.to_owned(),
         };
         let id = match self.store.sessions().insert(&session).await {
             Ok(id) => id,
             // disabled, removed or changed in this very moment
-            Err(StoreError::NoSuchAccount) => return Err(SignInError::Refused),
+            Err(StoreError::NoSuchAccount) => {
+                let known = Some(&account.name);
+                self.audit_refused(origin, SignInRefusal::Overtaken, known).await;
+                return Err(SignInError::Refused);
+            }
             Err(error) => return Err(failed(error.into())),
         };
-        tracing::info!(user = %account.name, session = %id, client = %origin.client, "signed in");
-        let (name, role) = (account.name.clone(), account.role.clone());
-        let signed_in = SignedIn::new(account.id, name, role, id, session.expires)
+        if let Err(error) = self.audit_accepted(origin, &account.name, id, proof.by).await {
+            // nobody has its token
+            self.end_one(account.id, id).await.map_err(failed)?;
+            return Err(failed(error));
+        }
+        tracing::info!(
+            user = %account.name,
+            session = %id,
+            client = %origin.client,
+            provider = proof.provider.map(ProviderId::as_str),
+            second_factor = proof.second_factor,
+            "signed in"
+        );
+        let groups = self.groups_of(account.id).await.map_err(failed)?;
+        let facts =
+            UserFacts { name: account.name.clone(), account_role: account.role.clone(), groups };
+        let means = Means::Session { id, parent: None };
+        let mut signed_in = SignedIn::new(facts, account.id, means, session.expires)
             .with_display_name(&account.display_name);
+        signed_in.provider = session.provider;
+        signed_in.second_factor = session.second_factor;
         Ok(NewSession { cookie, signed_in: Arc::new(signed_in) })
+    }
+}
+
+/// How somebody proved who they are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Proof<'r> {
+    /// In what way, for the audit log.
+    pub(crate) by: &'static str,
+    /// By which provider; none for a local password.
+    pub(crate) provider: Option<&'r ProviderId>,
+    /// Whether with a second factor.
+    pub(crate) second_factor: bool,
+    /// What the browser calls itself.
+    pub(crate) user_agent: &'r str,
+}
+
+impl<'r> Proof<'r> {
+    /// By a local password alone.
+    pub(crate) const fn password(user_agent: &'r str) -> Self {
+        Self { by: "password", provider: None, second_factor: false, user_agent }
     }
 }
 

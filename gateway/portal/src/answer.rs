@@ -1,15 +1,16 @@
 //! Answers: pages, redirections and failures, and the headers that all of them carry.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use http::{HeaderName, HeaderValue, StatusCode};
-use vestibule_identity::{Authentication, RequestOrigin, SetCookie, Unavailable};
+use vestibule_identity::{Audience, Authentication, RequestOrigin, SetCookie, Unavailable};
 
 use crate::refusal::{RefusalPage, refusal_page};
-use crate::return_to::ReturnTo;
 
 /// The headers of every page (requirements S29, S81), refusals among them.
 pub const PAGE_HEADERS: [(&str, &str); 7] = [
@@ -25,6 +26,9 @@ pub const PAGE_HEADERS: [(&str, &str); 7] = [
     ("referrer-policy", "no-referrer"),
     ("cache-control", "no-store"),
 ];
+
+/// How long an answer may take: longer than everything that it may wait for, one by one.
+const TIME_LIMIT: Duration = Duration::from_secs(45);
 
 /// Why a page is not shown. What is told to the browser says no more than it must; the log says
 /// the rest.
@@ -46,6 +50,8 @@ pub(crate) enum Failure {
     SignInFirst { back_to: &'static str },
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+    #[error("an answer took too long")]
+    TooLong,
     #[error("something is wrong within")]
     Internal,
 }
@@ -64,6 +70,10 @@ impl IntoResponse for Failure {
             Self::Unavailable(ref error) => {
                 let cause = std::error::Error::source(error).map(ToString::to_string);
                 tracing::error!(%error, cause, "the portal can't answer");
+                RefusalPage::Unavailable
+            }
+            Self::TooLong => {
+                tracing::error!(limit = ?TIME_LIMIT, "the portal can't answer in time");
                 RefusalPage::Unavailable
             }
             Self::Internal => RefusalPage::Internal,
@@ -91,9 +101,17 @@ pub(crate) fn redirect(to: &str) -> Response {
     }
 }
 
-/// As [`redirect`], to a checked target.
-pub(crate) fn redirect_to(target: &ReturnTo) -> Response {
-    redirect(target.as_str())
+/// Sends the browser to another origin after a form. Not a redirection: browsers hold those of a
+/// form against `form-action`, which names this origin alone.
+pub(crate) fn go_on(to: &str) -> Response {
+    page(StatusCode::OK, &GoOn { user: None, to })
+}
+
+#[derive(Template)]
+#[template(path = "go_on.html")]
+struct GoOn<'r> {
+    user: Option<&'r str>,
+    to: &'r str,
 }
 
 /// The response with one more cookie.
@@ -102,6 +120,12 @@ pub(crate) fn with_cookie(mut response: Response, cookie: Option<SetCookie>) -> 
         response.headers_mut().append(SET_COOKIE, value);
     }
     response
+}
+
+/// Gives up an answer that takes too long, whatever holds it up.
+pub(crate) async fn in_time(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
+    answer.unwrap_or_else(|_| Failure::TooLong.into_response())
 }
 
 /// Gives every answer the headers of a page, and makes the browser forget a session cookie that
@@ -126,8 +150,9 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
 
 fn cookie_to_clear(request: &Request) -> Option<SetCookie> {
     let origin = request.extensions().get::<RequestOrigin>()?;
+    let audience = request.extensions().get::<Audience>()?;
     match request.extensions().get::<Authentication>()? {
-        Authentication::Anonymous { clear_cookie: true } => SetCookie::clear(origin),
+        Authentication::Anonymous { clear_cookie: true } => SetCookie::clear(origin, audience),
         Authentication::Anonymous { clear_cookie: false }
         | Authentication::SignedIn(_)
         | Authentication::Failed(_) => None,

@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::header::{COOKIE, USER_AGENT};
 use http::request::Parts;
-use vestibule_identity::{Authentication, RequestOrigin, SignedIn};
+use vestibule_identity::{Audience, Authentication, RequestOrigin, SignedIn};
 
 use crate::answer::Failure;
 
@@ -14,6 +14,8 @@ use crate::answer::Failure;
 #[derive(Debug)]
 pub(crate) struct Caller {
     pub(crate) origin: RequestOrigin,
+    /// Whose pages these are: the portal's, or a site's own few.
+    pub(crate) audience: Audience,
     pub(crate) signed_in: Option<Arc<SignedIn>>,
     pub(crate) headers: HeaderMap,
     pub(crate) query: String,
@@ -25,8 +27,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         let origin = parts.extensions.get::<RequestOrigin>().cloned();
         let authentication = parts.extensions.get::<Authentication>().cloned();
-        let (Some(origin), Some(authentication)) = (origin, authentication) else {
-            tracing::error!("a request reached the portal without origin or authentication");
+        let audience = parts.extensions.get::<Audience>().cloned();
+        let (Some(origin), Some(audience), Some(authentication)) =
+            (origin, audience, authentication)
+        else {
+            tracing::error!(
+                "a request reached the portal without origin, audience or authentication"
+            );
             return Err(Failure::Internal);
         };
         let signed_in = match authentication {
@@ -35,7 +42,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             Authentication::Failed(_) => return Err(Failure::FailedCredential),
         };
         let query = parts.uri.query().unwrap_or_default().to_owned();
-        Ok(Self { origin, signed_in, headers: parts.headers.clone(), query })
+        Ok(Self { origin, audience, signed_in, headers: parts.headers.clone(), query })
     }
 }
 

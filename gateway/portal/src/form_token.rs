@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
-use vestibule_identity::{RequestOrigin, SetCookie, SignedIn, cookie};
+use vestibule_identity::{RequestOrigin, SessionId, SetCookie, SignedIn, cookie};
 use vestibule_store::Key;
 
 use crate::answer::Failure;
@@ -55,7 +55,7 @@ impl fmt::Debug for FormTokens {
 /// A browser that has not signed in, and the cookie by which it is known.
 #[derive(Debug)]
 pub(crate) struct Stranger {
-    value: String,
+    pub(crate) value: String,
     /// To be set, unless the browser has it already.
     pub(crate) cookie: Option<SetCookie>,
 }
@@ -133,7 +133,7 @@ pub(crate) fn clear(origin: &RequestOrigin) -> Option<SetCookie> {
 }
 
 fn session_binding(who: &SignedIn) -> String {
-    format!("session {}", who.session)
+    format!("session {}", who.session().map_or(-1, SessionId::number))
 }
 
 /// Each part is preceded by its length, so that no two lists of parts read the same.
@@ -146,7 +146,8 @@ fn message(origin: &RequestOrigin, purpose: Purpose, binding: &str) -> Vec<u8> {
     message
 }
 
-fn values(caller: &Caller) -> Vec<String> {
+/// The values by which this browser may be known.
+pub(crate) fn values(caller: &Caller) -> Vec<String> {
     let name = if caller.origin.secure { format!("__Host-{COOKIE}") } else { COOKIE.to_owned() };
     let is_ours = |value: &&str| {
         value.len() == VALUE_LENGTH

@@ -1,8 +1,8 @@
 //! The pages of the gateway itself: sign-in, sign-out, account, the chooser, refusals.
 //!
 //! [`router`] serves what lies under `/_vestibule/` and nothing else. Whoever puts it to work
-//! puts two extensions into every request: a `RequestOrigin` and an `Authentication`, both from
-//! `vestibule-identity`. A request without them is answered 500, never as anonymous. The router
+//! puts three extensions into every request: a `RequestOrigin`, an `Audience` and an
+//! `Authentication`, all from `vestibule-identity`. A request without them is answered 500, never as anonymous. The router
 //! makes browsers forget worthless session cookies by itself: the front must not touch
 //! `Set-Cookie` of its answers.
 //!
@@ -40,7 +40,7 @@ pub use pages::router;
 pub use portal::Portal;
 pub use refusal::{RefusalPage, refusal_page, sign_in_first_page};
 pub use return_to::ReturnTo;
-pub use sites::{SiteCard, Sites};
+pub use sites::{SiteCard, SitePlace, Sites};
 
 /// Everything the portal serves begins so.
 pub const PREFIX: &str = "/_vestibule/";

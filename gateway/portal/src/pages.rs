@@ -2,16 +2,23 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
-use crate::answer::{Failure, finish};
+use vestibule_identity::Audience;
+
+use crate::answer::{Failure, finish, in_time, redirect};
 use crate::form;
 use crate::portal::Portal;
+
+pub(crate) use enter::Rounds;
 
 mod account;
 mod assets;
 mod browser;
+mod enter;
 mod health;
 mod home;
 mod sign_in;
@@ -24,6 +31,8 @@ pub fn router(portal: Portal) -> Router {
     Router::new()
         .route("/_vestibule/", get(home::show))
         .route("/_vestibule/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/_vestibule/enter", get(enter::show))
+        .route("/_vestibule/arrive", get(enter::arrive))
         .route("/_vestibule/sign-out", get(sign_out::show).post(sign_out::submit))
         .route("/_vestibule/account", get(account::show))
         .route("/_vestibule/account/password", post(account::change_password))
@@ -31,11 +40,42 @@ pub fn router(portal: Portal) -> Router {
         .route("/_vestibule/account/sessions/end-others", post(account::end_other_sessions))
         .route("/_vestibule/assets/{file}", get(assets::show))
         .route("/_vestibule/healthz", get(health::show))
+        .route("/_vestibule/readyz", get(health::show_ready))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(form::MAX_BYTES))
+        .layer(from_fn_with_state(portal.clone(), at_its_place))
+        .layer(from_fn(in_time))
         .layer(from_fn(finish))
         .with_state(portal)
+}
+
+/// What a site's own host shows of these pages; the rest is at the portal.
+const AT_SITES: [&str; 5] = [
+    "/_vestibule/sign-in",
+    "/_vestibule/arrive",
+    "/_vestibule/sign-out",
+    "/_vestibule/healthz",
+    "/_vestibule/readyz",
+];
+
+/// Sends who asks a site's own host for a page of the portal there.
+async fn at_its_place(State(portal): State<Portal>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_here = match request.extensions().get::<Audience>() {
+        Some(Audience::Site(_)) => {
+            AT_SITES.contains(&path) || path.starts_with("/_vestibule/assets/")
+        }
+        // without an audience nothing is shown
+        Some(Audience::Portal) | None => true,
+    };
+    if is_here {
+        return next.run(request).await;
+    }
+    match portal.sites.portal() {
+        Some(there) if request.method().is_safe() => redirect(&format!("{there}{path}")),
+        _ => Failure::NotFound.into_response(),
+    }
 }
 
 async fn not_found() -> Failure {

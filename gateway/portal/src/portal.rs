@@ -5,6 +5,7 @@ use std::sync::Arc;
 use vestibule_identity::{Identity, Unavailable};
 
 use crate::form_token::FormTokens;
+use crate::pages::Rounds;
 use crate::sites::Sites;
 
 /// What the pages share. Cheap to clone.
@@ -13,6 +14,7 @@ pub struct Portal {
     pub(crate) identity: Arc<Identity>,
     pub(crate) sites: Arc<dyn Sites>,
     pub(crate) form_tokens: Arc<FormTokens>,
+    pub(crate) rounds: Arc<Rounds>,
 }
 
 impl Portal {
@@ -23,6 +25,11 @@ impl Portal {
     /// If the store can't be reached.
     pub async fn open(identity: Arc<Identity>, sites: Arc<dyn Sites>) -> Result<Self, Unavailable> {
         let key = identity.key("portal-forms").await?;
-        Ok(Self { identity, sites, form_tokens: Arc::new(FormTokens::new(&key)) })
+        Ok(Self {
+            identity,
+            sites,
+            form_tokens: Arc::new(FormTokens::new(&key)),
+            rounds: Arc::default(),
+        })
     }
 }

@@ -3,11 +3,28 @@
 use std::fmt;
 
 use vestibule_policies::Principal;
+use vestibule_schema::SiteId;
 
 /// The sites behind this gateway, as far as the portal needs to know them.
 pub trait Sites: Send + Sync + fmt::Debug {
     /// The sites that somebody may enter, in the order in which they are shown.
     fn open_to(&self, principal: &Principal) -> Vec<SiteCard>;
+
+    /// How somebody is admitted to a site, in words ("a grant"); `None` if they may not enter, or
+    /// there is no such site.
+    fn admission(&self, site: &SiteId, principal: &Principal) -> Option<String>;
+
+    /// Where a site is.
+    fn place(&self, site: &SiteId) -> Option<SitePlace>;
+
+    /// The site to which a path of a host belongs.
+    fn site_at(&self, authority: &str, path: &str) -> Option<SiteId>;
+
+    /// The portal's origin, such as `https://id.example.com`; `None` if every host has a portal of
+    /// its own.
+    fn portal(&self) -> Option<String> {
+        None
+    }
 
     /// Whom to ask for access: a name, an address, a sentence. Shown as it is.
     fn contact(&self) -> Option<String> {
@@ -18,8 +35,18 @@ pub trait Sites: Send + Sync + fmt::Debug {
 /// A site in the chooser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteCard {
+    /// Its name.
+    pub id: SiteId,
     /// What it is called.
     pub name: String,
-    /// Where it is: a path on this host, or an address with scheme and host.
-    pub url: String,
+}
+
+/// Where a site is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SitePlace {
+    /// The origins of its own hosts, the first of which is the one to send people to; none for a
+    /// site that is below a path of the portal's host.
+    pub origins: Vec<String>,
+    /// What stands before its paths: empty, or `/i/family`.
+    pub base: String,
 }

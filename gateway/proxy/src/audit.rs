@@ -1,14 +1,83 @@
-//! One line a request, made from the decision itself.
+//! One line a request, made from the decision itself; what was refused goes into the audit log, too.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use http::Method;
 use vestibule_identity::Authentication;
 use vestibule_policies::decision::Missing;
 use vestibule_policies::{Denial, Permit, PolicyRef, Principal};
 use vestibule_schema::{GalleryPath, SiteId};
 
 use crate::request_id::RequestId;
+
+/// Where requests that were not let through are written down for good.
+#[async_trait]
+pub trait AuditSink: Send + Sync {
+    /// Writes one down. Called after the answer; waits only while there is no place for it.
+    async fn note(&self, noted: Noted<'_>);
+}
+
+/// A request that was not let through.
+#[derive(Debug, Clone, Copy)]
+pub struct Noted<'a> {
+    /// The request's name.
+    pub id: RequestId,
+    /// Its method; one that nobody knows is `other`, for anything might stand there.
+    pub method: &'static str,
+    /// The client's address, if the request could be read.
+    pub client: Option<IpAddr>,
+    /// Who sent it; none if a credential failed, or nobody asked.
+    pub principal: Option<&'a Principal>,
+    /// The site it was for.
+    pub site: Option<&'a SiteId>,
+    /// The folder or image that was asked for.
+    pub path: Option<&'a GalleryPath>,
+    /// What the engine said, if it was asked.
+    pub denial: Option<&'a Denial>,
+    /// Why it was refused, in one word.
+    pub reason: &'static str,
+    /// The status of the answer.
+    pub status: u16,
+}
+
+impl Noted<'_> {
+    /// The action that was missing.
+    #[must_use]
+    pub fn action(&self) -> Option<&'static str> {
+        self.denial.map(missing)
+    }
+}
+
+/// A method's name, if it is one that somebody registered.
+pub(crate) fn known_method(method: &Method) -> &'static str {
+    const KNOWN: [&str; 22] = [
+        "GET",
+        "HEAD",
+        "POST",
+        "PUT",
+        "DELETE",
+        "PATCH",
+        "OPTIONS",
+        "CONNECT",
+        "TRACE",
+        "PROPFIND",
+        "PROPPATCH",
+        "MKCOL",
+        "COPY",
+        "MOVE",
+        "LOCK",
+        "UNLOCK",
+        "SEARCH",
+        "REPORT",
+        "ACL",
+        "BIND",
+        "MKCALENDAR",
+        "QUERY",
+    ];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
+}
 
 /// What was decided.
 #[derive(Debug, Clone, Copy)]
@@ -23,14 +92,16 @@ pub(crate) enum Decided<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record<'a> {
     pub(crate) id: RequestId,
-    pub(crate) method: &'a str,
+    pub(crate) method: &'static str,
     pub(crate) client: Option<IpAddr>,
     pub(crate) site: Option<&'a SiteId>,
     pub(crate) who: Option<&'a Authentication>,
     /// The folder or image that was asked for.
     pub(crate) path: Option<&'a GalleryPath>,
     pub(crate) decided: Decided<'a>,
-    pub(crate) refusal: Option<&'a str>,
+    pub(crate) refusal: Option<&'static str>,
+    /// Why it was refused, for the audit log alone.
+    pub(crate) reason: Option<&'static str>,
     pub(crate) status: u16,
     pub(crate) took: Duration,
 }
@@ -48,9 +119,30 @@ impl std::fmt::Display for Policies<'_> {
     }
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
+    /// What of it belongs into the audit log: what the engine denied, and what was refused before
+    /// it was asked.
+    pub(crate) fn noted(&self) -> Option<Noted<'a>> {
+        let denial = match self.decided {
+            Decided::Allow(_) => return None,
+            Decided::Deny(denial) => Some(denial),
+            Decided::Nothing => None,
+        };
+        Some(Noted {
+            id: self.id,
+            method: self.method,
+            client: self.client,
+            principal: self.who.and_then(Authentication::principal),
+            site: self.site,
+            path: self.path,
+            denial,
+            reason: self.reason?,
+            status: self.status,
+        })
+    }
+
     /// Writes the line, if anybody listens.
-    pub(crate) fn write(self) {
+    pub(crate) fn write(&self) {
         if !tracing::enabled!(target: "vestibule::request", tracing::Level::INFO) {
             return;
         }
@@ -77,7 +169,7 @@ impl Record<'_> {
         );
     }
 
-    fn principal(&self) -> &str {
+    fn principal(&self) -> &'a str {
         match self.who.and_then(Authentication::principal) {
             Some(Principal::User(facts)) => facts.name.as_str(),
             Some(Principal::Visitor) => "visitor",

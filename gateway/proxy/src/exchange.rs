@@ -8,11 +8,11 @@ use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType};
 use vestibule_adapters::Kind;
-use vestibule_identity::{Authentication, SetCookie};
+use vestibule_identity::{Audience, Authentication, SetCookie};
 use vestibule_policies::Denial;
 use vestibule_schema::{GalleryPath, SiteId};
 
-use crate::audit::{Decided, Record};
+use crate::audit::{Decided, Record, known_method};
 use crate::forward::{Forwarding, REQUEST_ID};
 use crate::front::Head;
 use crate::refuse::{Answer, Refusal};
@@ -33,6 +33,8 @@ pub struct Exchange {
     pub(crate) who: Option<Authentication>,
     pub(crate) denial: Option<Denial>,
     pub(crate) refusal: Option<&'static str>,
+    /// Why it was refused, for the audit log alone.
+    pub(crate) reason: Option<&'static str>,
     pub(crate) forwarding: Option<Box<Forwarding>>,
     /// How many gallery servers could not be reached.
     pub(crate) failed: usize,
@@ -58,6 +60,7 @@ impl Exchange {
             who: None,
             denial: None,
             refusal: None,
+            reason: None,
             forwarding: None,
             failed: 0,
             replacement: None,
@@ -87,14 +90,11 @@ impl Exchange {
             response.insert_header(header::STRICT_TRANSPORT_SECURITY, HSTS)?;
         }
         // the portal sees to its cookies itself
-        let is_for_site = self.site.is_some();
         let Some(Authentication::Anonymous { clear_cookie: true }) = self.who else {
             return Ok(());
         };
-        if !is_for_site {
-            return Ok(());
-        }
-        if let Some(cookie) = self.head.as_ref().and_then(|head| SetCookie::clear(&head.origin)) {
+        let (Some(site), Some(head)) = (&self.site, &self.head) else { return Ok(()) };
+        if let Some(cookie) = SetCookie::clear(&head.origin, &Audience::Site(site.clone())) {
             response.append_header(header::SET_COOKIE, cookie.as_str())?;
         }
         Ok(())
@@ -121,25 +121,25 @@ impl Exchange {
         }
     }
 
-    /// Writes the request's line in the log.
-    pub(crate) fn record(&self, session: &Session) {
+    /// What is written down of the request.
+    pub(crate) fn record(&self, session: &Session) -> Record<'_> {
         let decided = match (&self.forwarding, &self.denial) {
             (Some(forwarding), _) => Decided::Allow(forwarding.permit()),
             (None, Some(denial)) => Decided::Deny(denial),
             (None, None) => Decided::Nothing,
         };
-        let record = Record {
+        Record {
             id: self.id,
-            method: session.req_header().method.as_str(),
+            method: known_method(&session.req_header().method),
             client: self.head.as_ref().map(|head| head.origin.client),
             site: self.site.as_ref(),
             who: self.who.as_ref(),
             path: self.asked.as_ref(),
             decided,
             refusal: self.refusal,
+            reason: self.reason,
             status: session.response_written().map_or(0, |written| written.status.as_u16()),
             took: self.started.elapsed(),
-        };
-        record.write();
+        }
     }
 }

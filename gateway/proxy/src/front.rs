@@ -155,7 +155,12 @@ impl Head {
         let target = target(request)?;
         let seen = client::see(headers, connection);
         let (authority, host_length) = authority(request, seen.is_secure)?;
-        let origin = RequestOrigin { secure: seen.is_secure, authority, client: seen.address };
+        let origin = RequestOrigin {
+            secure: seen.is_secure,
+            authority,
+            client: seen.address,
+            request_id: None,
+        };
         let method = request.method.clone();
         let client = ClientKind::of(&method, headers);
         let has_fetch_metadata =

@@ -11,6 +11,7 @@ use tower::util::BoxCloneSyncService;
 use vestibule_identity::Identity;
 use vestibule_schema::{GalleryPath, SiteId};
 
+use crate::audit::AuditSink;
 use crate::grants::GrantCache;
 use crate::refuse::RefusalPages;
 use crate::world::World;
@@ -77,6 +78,8 @@ pub struct GatewayParts {
     pub pages: Arc<dyn RefusalPages>,
     /// What reads folders that have just appeared.
     pub folders: Arc<dyn FolderWatch>,
+    /// Where requests that are not let through are written down.
+    pub audit: Arc<dyn AuditSink>,
     /// The networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trusted_proxies: Vec<IpNet>,
 }
@@ -88,6 +91,7 @@ pub struct Gateway {
     pub(crate) portal: PortalService,
     pub(crate) pages: Arc<dyn RefusalPages>,
     pub(crate) folders: Arc<dyn FolderWatch>,
+    pub(crate) audit: Arc<dyn AuditSink>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) grants: GrantCache,
 }
@@ -102,6 +106,7 @@ impl Gateway {
             portal: parts.portal,
             pages: parts.pages,
             folders: parts.folders,
+            audit: parts.audit,
             trusted_proxies: parts.trusted_proxies,
             grants: GrantCache::default(),
         }

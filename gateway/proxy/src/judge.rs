@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use http::{HeaderMap, header};
 use jiff::Timestamp;
 use vestibule_adapters::{Ask, Asked, Classified, HandOver, Kind};
-use vestibule_identity::{Authentication, Credentials};
+use vestibule_identity::{Audience, Authentication, Credentials};
 use vestibule_policies::decision::Missing;
 use vestibule_policies::engine::Judge;
 use vestibule_policies::{Decision, Denial, Need, Permit, Principal, RequestContext};
@@ -42,8 +42,8 @@ impl From<Refusal> for Verdict {
 /// The refusal, if that can't be told, or a credential is wrong.
 pub(crate) async fn authenticate(
     gateway: &Gateway,
-    head: &Head,
-    headers: &HeaderMap,
+    audience: &Audience,
+    (head, headers): (&Head, &HeaderMap),
 ) -> Result<Authentication, Refusal> {
     let mut values = headers.get_all(header::COOKIE).iter();
     let first = values.next().and_then(text);
@@ -59,7 +59,7 @@ pub(crate) async fn authenticate(
     // a value that is no text is a wrong credential, not an absent one
     let authorization = headers.get(header::AUTHORIZATION).map(|value| text(value).unwrap_or(""));
     let credentials = Credentials { cookies, authorization };
-    match gateway.identity.authenticate(&head.origin, &credentials).await {
+    match gateway.identity.authenticate(&head.origin, audience, &credentials).await {
         Ok(Authentication::Failed(_)) => Err(unauthorized_credential(head)),
         Ok(who) => Ok(who),
         Err(error) => {
@@ -110,6 +110,8 @@ pub(crate) struct Question<'a> {
     pub(crate) site: Arc<SiteRuntime>,
     pub(crate) head: &'a Head,
     pub(crate) principal: &'a Principal,
+    /// Whether the principal showed a second factor.
+    pub(crate) second_factor: bool,
     pub(crate) now: Timestamp,
 }
 
@@ -167,8 +169,7 @@ impl Question<'_> {
         RequestContext {
             ip: Some(self.head.origin.client),
             now: self.now,
-            // no account has a second factor yet
-            mfa: false,
+            mfa: self.second_factor,
             method: self.head.method.as_str(),
         }
     }

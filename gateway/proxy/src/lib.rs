@@ -21,7 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod audit;
+pub mod audit;
 mod balance;
 mod body;
 mod cookies;
@@ -43,6 +43,7 @@ pub mod service;
 pub mod sites;
 mod world;
 
+pub use audit::{AuditSink, Noted};
 pub use balance::{UpstreamError, Upstreams};
 pub use gateway::{FolderWatch, Found, Freshness, Gateway, GatewayParts, PortalService, Unready};
 pub use identity_headers::{IdentityHeaderError, IdentityHeaders};
@@ -52,5 +53,5 @@ pub use request_id::RequestId;
 pub use server::{
     Certificate, CertificateError, ListenError, Listeners, Settings, TlsListener, server,
 };
-pub use sites::{HostName, HostNameError, Mount};
+pub use sites::{HostName, HostNameError, Mount, PortalHosts};
 pub use world::{SiteRuntime, SiteState, World, WorldError};

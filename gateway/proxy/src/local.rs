@@ -12,7 +12,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use pingora::proxy::Session;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt as _, service_fn};
-use vestibule_identity::Authentication;
+use vestibule_identity::{Audience, Authentication};
 use vestibule_schema::GalleryPath;
 
 use crate::body;
@@ -68,7 +68,7 @@ pub(crate) async fn serve(
     gateway: &Gateway,
     session: &mut Session,
     head: &Head,
-    who: Authentication,
+    (audience, who): (Audience, Authentication),
 ) -> Result<Answer, Refusal> {
     let path = GalleryPath::from_encoded(head.path()).map_err(|_| Refusal::BadRequest)?;
     let body = tokio::time::timeout(BODY_TIME, read_body(session, head));
@@ -81,13 +81,15 @@ pub(crate) async fn serve(
     *request.uri_mut() = uri(&path, head.query())?;
     *request.headers_mut() = headers(&session.req_header().headers);
     request.extensions_mut().insert(head.origin.clone());
+    request.extensions_mut().insert(audience);
     request.extensions_mut().insert(who);
     let call = AssertUnwindSafe(gateway.portal.clone().oneshot(request)).catch_unwind();
     match call.await {
         Ok(Ok(response)) => Ok(answer(response)),
         Ok(Err(never)) => match never {},
         Err(_) => {
-            tracing::error!(path = path.as_str(), "a page of the portal panicked");
+            // not which: a path of the portal's may hold a token
+            tracing::error!("a page of the portal panicked");
             Err(Refusal::Internal)
         }
     }

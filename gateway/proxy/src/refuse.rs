@@ -224,6 +224,17 @@ impl Refusal {
         }
     }
 
+    /// Why, for the audit log: a credential that failed is told from one that is absent. Nothing,
+    /// for what only leads elsewhere.
+    #[must_use]
+    pub const fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Elsewhere { .. } | Self::Moved { .. } => None,
+            Self::WrongCredential { .. } => Some("wrong_credential"),
+            _ => Some(self.code()),
+        }
+    }
+
     /// The address of the sign-in page that leads back to a path and query.
     #[must_use]
     pub fn sign_in_address(back: &str) -> String {

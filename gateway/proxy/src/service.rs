@@ -1,10 +1,12 @@
 //! pingora's phases, each a few lines: the work is in the modules they name.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{Method, StatusCode, header};
 use jiff::Timestamp;
 use pingora::http::{RequestHeader, ResponseHeader};
@@ -13,6 +15,7 @@ use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType};
 use vestibule_adapters::HandOver;
+use vestibule_identity::Audience;
 use vestibule_schema::SiteId;
 
 use crate::body;
@@ -66,15 +69,19 @@ impl Enforcement {
         exchange: &mut Exchange,
     ) -> Result<Step, Refusal> {
         let head = self.read_head(session)?;
+        let id = exchange.id;
         let head = exchange.head.insert(head);
         let world = self.gateway.world();
         let (index, path) = match world.table().place(head.host(), head.path()) {
             Place::Site(index, path) => (index, path),
-            Place::Portal => {
+            Place::Own(of_site) => {
+                let site = of_site.and_then(|index| world.at(index));
+                let audience = site.map_or(Audience::Portal, |s| Audience::Site(s.id.clone()));
                 let headers = &session.req_header().headers;
-                let who = judge::authenticate(&self.gateway, head, headers).await?;
+                let who = judge::authenticate(&self.gateway, &audience, (head, headers)).await?;
                 exchange.who = Some(who.clone());
-                let answer = local::serve(&self.gateway, session, head, who).await?;
+                head.origin.request_id = Some(id.to_string());
+                let answer = local::serve(&self.gateway, session, head, (audience, who)).await?;
                 return Ok(Step::Answer(answer));
             }
             Place::Home => {
@@ -101,7 +108,9 @@ impl Enforcement {
         }
         // a wrong credential is 401 whatever else the request is
         let headers = &session.req_header().headers;
-        let who = exchange.who.insert(judge::authenticate(&self.gateway, head, headers).await?);
+        let audience = Audience::Site(site.id.clone());
+        let who = judge::authenticate(&self.gateway, &audience, (head, headers)).await?;
+        let who = exchange.who.insert(who);
         let principal = who.principal().ok_or(Refusal::Internal)?;
         let world: Arc<World> = world;
         let question = Question {
@@ -110,6 +119,7 @@ impl Enforcement {
             site,
             head,
             principal,
+            second_factor: who.has_second_factor(),
             now: Timestamp::now(),
         };
         match question.decide(asked?) {
@@ -143,6 +153,7 @@ impl Enforcement {
 
     fn refuse(&self, exchange: &mut Exchange, refusal: &Refusal) -> Answer {
         exchange.refusal = Some(refusal.code());
+        exchange.reason = refusal.reason();
         let client = exchange.head.as_ref().map_or(ClientKind::Program, |head| head.client);
         refusal.answer(client, &*self.gateway.pages)
     }
@@ -180,19 +191,26 @@ impl ProxyHttp for Enforcement {
         session: &mut Session,
         exchange: &mut Exchange,
     ) -> pingora::Result<bool> {
-        let answer = match self.journey(session, exchange).await {
-            Ok(Step::Forward(forwarding)) => {
+        let journey = AssertUnwindSafe(self.journey(session, exchange)).catch_unwind().await;
+        let answer = match journey {
+            Ok(Ok(Step::Forward(forwarding))) => {
                 exchange.forwarding = Some(forwarding);
                 let (_, head) = exchange.forwarding()?;
                 body::invite(session, head).await?;
                 return Ok(false);
             }
-            Ok(Step::Answer(answer)) => answer,
-            Err(refusal) => {
+            Ok(Ok(Step::Answer(answer))) => answer,
+            Ok(Err(refusal)) => {
                 if let Some(head) = &exchange.head {
                     body::leave(session, head);
                 }
                 self.refuse(exchange, &refusal)
+            }
+            // S83: this request alone, and without a permit
+            Err(_) => {
+                tracing::error!(request_id = %exchange.id, "judging a request panicked");
+                session.set_keepalive(None);
+                self.refuse(exchange, &Refusal::Internal)
             }
         };
         Self::send(session, exchange, answer).await?;
@@ -353,7 +371,11 @@ impl ProxyHttp for Enforcement {
         _error: Option<&Error>,
         exchange: &mut Exchange,
     ) {
-        exchange.record(session);
+        let record = exchange.record(session);
+        record.write();
+        if let Some(noted) = record.noted() {
+            self.gateway.audit.note(noted).await;
+        }
     }
 }
 

@@ -140,6 +140,32 @@ pub(crate) struct SiteTable {
     hosts: HashMap<String, HostEntry>,
     /// The sites that are mounted by path on the portal's hosts: base and index, longest first.
     paths: Vec<(String, usize)>,
+    portal: PortalHosts,
+}
+
+/// Where the portal is: where one signs in, and where sites that are mounted by path live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PortalHosts {
+    /// At this host; sites at other hosts send there.
+    At(HostName),
+    /// At every host, each for itself; sites that are mounted by path live at this one.
+    Every(HostName),
+}
+
+impl PortalHosts {
+    /// Where sites that are mounted by path live.
+    #[must_use]
+    pub const fn own(&self) -> &HostName {
+        let (Self::At(host) | Self::Every(host)) = self;
+        host
+    }
+
+    fn is_at(&self, host: &str) -> bool {
+        match self {
+            Self::At(portal) => portal.as_str() == host,
+            Self::Every(_) => true,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -155,8 +181,8 @@ enum HostEntry {
 pub(crate) enum Place<'r> {
     /// A site, and the raw path within it.
     Site(usize, &'r str),
-    /// The gateway's own pages.
-    Portal,
+    /// The gateway's own pages: the portal's, or the few that the host of a site shows of them.
+    Own(Option<usize>),
     /// The portal's host, without more: the start page is below [`OWN_PREFIX`].
     Home,
     /// The same path with a slash at the end.
@@ -170,9 +196,9 @@ pub(crate) enum Place<'r> {
 impl SiteTable {
     pub(crate) fn new(
         sites: &[Arc<SiteRuntime>],
-        portal_hosts: &[HostName],
+        portal: &PortalHosts,
     ) -> Result<Self, WorldError> {
-        let mut table = Self { hosts: HashMap::new(), paths: Vec::new() };
+        let mut table = Self { hosts: HashMap::new(), paths: Vec::new(), portal: portal.clone() };
         for (index, site) in sites.iter().enumerate() {
             for host in site.mount.hosts() {
                 let entry = table.hosts.insert(host.0.clone(), HostEntry::Site(index));
@@ -192,24 +218,41 @@ impl SiteTable {
                 table.paths.push((base.to_owned(), index));
             }
         }
-        for host in portal_hosts {
-            // a site that has the portal's host as its own shows its pages there, and the
-            // portal's are still below their prefix
-            table.hosts.entry(host.0.clone()).or_insert(HostEntry::Portal);
-        }
+        // a site that has the portal's host as its own shows its pages there, and the portal's are
+        // still below their prefix
+        table.hosts.entry(portal.own().0.clone()).or_insert(HostEntry::Portal);
         table.paths.sort_by_key(|(base, _)| std::cmp::Reverse(base.len()));
         Ok(table)
+    }
+
+    /// The site to which a path of a host belongs.
+    pub(crate) fn site_at(&self, host: &str, path: &str) -> Option<usize> {
+        match self.hosts.get(host)? {
+            HostEntry::Site(index) => Some(*index),
+            HostEntry::Portal => match self.below_portal(path) {
+                Place::Site(index, _) => Some(index),
+                _ => None,
+            },
+        }
     }
 
     /// Finds the place of a folded host and a raw path.
     pub(crate) fn place<'r>(&self, host: &str, path: &'r str) -> Place<'r> {
         let Some(entry) = self.hosts.get(host) else { return Place::UnknownHost };
         if path.starts_with(OWN_PREFIX) {
-            return Place::Portal;
+            return Place::Own(self.own_pages(host, entry));
         }
         match entry {
             HostEntry::Site(index) => Place::Site(*index, path),
             HostEntry::Portal => self.below_portal(path),
+        }
+    }
+
+    /// The site whose own pages a host shows; none where the portal is.
+    fn own_pages(&self, host: &str, entry: &HostEntry) -> Option<usize> {
+        match entry {
+            HostEntry::Site(index) if !self.portal.is_at(host) => Some(*index),
+            HostEntry::Site(_) | HostEntry::Portal => None,
         }
     }
 

@@ -10,7 +10,7 @@ use vestibule_schema::{SiteId, Sizes};
 
 use crate::balance::Upstreams;
 use crate::identity_headers::IdentityHeaders;
-use crate::sites::{HostName, Mount, SiteTable};
+use crate::sites::{Authority, HostName, Mount, PortalHosts, SiteTable};
 
 /// The policies and the sites of one generation. Immutable: a reload makes a new one.
 #[derive(Debug)]
@@ -90,19 +90,18 @@ impl WorldError {
 }
 
 impl World {
-    /// Sites under the policies of one generation. `portal_hosts` are those of the portal's
-    /// public address, where sites that are mounted by path live.
+    /// Sites under the policies of one generation.
     ///
     /// # Errors
     /// [`WorldError`], if two sites claim the same place.
     pub fn new(
         engine: Arc<Engine>,
         sites: impl IntoIterator<Item = impl Into<Arc<SiteRuntime>>>,
-        portal_hosts: &[HostName],
+        portal: &PortalHosts,
     ) -> Result<Self, WorldError> {
         static SERIAL: AtomicU64 = AtomicU64::new(0);
         let sites: Vec<Arc<SiteRuntime>> = sites.into_iter().map(Into::into).collect();
-        let table = SiteTable::new(&sites, portal_hosts)?;
+        let table = SiteTable::new(&sites, portal)?;
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         Ok(Self { serial, engine, sites, table })
     }
@@ -132,6 +131,13 @@ impl World {
     #[must_use]
     pub fn site(&self, id: &SiteId) -> Option<&Arc<SiteRuntime>> {
         self.sites.iter().find(|site| site.id == *id)
+    }
+
+    /// The site to which a path of an authority belongs.
+    #[must_use]
+    pub fn site_at(&self, authority: &str, path: &str) -> Option<&Arc<SiteRuntime>> {
+        let authority = Authority::split(authority)?;
+        self.at(self.table.site_at(&authority.host, path)?)
     }
 
     /// Every site.

@@ -10,7 +10,7 @@ use super::output::{plural, problem_json};
 use super::policy::site::OfflineSite;
 use super::policy::stored::StoredFacts;
 use super::{ConfigArg, Exit, Format, Output};
-use crate::config::Configuration;
+use crate::config::{Configuration, StoreChoice};
 
 /// Find every mistake in the configuration and in the folders' own rules
 ///
@@ -24,6 +24,27 @@ pub(super) struct Check {
     format: Format,
 }
 
+/// What the store says. A database elsewhere that can't be reached from here is no mistake in the
+/// configuration.
+fn read_store(
+    configuration: &Configuration,
+    problems: &mut Vec<Problem>,
+) -> anyhow::Result<StoredFacts> {
+    let read = StoredFacts::read(configuration);
+    match (read, &configuration.gateway.store) {
+        (Err(error), StoreChoice::Postgres(_)) => {
+            let message = format!("names and grants are not checked: {:#}", error.root_cause());
+            problems.push(
+                Problem::warning("config::store_not_read", message)
+                    .in_file("vestibule.toml")
+                    .help("check it where the gateway runs"),
+            );
+            Ok(StoredFacts::default())
+        }
+        (read, StoreChoice::Postgres(_) | StoreChoice::Sqlite) => read,
+    }
+}
+
 impl Check {
     pub(super) fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         let vocabulary = std::sync::Arc::new(Vocabulary::load()?);
@@ -33,7 +54,7 @@ impl Check {
             Ok(configuration) => {
                 let mut problems = configuration.problems.clone();
                 problems.extend(configuration.gateway.beyond_the_text());
-                let stored = StoredFacts::read(&configuration)?;
+                let stored = read_store(&configuration, &mut problems)?;
                 for site in &configuration.sites {
                     let rights = stored.rights(&site.id);
                     let Some(offline) = OfflineSite::open(site, &vocabulary, rights, output) else {

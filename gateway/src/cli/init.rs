@@ -11,9 +11,13 @@ use clap::Args;
 use vestibule_identity::{Identity, Secret, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_schema::{AccountRole, SiteId, UserName};
-use vestibule_store::{NewAccount, Store};
+use vestibule_store::NewAccount;
+use vestibule_store::audit::{Object, Verb};
 
+use super::cluster::session::record;
+use super::users::change;
 use super::{BadInput, Exit, Output};
+use crate::audit;
 use crate::config::Configuration;
 use crate::state::StateDir;
 use questions::Answers;
@@ -203,10 +207,14 @@ fn make_owner(
     let state = StateDir::open(&configuration.gateway.state_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let store = Store::open(&state.database()).await?;
-        let identity = Identity::open(store, Settings::default()).await?;
+        let store = state.open_store(&configuration.gateway.store).await?;
+        let mut settings = Settings::default();
+        settings.audit = audit::open(&configuration.gateway.audit)?;
+        let identity = Identity::open(store, settings).await?;
         let role = AccountRole::parse(AccountRole::CLUSTER_ADMIN)?;
+        let detail = Some(format!("role `{role}`"));
         identity.add_user(NewAccount::new(owner.clone(), role), Some(password)).await?;
+        record(&identity, change(Object::Account, Verb::Added, owner, detail)).await?;
         identity.store().close().await;
         anyhow::Ok(())
     })

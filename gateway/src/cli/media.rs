@@ -8,10 +8,12 @@ use clap::Args;
 use vestibule_media_backend::Listen;
 use vestibule_policies::Vocabulary;
 use vestibule_schema::SiteId;
+use vestibule_store::AuditLog;
 
 use super::{BadInput, ConfigArg, Exit, NotFound, Output};
 use crate::build::Surroundings;
 use crate::config::Configuration;
+use crate::hardened;
 use crate::logging::{self, LogFormat, Loudness};
 use crate::shown;
 use crate::state::StateDir;
@@ -35,6 +37,8 @@ pub(super) struct Media {
 impl Media {
     pub(super) fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         logging::start(Loudness::Server, LogFormat::Text);
+        hardened::against_dumps();
+        hardened::against_panics();
         let vocabulary = Arc::new(Vocabulary::load()?);
         let configuration =
             Configuration::load(&self.config.config, &vocabulary).map_err(|problems| {
@@ -49,7 +53,12 @@ impl Media {
         };
         let state = StateDir::open(&configuration.gateway.state_dir)?;
         let grant_key = state.grant_key()?;
-        let around = Surroundings { config_dir: configuration.dir.clone(), state, grant_key };
+        let around = Surroundings {
+            config_dir: configuration.dir.clone(),
+            state,
+            grant_key,
+            audit: AuditLog::off(),
+        };
         let listen = Listen::Unix(self.socket.clone());
         let id = self.site.clone();
         let config = shown::config(id, gallery, listen, &around, document.sizes)?;

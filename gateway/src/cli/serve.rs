@@ -8,6 +8,7 @@ use vestibule_policies::Vocabulary;
 
 use super::{ConfigArg, Exit, Output};
 use crate::config::Configuration;
+use crate::hardened;
 use crate::logging::{self, LogFormat, Loudness};
 use crate::serve;
 
@@ -27,6 +28,8 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         logging::start(Loudness::Server, self.log_format);
+        hardened::against_dumps();
+        hardened::against_panics();
         serve::install_crypto();
         let vocabulary = Arc::new(Vocabulary::load()?);
         let configuration = match Configuration::load(&self.config.config, &vocabulary) {

@@ -6,9 +6,10 @@ use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use vestibule_identity::{AccountError, Identity, Secret};
 use vestibule_schema::{AccountRole, UserName};
+use vestibule_store::audit::{Change, Object, Verb as Audited};
 use vestibule_store::{AccountState, NewAccount};
 
-use super::cluster::session::{AdminSession, confirm};
+use super::cluster::session::{AdminSession, confirm, record};
 use super::{BadInput, ConfigArg, Exit, Format, NotFound, Output};
 
 const AFTER_HELP: &str = "\
@@ -115,8 +116,10 @@ impl Add {
         let password = ask_password(self.password_stdin)?;
         let session = AdminSession::open(&self.config.config, output)?;
         session.run(output, async |identity: &Identity| {
+            let detail = format!("role `{role}`");
             let account = NewAccount::new(name.clone(), role).with_display_name(self.display_name);
             identity.add_user(account, Some(&password)).await.map_err(account_error)?;
+            record(identity, change(Object::Account, Audited::Added, &name, Some(detail))).await?;
             Ok(format!("added `{name}`; grant access with `vestibule cluster users access grant`"))
         })
     }
@@ -155,6 +158,7 @@ impl Passwd {
         let session = AdminSession::open(&self.config.config, output)?;
         session.run(output, async |identity: &Identity| {
             identity.set_password(&name, &password).await.map_err(account_error)?;
+            record(identity, change(Object::Password, Audited::Changed, &name, None)).await?;
             Ok(format!("`{name}` has another password; all sessions have ended"))
         })
     }
@@ -171,9 +175,20 @@ impl Rm {
         let session = AdminSession::open(&self.config.config, output)?;
         session.run(output, async |identity: &Identity| {
             identity.remove_user(&name).await.map_err(account_error)?;
+            record(identity, change(Object::Account, Audited::Removed, &name, None)).await?;
             Ok(format!("removed `{name}`"))
         })
     }
+}
+
+/// A change of an account, for the audit log.
+pub(super) fn change(
+    object: Object,
+    verb: Audited,
+    name: &UserName,
+    detail: Option<String>,
+) -> Change {
+    Change { object, verb, name: name.to_string(), detail }
 }
 
 pub(super) fn user_name(text: &str) -> anyhow::Result<UserName> {

@@ -8,6 +8,9 @@ use vestibule_proxy::Certificate;
 use vestibule_schema::document::{Reader, Spanned, Table};
 use vestibule_schema::problem::{self, Problem};
 
+use super::StoreChoice;
+use super::audit::AuditConfig;
+
 /// The gateway's own configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct GatewayConfig {
@@ -17,6 +20,8 @@ pub(crate) struct GatewayConfig {
     pub(crate) tls: Vec<TlsConfig>,
     /// The portal's address, as browsers see it.
     pub(crate) public_url: PublicUrl,
+    /// Where accounts, sessions and grants are kept.
+    pub(crate) store: StoreChoice,
     /// Database, keys, sockets, renditions.
     pub(crate) state_dir: PathBuf,
     /// Whose `X-Forwarded-*` is believed.
@@ -25,6 +30,8 @@ pub(crate) struct GatewayConfig {
     pub(crate) threads: Option<usize>,
     /// How changes of files are noticed.
     pub(crate) watch: Watching,
+    /// Where it is written down what happens.
+    pub(crate) audit: AuditConfig,
 }
 
 /// How changes of files are noticed.
@@ -51,6 +58,9 @@ pub(crate) struct TlsConfig {
 pub(crate) struct PublicUrl {
     pub(crate) text: String,
     pub(crate) host: String,
+    /// Whether it is configured. If not, nobody knows how browsers reach the gateway, and each host
+    /// has a portal of its own.
+    pub(crate) is_known: bool,
 }
 
 const DEFAULT_LISTEN: SocketAddr =
@@ -86,6 +96,7 @@ impl GatewayConfig {
                 );
             }
         }
+        problems.extend(self.store.warning());
         let open = self.listen.iter().find(|address| !address.ip().is_loopback());
         if let Some(open) = open.filter(|_| self.trusted_proxies.is_empty()) {
             problems.push(
@@ -114,20 +125,17 @@ impl GatewayConfig {
             None if tls.is_empty() => vec![DEFAULT_LISTEN],
             None => Vec::new(),
         };
-        let public_url = root.string("public_url").and_then(|url| read_url(reader, &url));
-        let public_url = public_url.unwrap_or_else(|| PublicUrl::local(&listen, &tls));
-        if let Some(store) = root.string("store").filter(|store| store.value != "sqlite") {
-            reader.report(
-                Problem::error("config::bad_store", "the store must be `sqlite`")
-                    .at(reader.source(), store.span, "not known")
-                    .help("leave the key out: SQLite in the state directory is the default"),
-            );
-        }
+        let public_url = root.string("public_url").map(|url| read_url(reader, &url));
+        let public_url = public_url.flatten().unwrap_or_else(|| PublicUrl::local(&listen, &tls));
+        let store = StoreChoice::read(root, dir);
+        let state_dir = dir.join(root.string("state_dir").map_or("state".into(), |dir| dir.value));
         Self {
             listen,
             tls,
             public_url,
-            state_dir: dir.join(root.string("state_dir").map_or("state".into(), |dir| dir.value)),
+            store,
+            audit: AuditConfig::read(root.table("audit"), dir, &state_dir),
+            state_dir,
             trusted_proxies: root
                 .strings("trusted_proxies")
                 .unwrap_or_default()
@@ -145,7 +153,8 @@ impl PublicUrl {
         let scheme = if listen.is_empty() && !tls.is_empty() { "https" } else { "http" };
         let port = listen.iter().chain(tls.iter().map(|tls| &tls.listen)).next();
         let port = port.map_or(DEFAULT_LISTEN.port(), SocketAddr::port);
-        Self { text: format!("{scheme}://localhost:{port}"), host: "localhost".to_owned() }
+        let text = format!("{scheme}://localhost:{port}");
+        Self { text, host: "localhost".to_owned(), is_known: false }
     }
 }
 
@@ -212,7 +221,10 @@ fn read_url(reader: &Reader<'_>, url: &Spanned<String>) -> Option<PublicUrl> {
     });
     let host = parsed.as_ref().and_then(http::Uri::host).map(str::to_ascii_lowercase);
     match host {
-        Some(host) => Some(PublicUrl { text: url.value.trim_end_matches('/').to_owned(), host }),
+        Some(host) => {
+            let text = url.value.trim_end_matches('/').to_owned();
+            Some(PublicUrl { text, host, is_known: true })
+        }
         None => {
             reader.report(
                 Problem::error("config::bad_url", format!("`{}` is no public address", url.value))

@@ -8,15 +8,15 @@ use vestibule_schema::document::{
 };
 use vestibule_schema::problem::{Problem, Source};
 
-use super::secret::{self, SecretError};
+use super::secret;
 
 /// Why a site's identity headers can't be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UnusableHeaders {
     #[error("the header `{}` can't carry an identity", .0.value)]
     Header(Spanned<String>, #[source] IdentityHeaderError),
-    #[error("the identity headers have no secret")]
-    Secret(SecretSource, #[source] SecretError),
+    #[error("the secret of the identity headers is not to be had: {1}")]
+    Secret(SecretSource, String),
     #[error("the secret can't be used as it is")]
     Text(SecretSource, #[source] IdentityHeaderError),
 }
@@ -47,16 +47,16 @@ pub(crate) fn build(
         headers = headers.with_groups(&groups.value).map_err(at(groups))?;
     }
     let read = |source: &SecretSource| {
-        secret::read(source, dir).map_err(|error| UnusableHeaders::Secret(source.clone(), error))
+        secret::find(source, dir).map_err(|wrong| UnusableHeaders::Secret(source.clone(), wrong))
     };
     match &document.secret {
         None => Ok(headers),
         Some(HeaderSecret::Value { header, value }) => {
-            headers.with_secret(&header.value, read(value)?.reveal()).map_err(at(header))
+            headers.with_secret(&header.value, read(value)?.expose()).map_err(at(header))
         }
         Some(HeaderSecret::Name(name)) => {
             let text = |error| UnusableHeaders::Text(name.clone(), error);
-            headers.with_secret(read(name)?.reveal(), "1").map_err(text)
+            headers.with_secret(read(name)?.expose(), "1").map_err(text)
         }
     }
 }
@@ -75,12 +75,12 @@ pub(super) fn check(document: &SiteDocument, dir: &Path, source: &Source) -> Vec
     }
     if let Err(error) = build(headers, dir) {
         let place = error.place().span.clone();
-        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
         let name = "write a name such as `X-Vestibule-User`, and the secret into a file that the \
                     gateway's user may read";
         problems.push(
             Problem::error("config::identity_headers", error.to_string())
-                .at(source, place, cause)
+                .at(source, place, cause.unwrap_or_default())
                 .help(name),
         );
     }

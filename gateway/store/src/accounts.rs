@@ -34,6 +34,12 @@ impl AccountId {
     }
 }
 
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A hashed password, as a PHC string.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
@@ -77,6 +83,8 @@ pub struct Account {
     pub name: UserName,
     /// The name for people; the user name, if nobody gave another.
     pub display_name: String,
+    /// An address that a provider has verified; empty if none did.
+    pub email: String,
     /// The role of the account itself.
     pub role: AccountRole,
     /// The hash of the local password; without one nobody signs in by password.
@@ -100,6 +108,8 @@ pub struct NewAccount {
     pub name: UserName,
     /// The name for people; empty for the user name.
     pub display_name: String,
+    /// An address that a provider has verified; empty for none.
+    pub email: String,
     /// The role of the account itself.
     pub role: AccountRole,
     /// The hash of the local password.
@@ -110,13 +120,20 @@ impl NewAccount {
     /// An account without password, shown by its user name.
     #[must_use]
     pub const fn new(name: UserName, role: AccountRole) -> Self {
-        Self { name, display_name: String::new(), role, password_hash: None }
+        Self { name, display_name: String::new(), email: String::new(), role, password_hash: None }
     }
 
     /// The account with this name for people.
     #[must_use]
     pub fn with_display_name(mut self, display_name: impl Into<String>) -> Self {
         self.display_name = display_name.into();
+        self
+    }
+
+    /// The account with an address that a provider has verified.
+    #[must_use]
+    pub fn with_email(mut self, email: impl Into<String>) -> Self {
+        self.email = email.into();
         self
     }
 
@@ -153,29 +170,7 @@ impl Accounts<'_> {
     /// [`StoreError::NameTaken`], also by a name that differs in case only.
     pub async fn add(&self, account: NewAccount, now: UnixTime) -> Result<Account, StoreError> {
         let mut tx = self.0.begin().await?;
-        if let Some(existing) = by_name(&mut tx, &account.name).await? {
-            return Err(StoreError::NameTaken { taken: existing.name });
-        }
-        let display = match account.display_name.as_str() {
-            "" => account.name.as_str(),
-            display => display,
-        };
-        sqlx::query(
-            "INSERT INTO accounts \
-             (name, folded, display_name, account_role, password_hash, created, changed) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(account.name.as_str())
-        .bind(folded(&account.name))
-        .bind(display)
-        .bind(account.role.as_str())
-        .bind(account.password_hash.as_ref().map(PasswordHash::as_phc))
-        .bind(now.seconds())
-        .bind(now.seconds())
-        .execute(&mut *tx)
-        .await
-        .map_err(unavailable)?;
-        let added = by_name(&mut tx, &account.name).await?.ok_or(StoreError::NoSuchAccount)?;
+        let added = insert(&mut tx, account, now).await?;
         commit_change(tx).await?;
         Ok(added)
     }
@@ -338,6 +333,38 @@ impl Accounts<'_> {
     }
 }
 
+/// Makes an account, inside a transaction.
+pub(crate) async fn insert(
+    tx: &mut Transaction<'static, Any>,
+    account: NewAccount,
+    now: UnixTime,
+) -> Result<Account, StoreError> {
+    if let Some(existing) = by_name(tx, &account.name).await? {
+        return Err(StoreError::NameTaken { taken: existing.name });
+    }
+    let display = match account.display_name.as_str() {
+        "" => account.name.as_str(),
+        display => display,
+    };
+    sqlx::query(
+        "INSERT INTO accounts \
+         (name, folded, display_name, account_role, password_hash, email, created, changed) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(account.name.as_str())
+    .bind(folded(&account.name))
+    .bind(display)
+    .bind(account.role.as_str())
+    .bind(account.password_hash.as_ref().map(PasswordHash::as_phc))
+    .bind(&account.email)
+    .bind(now.seconds())
+    .bind(now.seconds())
+    .execute(&mut **tx)
+    .await
+    .map_err(unavailable)?;
+    by_name(tx, &account.name).await?.ok_or(StoreError::NoSuchAccount)
+}
+
 /// The account of a name, inside a transaction.
 pub(crate) async fn by_name(
     tx: &mut Transaction<'static, Any>,
@@ -351,7 +378,7 @@ pub(crate) async fn by_name(
     row.as_ref().map(read).transpose()
 }
 
-async fn existing(
+pub(crate) async fn existing(
     tx: &mut Transaction<'static, Any>,
     id: AccountId,
 ) -> Result<Account, StoreError> {
@@ -395,12 +422,13 @@ async fn end_sessions(tx: &mut Transaction<'static, Any>, id: AccountId) -> Resu
     Ok(())
 }
 
-fn read(row: &AnyRow) -> Result<Account, StoreError> {
+pub(crate) fn read(row: &AnyRow) -> Result<Account, StoreError> {
     let row = Reader { table: "accounts", row };
     Ok(Account {
         id: AccountId(row.raw("id")?),
         name: row.parsed("name", UserName::parse)?,
         display_name: row.raw("display_name")?,
+        email: row.raw("email")?,
         role: row.parsed("account_role", AccountRole::parse)?,
         password_hash: row.raw::<Option<String>>("password_hash")?.map(PasswordHash::from_phc),
         state: if row.raw::<i64>("disabled")? != 0 {

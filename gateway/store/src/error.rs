@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use vestibule_schema::{GroupId, SiteId, UserName};
+use vestibule_schema::{GroupId, ProviderId, SiteId, UserName};
 
 /// Why the store did not do something.
 #[derive(Debug, thiserror::Error)]
@@ -21,19 +21,19 @@ pub enum StoreError {
         /// What the system says.
         source: io::Error,
     },
-    /// The file is there, but is no store or can't be opened.
-    #[error("the store `{path}` can't be opened")]
+    /// The database is no store or can't be opened.
+    #[error("the store `{store}` can't be opened")]
     Open {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address without what is secret in it.
+        store: String,
         /// What the database says.
         source: Cause,
     },
     /// The store could not be brought to this version, or a later version made it.
-    #[error("the store `{path}` can't be brought to the version of this program")]
+    #[error("the store `{store}` can't be brought to the version of this program")]
     Migrate {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the address without what is secret in it.
+        store: String,
         /// What the database says.
         source: Cause,
     },
@@ -54,6 +54,12 @@ pub enum StoreError {
         /// The name that exists.
         taken: UserName,
     },
+    /// Somebody at a provider has an account already.
+    #[error("this person at `{provider}` has an account already")]
+    IdentityTaken {
+        /// The provider.
+        provider: ProviderId,
+    },
     /// The last enabled cluster administrator stays what they are.
     #[error(
         "`{user}` is the last enabled cluster administrator and can't be removed, disabled or \
@@ -72,6 +78,9 @@ pub enum StoreError {
     /// There is no such account any more.
     #[error("the account does not exist any more")]
     NoSuchAccount,
+    /// The session has ended.
+    #[error("the session has ended")]
+    NoSuchSession,
     /// There is no such grant.
     #[error("`{user}` holds no such grant on `{site}`")]
     NoSuchGrant {
@@ -98,6 +107,7 @@ impl StoreError {
             self,
             Self::NoSuchUser { .. }
                 | Self::NoSuchAccount
+                | Self::NoSuchSession
                 | Self::NoSuchGrant { .. }
                 | Self::NoSuchMapping { .. }
         )
@@ -106,7 +116,10 @@ impl StoreError {
     /// Whether the request was understood and contradicts what is there.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::NameTaken { .. } | Self::LastAdministrator { .. })
+        matches!(
+            self,
+            Self::NameTaken { .. } | Self::IdentityTaken { .. } | Self::LastAdministrator { .. }
+        )
     }
 }
 

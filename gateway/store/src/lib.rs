@@ -1,7 +1,9 @@
 //! Accounts, sessions, grants and group mappings: the only crate that speaks SQL.
 //!
-//! A [`Store`] is one SQLite file in the state directory. Each table has a file here and a typed
-//! face: [`Store::accounts`], [`Store::sessions`], [`Store::grants`], [`Store::group_mappings`],
+//! A [`Store`] is one SQLite file in the state directory, or a PostgreSQL database that several
+//! gateways share. Each table has a file here and a typed face: [`Store::accounts`],
+//! [`Store::identities`], [`Store::sessions`], [`Store::tickets`], [`Store::grants`],
+//! [`Store::group_mappings`],
 //! [`Store::meta`]. Rows come back as the schema's types, or not at all.
 //!
 //! This crate is *not* the place of any rule about passwords, tokens, limits or time: it reads no
@@ -25,20 +27,35 @@
 //! ```
 
 pub mod accounts;
+pub mod audit;
+mod dialect;
+#[cfg(test)]
+mod engines;
 pub mod error;
 pub mod grants;
 pub mod group_mappings;
+pub mod identities;
+mod limited;
 pub mod meta;
 mod open;
+pub mod postgres;
 mod row;
 pub mod sessions;
+pub mod tickets;
 pub mod time;
+pub mod watch;
 
 pub use accounts::{Account, AccountId, AccountState, NewAccount, PasswordHash, folded};
+pub use audit::{AuditError, AuditLog, AuditSettings};
 pub use error::{Cause, StoreError};
 pub use grants::{Access, Grant, GrantFilter, RoleChoice};
 pub use group_mappings::{GroupMapping, MappedGroup};
+pub use identities::{LinkedIdentity, NewIdentity, ProviderGroups, Subject};
 pub use meta::Key;
 pub use open::Store;
-pub use sessions::{NewSession, SessionId, SessionRow, TokenHash};
+pub use postgres::PostgresUrl;
+pub use sessions::{Audience, NewSession, SessionId, SessionRow, SiteSession, TokenHash};
+
+pub use tickets::TicketKey;
 pub use time::UnixTime;
+pub use watch::Watch;

@@ -69,8 +69,8 @@ impl Meta<'_> {
         }
     }
 
-    /// How often accounts, grants or group mappings changed since the store was made. Whoever
-    /// sees it move reads again what it keeps.
+    /// How often accounts, grants or group mappings changed or sessions were ended since the store
+    /// was made. Whoever sees it move reads again what it keeps.
     ///
     /// # Errors
     /// If the store can't be reached.

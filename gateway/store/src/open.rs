@@ -8,13 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use sqlx::AnyPool;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Any, Executor as _, SqlSafeStr, Transaction};
+use sqlx::{
+    Any, AssertSqlSafe, Connection as _, Database as _, Executor as _, SqlSafeStr as _, Transaction,
+};
 
-use crate::StoreError;
 use crate::error::{Cause, unavailable};
+use crate::limited::{Begin, Pool};
+use crate::postgres::PostgresUrl;
+use crate::{StoreError, dialect, postgres};
 
 /// How long a statement waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,20 +33,37 @@ const CONNECTIONS: u32 = 4;
 const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
     PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
 
-/// Applied in this order; an applied one is never edited.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+/// SQLite takes the write lock where it is told that somebody is going to write.
+const SQLITE_BEGIN: Begin = Begin { begin: "BEGIN IMMEDIATE", lock: None };
+
+/// Applied in this order; an applied one is never edited. Written in SQLite's words, of which
+/// [`dialect`] lists those that may be used.
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (1, "accounts", include_str!("../migrations/0001_accounts.sql")),
     (2, "sessions", include_str!("../migrations/0002_sessions.sql")),
     (3, "grants", include_str!("../migrations/0003_grants.sql")),
     (4, "group mappings", include_str!("../migrations/0004_group_mappings.sql")),
     (5, "meta", include_str!("../migrations/0005_meta.sql")),
+    (6, "identities", include_str!("../migrations/0006_identities.sql")),
+    (7, "site sessions", include_str!("../migrations/0007_site_sessions.sql")),
+    (8, "tickets", include_str!("../migrations/0008_tickets.sql")),
+    (9, "second factors", include_str!("../migrations/0009_second_factors.sql")),
+    (10, "app passwords", include_str!("../migrations/0010_app_passwords.sql")),
 ];
 
 /// The accounts, sessions, grants and group mappings of one cluster. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pub(crate) pool: AnyPool,
-    path: Arc<Path>,
+    pub(crate) pool: Pool,
+    engine: Engine,
+    place: Arc<str>,
+}
+
+/// The database that holds a store.
+#[derive(Debug, Clone)]
+enum Engine {
+    Sqlite,
+    Postgres(PostgresUrl),
 }
 
 impl Store {
@@ -57,7 +77,37 @@ impl Store {
         // held until the store is as this version wants it: two processes may start at once
         let _lock = lock(prepare(path)?, path).await?;
         let pool = AnyPoolOptions::new().max_connections(CONNECTIONS);
-        Self::connect(pool, &url(path)?, path).await
+        Self::open_sqlite(pool, &url(path)?, path).await
+    }
+
+    /// Opens the store in this PostgreSQL database, which several gateways share. Brings an empty
+    /// or older one to this version, once however many gateways start.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] or [`StoreError::Migrate`], with the address but without what is
+    /// secret in it.
+    pub async fn open_postgres(url: &PostgresUrl) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let place: Arc<str> = url.to_string().into();
+        let cannot = |error: sqlx::Error| cannot_open(&place, error);
+        let options = url.options().map_err(cannot)?;
+        let migrated = tokio::time::timeout(postgres::OPEN_TIMEOUT, async {
+            let mut connection =
+                postgres::connect_for_migrations(&options).await.map_err(cannot)?;
+            let migrations = migrations(dialect::for_postgres);
+            let failed = |cause| StoreError::Migrate { store: place.to_string(), source: cause };
+            let migrator = Migrator::with_migrations(migrations.map_err(failed)?);
+            let done = migrator.run(&mut connection).await;
+            done.map_err(|error| failed(Cause(Box::new(error))))?;
+            connection.close().await.map_err(cannot)
+        });
+        migrated.await.unwrap_or_else(|_| {
+            let seconds = postgres::OPEN_TIMEOUT.as_secs();
+            let cause = Cause(format!("it has not answered for {seconds} s").into());
+            Err(StoreError::Open { store: place.to_string(), source: cause })
+        })?;
+        let pool = postgres::pool().connect_with(options).await.map_err(cannot)?;
+        Ok(Self { pool: Pool::new(pool), engine: Engine::Postgres(url.clone()), place })
     }
 
     /// An empty store that goes with the last clone of it. For tests.
@@ -71,13 +121,19 @@ impl Store {
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None);
-        Self::connect(pool, "sqlite::memory:", Path::new(":memory:")).await
+        Self::open_sqlite(pool, "sqlite::memory:", Path::new(":memory:")).await
     }
 
-    /// The file.
+    /// The file, or the database's address without what is secret in it.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Whether it answers, and in time.
+    pub async fn answers_within(&self, limit: Duration) -> bool {
+        let meta = self.meta();
+        matches!(tokio::time::timeout(limit, meta.changes()).await, Ok(Ok(_)))
     }
 
     /// Ends every connection, after what runs. Whoever asks afterwards gets
@@ -86,53 +142,74 @@ impl Store {
         self.pool.close().await;
     }
 
-    async fn connect(pool: AnyPoolOptions, url: &str, path: &Path) -> Result<Self, StoreError> {
+    async fn open_sqlite(pool: AnyPoolOptions, url: &str, path: &Path) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
-        let cannot = |source: sqlx::Error| StoreError::Open {
-            path: PathBuf::from(path),
-            source: Cause(Box::new(source)),
-        };
+        let place: Arc<str> = path.to_string_lossy().into();
+        let cannot = |error: sqlx::Error| cannot_open(&place, error);
         let options: AnyConnectOptions = url.parse().map_err(cannot)?;
         let pool = pool.acquire_timeout(BUSY_TIMEOUT).after_connect(|connection, _| {
             Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) })
         });
         let pool = pool.connect_with(options).await.map_err(cannot)?;
-        let migrator = Migrator::with_migrations(
-            MIGRATIONS
-                .into_iter()
-                .map(|(version, name, sql)| {
-                    let kind = MigrationType::Simple;
-                    Migration::new(version, name.into(), kind, sql.into_sql_str(), false)
-                })
-                .collect(),
-        );
-        migrator.run(&pool).await.map_err(|error| StoreError::Migrate {
-            path: PathBuf::from(path),
-            source: Cause(Box::new(error)),
-        })?;
-        Ok(Self { pool, path: Arc::from(path) })
+        let failed = |cause| StoreError::Migrate { store: place.to_string(), source: cause };
+        let as_written = |sql: &str| Ok(sql.to_owned());
+        let migrator = Migrator::with_migrations(migrations(as_written).map_err(failed)?);
+        migrator.run(&pool).await.map_err(|error| failed(Cause(Box::new(error))))?;
+        Ok(Self { pool: Pool::new(pool), engine: Engine::Sqlite, place })
+    }
+
+    /// The address, if the store is in PostgreSQL.
+    pub(crate) const fn postgres(&self) -> Option<&PostgresUrl> {
+        match &self.engine {
+            Engine::Sqlite => None,
+            Engine::Postgres(url) => Some(url),
+        }
     }
 
     /// Begins a transaction that holds the write lock from its first statement, so that what it
     /// reads stays true until it is committed.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)
+        let with = match self.engine {
+            Engine::Sqlite => SQLITE_BEGIN,
+            Engine::Postgres(_) => postgres::BEGIN,
+        };
+        self.pool.begin(with).await.map_err(unavailable)
     }
 }
 
-/// Commits a change of accounts, grants or group mappings, and moves the counter with it.
+/// Commits a change of accounts, grants, group mappings or of who is signed in; moves the counter
+/// with it, and tells whoever listens.
 pub(crate) async fn commit_change(mut tx: Transaction<'static, Any>) -> Result<(), StoreError> {
     sqlx::query("UPDATE counters SET value = value + 1 WHERE name = 'changes'")
         .execute(&mut *tx)
         .await
         .map_err(unavailable)?;
+    if tx.backend_name() == sqlx::Postgres::NAME {
+        tx.execute(postgres::NOTIFY).await.map_err(unavailable)?;
+    }
     tx.commit().await.map_err(unavailable)
+}
+
+/// The migrations in a database's words. They are known again by how they are written, not by how
+/// they are said.
+fn migrations(said: impl Fn(&str) -> Result<String, Cause>) -> Result<Vec<Migration>, Cause> {
+    let migration = |(version, name, sql): (i64, &'static str, &'static str)| {
+        let kind = MigrationType::Simple;
+        let mut migration = Migration::new(version, name.into(), kind, sql.into_sql_str(), false);
+        migration.sql = AssertSqlSafe(said(sql)?).into_sql_str();
+        Ok(migration)
+    };
+    MIGRATIONS.into_iter().map(migration).collect()
+}
+
+fn cannot_open(place: &str, error: sqlx::Error) -> StoreError {
+    StoreError::Open { store: place.to_owned(), source: Cause(Box::new(error)) }
 }
 
 /// The file as the database reads it; it is there already.
 fn url(path: &Path) -> Result<String, StoreError> {
     let text = path.to_str().ok_or_else(|| StoreError::Open {
-        path: PathBuf::from(path),
+        store: path.to_string_lossy().into_owned(),
         source: Cause("the path is not UTF-8".into()),
     })?;
     Ok(format!("sqlite://{}?mode=rw", utf8_percent_encode(text, NON_ALPHANUMERIC)))
@@ -179,13 +256,16 @@ async fn lock(file: fs::File, path: &Path) -> Result<fs::File, StoreError> {
             Err(fs::TryLockError::WouldBlock) => tokio::time::sleep(LOCK_RETRY).await,
             Err(fs::TryLockError::Error(source)) => {
                 return Err(StoreError::Open {
-                    path: PathBuf::from(path),
+                    store: path.to_string_lossy().into_owned(),
                     source: Cause(Box::new(source)),
                 });
             }
         }
     }
-    Err(StoreError::Open { path: PathBuf::from(path), source: Cause(Box::new(StillHeld)) })
+    Err(StoreError::Open {
+        store: path.to_string_lossy().into_owned(),
+        source: Cause(Box::new(StillHeld)),
+    })
 }
 
 #[derive(Debug, thiserror::Error)]

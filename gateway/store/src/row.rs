@@ -50,7 +50,8 @@ impl<'r> Reader<'r> {
         StoreError::Corrupt { table: self.table, column }
     }
 
-    fn unless_empty<T, E>(
+    /// A text column as one of our types, of which the empty text is none.
+    pub(crate) fn unless_empty<T, E>(
         &self,
         column: &'static str,
         parse: impl FnOnce(&str) -> Result<T, E>,

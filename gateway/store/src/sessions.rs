@@ -4,10 +4,11 @@ use std::fmt;
 use std::net::IpAddr;
 
 use sqlx::any::AnyRow;
-use vestibule_schema::{AccountRole, UserName};
+use vestibule_schema::{AccountRole, IdError, ProviderId, SiteId, UserName};
 
 use crate::accounts::AccountId;
 use crate::error::unavailable;
+use crate::open::commit_change;
 use crate::row::Reader;
 use crate::{Store, StoreError, UnixTime};
 
@@ -39,6 +40,34 @@ impl SessionId {
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Where a session is worth something: nowhere else is it anything.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Audience {
+    /// At the gateway's own pages.
+    Portal,
+    /// At one site.
+    Site(SiteId),
+}
+
+impl Audience {
+    /// The column's text. No site is called so: `@` stands in no name.
+    const PORTAL: &str = "@portal";
+
+    pub(crate) fn column(&self) -> &str {
+        match self {
+            Self::Portal => Self::PORTAL,
+            Self::Site(site) => site.as_str(),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, IdError> {
+        match text {
+            Self::PORTAL => Ok(Self::Portal),
+            site => SiteId::parse(site).map(Self::Site),
+        }
     }
 }
 
@@ -75,8 +104,12 @@ pub struct NewSession {
     pub account: AccountId,
     /// The account's revision when its owner proved who they are.
     pub revision: i64,
-    /// The authority of the host it is made at, and the only one where it is worth something.
-    pub audience: String,
+    /// Where it is worth something.
+    pub audience: Audience,
+    /// The provider by which its owner proved who they are; none for a local password.
+    pub provider: Option<ProviderId>,
+    /// Whether its owner showed a second factor.
+    pub second_factor: bool,
     /// When it is made.
     pub created: UnixTime,
     /// When it ends, used or not.
@@ -87,6 +120,23 @@ pub struct NewSession {
     pub user_agent: String,
 }
 
+/// A session at a site, to be made of one at the portal, with its owner and its end.
+#[derive(Debug, Clone)]
+pub struct SiteSession {
+    /// The hash of its token.
+    pub token: TokenHash,
+    /// The session at the portal.
+    pub parent: SessionId,
+    /// The site.
+    pub site: SiteId,
+    /// How its owner was admitted, in words.
+    pub reason: String,
+    /// When it is made.
+    pub created: UnixTime,
+    /// The client's address.
+    pub client: IpAddr,
+}
+
 /// A session as it is kept, with what is needed of its account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -95,8 +145,16 @@ pub struct SessionRow {
     pub id: SessionId,
     /// The hash of its token.
     pub token: TokenHash,
-    /// The authority where it is worth something.
-    pub audience: String,
+    /// Where it is worth something.
+    pub audience: Audience,
+    /// The session at the portal that it was born of; none for one of the portal.
+    pub parent: Option<SessionId>,
+    /// The provider by which its owner proved who they are; none for a local password.
+    pub provider: Option<ProviderId>,
+    /// Whether its owner showed a second factor.
+    pub second_factor: bool,
+    /// How its owner was admitted to the site, in words.
+    pub reason: String,
     /// When it was made.
     pub created: UnixTime,
     /// When it was last used, to the minute or so.
@@ -113,6 +171,8 @@ pub struct SessionRow {
     pub user: UserName,
     /// The account's name for people.
     pub display_name: String,
+    /// An address of theirs that a provider has verified; empty if none did.
+    pub email: String,
     /// The account's own role.
     pub role: AccountRole,
 }
@@ -136,23 +196,62 @@ impl Sessions<'_> {
         let mut tx = self.0.begin().await?;
         let row = sqlx::query(
             "INSERT INTO sessions \
-             (token_hash, account, audience, created, last_seen, expires, client, user_agent) \
-             SELECT $1, id, $2, $3, $4, $5, $6, $7 FROM accounts WHERE id = $8 AND revision = $9 AND disabled = 0 \
+             (token_hash, account, audience, created, last_seen, expires, client, user_agent, \
+              provider, second_factor) \
+             SELECT $1, id, $2, $3, $4, $5, $6, $7, $8, $9 FROM accounts \
+             WHERE id = $10 AND revision = $11 AND disabled = 0 \
              RETURNING id",
         )
         .bind(session.token.bytes().as_slice())
-        .bind(&session.audience)
+        .bind(session.audience.column())
         .bind(session.created.seconds())
         .bind(session.created.seconds())
         .bind(session.expires.seconds())
         .bind(session.client.to_string())
         .bind(user_agent)
+        .bind(session.provider.as_ref().map_or("", ProviderId::as_str))
+        .bind(i64::from(session.second_factor))
         .bind(session.account.number())
         .bind(session.revision)
         .fetch_optional(&mut *tx)
         .await
         .map_err(unavailable)?;
         let Some(row) = row else { return Err(StoreError::NoSuchAccount) };
+        let id = Reader { table: "sessions", row: &row }.raw("id")?;
+        tx.commit().await.map_err(unavailable)?;
+        Ok(SessionId(id))
+    }
+
+    /// Keeps a session at a site, born of one at the portal that has not ended.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchSession`], also of an account that was disabled.
+    pub async fn insert_at_site(&self, session: &SiteSession) -> Result<SessionId, StoreError> {
+        let mut tx = self.0.begin().await?;
+        let row = sqlx::query(
+            "INSERT INTO sessions \
+             (token_hash, account, audience, created, last_seen, expires, client, user_agent, \
+              provider, second_factor, parent, reason) \
+             SELECT $1, parent.account, $2, $3, $4, parent.expires, $5, parent.user_agent, \
+              parent.provider, parent.second_factor, parent.id, $6 \
+             FROM sessions AS parent JOIN accounts ON accounts.id = parent.account \
+             WHERE parent.id = $7 AND parent.audience = $8 AND parent.expires > $9 \
+             AND accounts.disabled = 0 \
+             RETURNING id",
+        )
+        .bind(session.token.bytes().as_slice())
+        .bind(session.site.as_str())
+        .bind(session.created.seconds())
+        .bind(session.created.seconds())
+        .bind(session.client.to_string())
+        .bind(&session.reason)
+        .bind(session.parent.number())
+        .bind(Audience::PORTAL)
+        .bind(session.created.seconds())
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(unavailable)?;
+        let Some(row) = row else { return Err(StoreError::NoSuchSession) };
         let id = Reader { table: "sessions", row: &row }.raw("id")?;
         tx.commit().await.map_err(unavailable)?;
         Ok(SessionId(id))
@@ -165,7 +264,7 @@ impl Sessions<'_> {
     /// If the store can't be reached.
     pub async fn find(&self, token: &TokenHash) -> Result<Option<SessionRow>, StoreError> {
         let row = sqlx::query(
-            "SELECT sessions.*, accounts.name, accounts.display_name, accounts.account_role \
+            "SELECT sessions.*, accounts.name, accounts.display_name, accounts.email, accounts.account_role \
              FROM sessions JOIN accounts ON accounts.id = sessions.account \
              WHERE sessions.token_hash = $1 AND accounts.disabled = 0",
         )
@@ -182,7 +281,7 @@ impl Sessions<'_> {
     /// If the store can't be reached.
     pub async fn of_account(&self, account: AccountId) -> Result<Vec<SessionRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT sessions.*, accounts.name, accounts.display_name, accounts.account_role \
+            "SELECT sessions.*, accounts.name, accounts.display_name, accounts.email, accounts.account_role \
              FROM sessions JOIN accounts ON accounts.id = sessions.account \
              WHERE sessions.account = $1 ORDER BY sessions.last_seen DESC, sessions.id DESC",
         )
@@ -193,7 +292,8 @@ impl Sessions<'_> {
         rows.iter().map(read).collect()
     }
 
-    /// Notes that sessions were used. Never moves a time back.
+    /// Notes that sessions were used, and with one at a site that which it was born of. Never moves
+    /// a time back.
     ///
     /// # Errors
     /// If the store can't be reached.
@@ -203,31 +303,39 @@ impl Sessions<'_> {
         }
         let mut tx = self.0.begin().await?;
         for (id, time) in seen {
-            sqlx::query("UPDATE sessions SET last_seen = $1 WHERE id = $2 AND last_seen < $1")
-                .bind(time.seconds())
-                .bind(id.number())
-                .execute(&mut *tx)
-                .await
-                .map_err(unavailable)?;
+            sqlx::query(
+                "UPDATE sessions SET last_seen = $1 WHERE last_seen < $1 \
+                 AND (id = $2 OR id = (SELECT parent FROM sessions WHERE id = $2))",
+            )
+            .bind(time.seconds())
+            .bind(id.number())
+            .execute(&mut *tx)
+            .await
+            .map_err(unavailable)?;
         }
         tx.commit().await.map_err(unavailable)
     }
 
-    /// Ends one session of an account. Says whether there was one.
+    /// Ends one session of an account, and those born of it. Says whether there was one.
     ///
     /// # Errors
     /// If the store can't be reached.
     pub async fn delete_one(&self, account: AccountId, id: SessionId) -> Result<bool, StoreError> {
+        let mut tx = self.0.begin().await?;
         let done = sqlx::query("DELETE FROM sessions WHERE account = $1 AND id = $2")
             .bind(account.number())
             .bind(id.number())
-            .execute(&self.0.pool)
+            .execute(&mut *tx)
             .await
             .map_err(unavailable)?;
-        Ok(done.rows_affected() > 0)
+        let ended = done.rows_affected() > 0;
+        if ended {
+            commit_change(tx).await?;
+        }
+        Ok(ended)
     }
 
-    /// Ends the sessions of an account but one, or all. Says how many.
+    /// Ends the sessions of an account but one with those born of it, or all. Says how many.
     ///
     /// # Errors
     /// If the store can't be reached.
@@ -236,12 +344,18 @@ impl Sessions<'_> {
         account: AccountId,
         except: Option<SessionId>,
     ) -> Result<u64, StoreError> {
-        let done = sqlx::query("DELETE FROM sessions WHERE account = $1 AND id <> $2")
-            .bind(account.number())
-            .bind(except.map_or(-1, SessionId::number))
-            .execute(&self.0.pool)
-            .await
-            .map_err(unavailable)?;
+        let mut tx = self.0.begin().await?;
+        let done = sqlx::query(
+            "DELETE FROM sessions WHERE account = $1 AND id <> $2 AND coalesce(parent, -2) <> $2",
+        )
+        .bind(account.number())
+        .bind(except.map_or(-1, SessionId::number))
+        .execute(&mut *tx)
+        .await
+        .map_err(unavailable)?;
+        if done.rows_affected() > 0 {
+            commit_change(tx).await?;
+        }
         Ok(done.rows_affected())
     }
 
@@ -270,7 +384,11 @@ fn read(row: &AnyRow) -> Result<SessionRow, StoreError> {
     Ok(SessionRow {
         id: SessionId(row.raw("id")?),
         token: TokenHash(token.try_into().map_err(|_| row.corrupt("token_hash"))?),
-        audience: row.raw("audience")?,
+        audience: row.parsed("audience", Audience::parse)?,
+        parent: row.raw::<Option<i64>>("parent")?.map(SessionId),
+        provider: row.unless_empty("provider", ProviderId::parse)?,
+        second_factor: row.raw::<i64>("second_factor")? != 0,
+        reason: row.raw("reason")?,
         created: row.time("created")?,
         last_seen: row.time("last_seen")?,
         expires: row.time("expires")?,
@@ -279,6 +397,7 @@ fn read(row: &AnyRow) -> Result<SessionRow, StoreError> {
         account: AccountId::from_number(row.raw("account")?),
         user: row.parsed("name", UserName::parse)?,
         display_name: row.raw("display_name")?,
+        email: row.raw("email")?,
         role: row.parsed("account_role", AccountRole::parse)?,
     })
 }

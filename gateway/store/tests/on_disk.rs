@@ -113,7 +113,7 @@ async fn a_file_that_is_no_store_is_named() {
     std::fs::write(&path, "this is no database, but a text of some length".repeat(100)).unwrap();
     let error = Store::open(&path).await.unwrap_err();
     assert!(
-        matches!(&error, StoreError::Open { path: p, .. } | StoreError::Migrate { path: p, .. } if *p == path),
+        matches!(&error, StoreError::Open { store, .. } | StoreError::Migrate { store, .. } if *store == path.display().to_string()),
         "{error:?}"
     );
 }

@@ -148,6 +148,13 @@ impl<'r, 's> Table<'r, 's> {
         self.entries.is_empty()
     }
 
+    /// Whether the value of a key that nobody took yet is a table.
+    #[must_use]
+    pub fn is_table(&self, key: &str) -> bool {
+        let entry = self.entries.iter().find(|entry| entry.key == key);
+        entry.is_some_and(|entry| matches!(entry.value, DeValue::Table(_)))
+    }
+
     fn take(&mut self, key: &'static str) -> Option<Entry<'s>> {
         self.asked.push(key);
         let at = self.entries.iter().position(|entry| entry.key == key)?;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use vestibule_store::{AccountId, SessionId, TokenHash, UnixTime};
+use vestibule_store::{AccountId, Audience, SessionId, TokenHash, UnixTime};
 
 use crate::SignedIn;
 
@@ -25,7 +25,8 @@ pub(crate) struct SeenAndRead {
 #[derive(Debug)]
 pub(crate) struct Cached {
     pub(crate) signed_in: Arc<SignedIn>,
-    pub(crate) audience: String,
+    session: SessionId,
+    pub(crate) audience: Audience,
     /// When the store said so.
     pub(crate) read: UnixTime,
     last_seen: AtomicI64,
@@ -33,10 +34,15 @@ pub(crate) struct Cached {
 }
 
 impl Cached {
-    pub(crate) fn new(signed_in: Arc<SignedIn>, audience: String, times: SeenAndRead) -> Self {
+    pub(crate) fn new(
+        signed_in: Arc<SignedIn>,
+        (session, audience): (SessionId, Audience),
+        times: SeenAndRead,
+    ) -> Self {
         let seconds = times.last_seen.seconds();
         Self {
             signed_in,
+            session,
             audience,
             read: times.read,
             last_seen: AtomicI64::new(seconds),
@@ -59,7 +65,7 @@ impl Cached {
     fn unwritten(&self, every: Duration) -> Option<(SessionId, UnixTime)> {
         let seen = self.last_seen();
         let written = UnixTime::from_seconds(self.last_written.load(Ordering::Relaxed));
-        (seen > written && seen.since(written) >= every).then_some((self.signed_in.session, seen))
+        (seen > written && seen.since(written) >= every).then_some((self.session, seen))
     }
 
     fn written(&self, at: UnixTime) {
@@ -145,7 +151,7 @@ impl SessionCache {
         let uses: HashMap<_, _> = uses.iter().copied().collect();
         for shard in &self.shards {
             for session in read(shard).values() {
-                if let Some(at) = uses.get(&session.signed_in.session) {
+                if let Some(at) = uses.get(&session.session) {
                     session.written(*at);
                 }
             }

@@ -10,8 +10,8 @@ use crate::clock::ManualClock;
 use crate::identity::Changed;
 use crate::sign_in::Attempt;
 use crate::{
-    Authentication, Credentials, FailedCredential, Identity, NewSession, RequestOrigin, Secret,
-    Settings, UnixTime,
+    Audience, Authentication, Credentials, FailedCredential, Identity, NewSession, RequestOrigin,
+    Secret, Settings, UnixTime,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -52,12 +52,12 @@ impl Fixture {
 
     async fn who(&self, cookies: &[&str]) -> Authentication {
         let credentials = Credentials { cookies, authorization: None };
-        self.identity.authenticate(&self.origin, &credentials).await.unwrap()
+        self.identity.authenticate(&self.origin, &Audience::Portal, &credentials).await.unwrap()
     }
 
     fn cached(&self, cookies: &[&str]) -> Option<Authentication> {
         let credentials = Credentials { cookies, authorization: None };
-        self.identity.authenticate_cached(&self.origin, &credentials)
+        self.identity.authenticate_cached(&self.origin, &Audience::Portal, &credentials)
     }
 }
 
@@ -103,7 +103,7 @@ async fn nobody_new_gets_in_while_the_store_is_away_and_the_others_not_for_long(
         let (identity, origin) = (&f.identity, &f.origin);
         async move {
             let credentials = Credentials { cookies: &[&cookie], authorization: None };
-            identity.authenticate(origin, &credentials).await
+            identity.authenticate(origin, &Audience::Portal, &credentials).await
         }
     };
     assert!(ask(new).await.is_err());
@@ -153,16 +153,18 @@ async fn a_session_ends_when_nobody_uses_it_and_when_its_time_is_over() {
 
 /// A session is worth nothing anywhere but where it was made.
 #[tokio::test]
-async fn a_session_of_another_host_is_nothing() {
+async fn a_session_of_the_portal_is_nothing_at_a_site() {
     let f = fixture().await;
     f.add("jane").await;
     let cookie = cookie(&f.sign_in("jane").await);
     f.who(&[&cookie]).await;
-    for authority in ["other.example.com", "photos.example.com:8443", "photos.example.com."] {
-        let origin = RequestOrigin::new(true, authority, f.origin.client);
-        let credentials = Credentials { cookies: &[&cookie], authorization: None };
-        let who = f.identity.authenticate(&origin, &credentials).await.unwrap();
-        assert!(is_cleared(&who), "{authority}");
+    let value = cookie.split_once('=').unwrap().1;
+    for site in ["family", "form", "portal"] {
+        let audience = Audience::Site(vestibule_schema::SiteId::parse(site).unwrap());
+        let moved = format!("{cookie}; __Host-vestibule.{site}={value}");
+        let credentials = Credentials { cookies: &[&moved], authorization: None };
+        let who = f.identity.authenticate(&f.origin, &audience, &credentials).await.unwrap();
+        assert!(is_cleared(&who), "{site}");
     }
     assert!(user_of(&f.who(&[&cookie]).await).is_some(), "and is not harmed there");
 }
@@ -177,7 +179,7 @@ async fn a_plain_connection_over_a_network_carries_no_session() {
     let origin = RequestOrigin::new(false, "photos.example.com", f.origin.client);
     let both = format!("{cookie}; vestibule={value}");
     let credentials = Credentials { cookies: &[&both], authorization: None };
-    let who = f.identity.authenticate(&origin, &credentials).await.unwrap();
+    let who = f.identity.authenticate(&origin, &Audience::Portal, &credentials).await.unwrap();
     assert!(matches!(who, Authentication::Anonymous { clear_cookie: false }));
     let plain = format!("vestibule={value}");
     assert_eq!(user_of(&f.who(&[&plain]).await), None);
@@ -213,7 +215,8 @@ async fn a_credential_that_fails_is_not_an_absent_one() {
         ("Digest x", FailedCredential::Unknown),
     ] {
         let credentials = Credentials { cookies: &[&cookie], authorization: Some(header) };
-        let who = f.identity.authenticate(&f.origin, &credentials).await.unwrap();
+        let who =
+            f.identity.authenticate(&f.origin, &Audience::Portal, &credentials).await.unwrap();
         assert!(matches!(who, Authentication::Failed(failed) if failed == kind), "{header}");
         assert!(who.principal().is_none());
     }
@@ -234,7 +237,7 @@ async fn what_ends_a_session_is_in_force_at_once() {
         let (identity, jane) = (&f.identity, name("jane"));
         match way {
             "sign-out" => drop(identity.sign_out(&f.origin, who).await.unwrap()),
-            "one" => drop(identity.end_session(who.account, who.session).await.unwrap()),
+            "one" => drop(identity.end_session(who.account, who.session().unwrap()).await.unwrap()),
             "all" => drop(identity.end_all_sessions(who.account).await.unwrap()),
             "password" => identity.set_password(&jane, &PASSWORD.into()).await.unwrap(),
             "role" => identity.set_role(&jane, &AccountRole::default()).await.unwrap(),
@@ -264,7 +267,10 @@ async fn ending_the_others_keeps_this_one() {
     assert!(is_cleared(&f.who(&[&cookie(&a)]).await));
     assert!(is_cleared(&f.who(&[&cookie(&c)]).await));
     let left = f.identity.sessions(b.signed_in.account).await.unwrap();
-    assert_eq!(left.iter().map(|session| session.id).collect::<Vec<_>>(), [b.signed_in.session]);
+    assert_eq!(
+        left.iter().map(|session| session.id).collect::<Vec<_>>(),
+        [b.signed_in.session().unwrap()]
+    );
 }
 
 /// A read of the store that began before a session was ended can't bring it back.
@@ -278,7 +284,7 @@ async fn a_late_read_does_not_revive_a_session() {
     let row = f.identity.store().sessions().find(&token).await.unwrap().unwrap();
     f.identity.sign_out(&f.origin, &session.signed_in).await.unwrap();
     let times = super::cache::SeenAndRead { last_seen: row.last_seen, read: f.identity.now() };
-    let cached = super::Cached::new(session.signed_in.clone(), row.audience, times);
+    let cached = super::Cached::new(session.signed_in.clone(), (row.id, row.audience), times);
     f.identity.cache.fill(token, Arc::new(cached), before);
     assert_eq!(f.identity.cache.len(), 0);
     assert!(is_cleared(&f.who(&[&cookie(&session)]).await));
@@ -366,7 +372,7 @@ async fn upkeep_deletes_what_is_over_and_nothing_else() {
     f.identity.maintain().await.unwrap();
     let rows = f.identity.store().sessions().of_account(idle.signed_in.account).await.unwrap();
     assert_eq!(rows.len(), 1);
-    assert_ne!(rows[0].id, idle.signed_in.session);
+    assert_ne!(Some(rows[0].id), idle.signed_in.session());
 }
 
 #[tokio::test]
@@ -375,6 +381,7 @@ async fn the_cache_is_bounded_and_loses_nobody() {
     let f = fixture().await;
     f.add("jane").await;
     let signed_in = f.sign_in("jane").await.signed_in;
+    let session = signed_in.session().unwrap();
     let cache = SessionCache::new();
     for number in 0..20_000_u32 {
         let mut bytes = [0; 32];
@@ -382,7 +389,7 @@ async fn the_cache_is_bounded_and_loses_nobody() {
         let token = vestibule_store::TokenHash::from_bytes(bytes);
         let seen = UnixTime::from_seconds(i64::from(number));
         let times = SeenAndRead { last_seen: seen, read: seen };
-        let cached = Cached::new(signed_in.clone(), "photos.example.com".into(), times);
+        let cached = Cached::new(signed_in.clone(), (session, Audience::Portal), times);
         cache.fill(token, Arc::new(cached), cache.before_read());
         assert!(cache.find(&token).is_some(), "the newest is kept");
     }

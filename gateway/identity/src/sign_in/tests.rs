@@ -9,7 +9,7 @@ use vestibule_store::{AccountState, NewAccount, Store};
 use super::*;
 use crate::accounts::{AccountError, ChangePasswordError, PasswordChange};
 use crate::clock::ManualClock;
-use crate::{Credentials, HashCost, PasswordError, Settings, UnixTime};
+use crate::{Audience, Credentials, HashCost, PasswordError, Settings, UnixTime};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -288,9 +288,9 @@ async fn changing_ones_password_needs_the_old_one_and_ends_the_rest() {
         Err(ChangePasswordError::New(AccountError::Password(PasswordError::TooShort)))
     ));
     let next = change(PASSWORD, new).await.unwrap();
-    assert_ne!(next.signed_in.session, here.signed_in.session, "S3");
+    assert_ne!(next.signed_in.session(), here.signed_in.session(), "S3");
     let left = f.identity.sessions(there.signed_in.account).await.unwrap();
-    assert_eq!(left.iter().map(|s| s.id).collect::<Vec<_>>(), [next.signed_in.session]);
+    assert_eq!(left.iter().map(|s| s.id).collect::<Vec<_>>(), [next.signed_in.session().unwrap()]);
     assert!(is_refused(&f.sign_in(&origin, "jane", PASSWORD).await));
     assert!(f.sign_in(&origin, "jane", new).await.is_ok());
 }
@@ -302,9 +302,9 @@ async fn a_session_does_not_begin_after_a_change() {
     let password: Secret<String> = PASSWORD.into();
     let attempt = Attempt { name: "jane", password: &password, user_agent: "" };
     let origin = at("192.0.2.1");
-    let account = f.identity.check_password(origin.client, &attempt).await.unwrap();
+    let account = f.identity.check_password(&origin, &attempt).await.unwrap();
     f.identity.set_password(&name("jane"), &"another horse entirely".into()).await.unwrap();
-    let result = f.identity.begin_session(&origin, &account, "").await;
+    let result = f.identity.begin_session(&origin, &account, &Proof::password("")).await;
     assert!(is_refused(&result), "{result:?}");
 }
 
@@ -332,7 +332,8 @@ async fn secrets_are_not_shown() {
     let user = f.identity.user(&name("jane")).await.unwrap();
     let phc = user.password_hash.as_ref().unwrap().as_phc().to_owned();
     let cookies_alone = Credentials { authorization: None, ..credentials };
-    let who = f.identity.authenticate(&at("192.0.2.1"), &cookies_alone).await.unwrap();
+    let who =
+        f.identity.authenticate(&at("192.0.2.1"), &Audience::Portal, &cookies_alone).await.unwrap();
     let shown = format!(
         "{:?} {attempt:?} {session:?} {credentials:?} {change:?} {password:?} {user:?} {who:?} \
          {:?} {:?} {:?} {:?}",

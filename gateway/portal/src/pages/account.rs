@@ -9,7 +9,8 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use vestibule_identity::{
-    AccountError, ChangePasswordError, PasswordChange, SessionId, SessionInfo, SignedIn, UnixTime,
+    AccountError, Audience, ChangePasswordError, PasswordChange, SessionId, SessionInfo, SignedIn,
+    UnixTime,
 };
 use vestibule_policies::Principal;
 
@@ -42,6 +43,7 @@ struct Row {
     browser: String,
     audience: String,
     client: String,
+    reason: String,
     created: String,
     last_seen: String,
     is_this: bool,
@@ -80,7 +82,8 @@ pub(super) async fn end_session(
     let session = SessionId::from_number(number);
     // one's own only: the account is part of the question
     portal.identity.end_session(who.account, session).await?;
-    let target = if session == who.session { "/" } else { "/_vestibule/account?done=session" };
+    let target =
+        if Some(session) == who.session() { "/" } else { "/_vestibule/account?done=session" };
     Ok(redirect(target))
 }
 
@@ -166,7 +169,7 @@ async fn account(
         user: caller.display_name(),
         name: who.name.as_str(),
         role,
-        has_others: sessions.iter().any(|session| session.id != who.session),
+        has_others: sessions.iter().any(|session| !is_own(session, who)),
         sessions: sessions.iter().map(|session| row(session, who)).collect(),
         form_token: &portal.form_tokens.for_user(caller, who, Purpose::Account),
         done: notice.done,
@@ -179,12 +182,22 @@ fn row(session: &SessionInfo, who: &SignedIn) -> Row {
     Row {
         id: session.id.to_string(),
         browser: browser::name(&session.user_agent),
-        audience: session.audience.clone(),
+        audience: match &session.audience {
+            Audience::Portal => "the portal".to_owned(),
+            Audience::Site(site) => site.to_string(),
+        },
         client: session.client.to_string(),
+        reason: session.reason.clone(),
         created: shown(session.created),
         last_seen: shown(session.last_seen),
-        is_this: session.id == who.session,
+        is_this: is_own(session, who),
     }
+}
+
+/// Whether a session is the one of this page, or was born of it.
+fn is_own(session: &SessionInfo, who: &SignedIn) -> bool {
+    let own = who.session();
+    Some(session.id) == own || (session.parent.is_some() && session.parent == own)
 }
 
 /// A moment to the minute, in UTC: the browser's time zone is not known without a script.

@@ -8,9 +8,10 @@ use axum::extract::State;
 use axum::response::Response;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
-use vestibule_identity::{Attempt, NewSession, SignInError, Transport};
+use vestibule_identity::{Attempt, Audience, NewSession, SignInError, SignedIn, Transport};
 
-use crate::answer::{Failure, page, redirect, redirect_to, with_cookie};
+use super::enter::{self, Coming, Wish};
+use crate::answer::{Failure, page, redirect, with_cookie};
 use crate::caller::Caller;
 use crate::form::Form;
 use crate::form_token::{self, Stranger};
@@ -57,14 +58,39 @@ pub(super) async fn show(
     caller: Caller,
 ) -> Result<Response, Failure> {
     let return_to = caller.parameter("return").map(|text| ReturnTo::parse(&text));
-    if caller.signed_in.is_some() {
-        let target = return_to.as_ref().map_or("/_vestibule/", ReturnTo::as_str);
-        let already = SignedInAlready { user: caller.display_name(), return_to: target };
-        return Ok(page(StatusCode::OK, &already));
+    if let Audience::Site(_) = caller.audience {
+        let back = return_to.unwrap_or_default();
+        return match &caller.signed_in {
+            Some(_) => Ok(already(&caller, Some(&back))),
+            None => enter::set_out(&portal, &caller, &back),
+        };
+    }
+    if let Some(who) = caller.signed_in.clone() {
+        return match wish(&portal, &caller, return_to.as_ref()) {
+            Some(wish) => enter::proceed(&portal, &caller, (&who, wish), Coming::ByLink).await,
+            None => Ok(already(&caller, return_to.as_ref())),
+        };
     }
     let again =
         Again { status: StatusCode::OK, message: None, name: "", return_to: return_to.as_ref() };
     form(&portal, &caller, &again)
+}
+
+/// The page for somebody who is signed in.
+fn already(caller: &Caller, return_to: Option<&ReturnTo>) -> Response {
+    let return_to = return_to.map_or("/_vestibule/", ReturnTo::as_str);
+    page(StatusCode::OK, &SignedInAlready { user: caller.display_name(), return_to })
+}
+
+/// The site to which a path of this host belongs: there one enters by a code.
+fn wish(portal: &Portal, caller: &Caller, back: Option<&ReturnTo>) -> Option<Wish> {
+    let back = back?;
+    if back.as_str().starts_with(crate::PREFIX) {
+        return None;
+    }
+    let path = back.as_str().split('?').next().unwrap_or_default();
+    let site = portal.sites.site_at(&caller.origin.authority, path)?;
+    Some(Wish::into_site(site, back.clone()))
 }
 
 pub(super) async fn submit(
@@ -73,6 +99,9 @@ pub(super) async fn submit(
     body: Bytes,
 ) -> Result<Response, Failure> {
     let fields = Form::read(&caller, &body)?;
+    if caller.audience != Audience::Portal {
+        return Err(Failure::MethodNotAllowed);
+    }
     let return_to = Some(fields.text("return")).filter(|text| !text.is_empty());
     let return_to = return_to.map(ReturnTo::parse);
     let name = fields.text("name");
@@ -95,35 +124,39 @@ pub(super) async fn submit(
 }
 
 /// Lets somebody in who has just proved who they are.
-async fn welcome(
+pub(super) async fn welcome(
     portal: &Portal,
     caller: &Caller,
     session: NewSession,
     return_to: Option<ReturnTo>,
 ) -> Result<Response, Failure> {
     // S3: the token of before is dead at once
-    if let Some(before) = &caller.signed_in {
-        portal.identity.end_session(before.account, before.session).await?;
+    if let Some(before) = &caller.signed_in
+        && let Some(id) = before.session()
+    {
+        portal.identity.end_session(before.account, id).await?;
     }
-    let response = match return_to {
-        Some(target) => redirect_to(&target),
-        None => redirect(&start(portal, caller, &session)),
+    let who = &session.signed_in;
+    let wish = match &return_to {
+        Some(back) => wish(portal, caller, Some(back)),
+        None => only_site(portal, who),
     };
-    let response = with_cookie(response, Some(session.cookie));
-    Ok(with_cookie(response, form_token::clear(&caller.origin)))
+    let response = match (wish, &return_to) {
+        (Some(wish), _) => enter::proceed(portal, caller, (who, wish), Coming::ByForm).await?,
+        (None, target) => {
+            let response = redirect(target.as_ref().map_or("/_vestibule/", ReturnTo::as_str));
+            with_cookie(response, form_token::clear(&caller.origin))
+        }
+    };
+    Ok(with_cookie(response, Some(session.cookie)))
 }
 
-/// Where somebody goes who came for nothing in particular: to their one site if it is on this
-/// host, else to the chooser.
-fn start(portal: &Portal, caller: &Caller, session: &NewSession) -> String {
-    let sites = portal.sites.open_to(&session.signed_in.principal);
-    let here = caller.origin.ascii_origin();
-    let local = match sites.as_slice() {
-        [site] => site.url.strip_prefix(&here).unwrap_or(&site.url),
-        _ => "",
-    };
-    let is_path = local.starts_with('/');
-    if is_path { ReturnTo::parse(local).as_str().to_owned() } else { "/_vestibule/".to_owned() }
+/// Where somebody goes who came for nothing in particular and has one site to go to.
+fn only_site(portal: &Portal, who: &SignedIn) -> Option<Wish> {
+    let sites = portal.sites.open_to(&who.principal);
+    let [only] = sites.as_slice() else { return None };
+    let place = portal.sites.place(&only.id)?;
+    Some(Wish::into_site(only.id.clone(), ReturnTo::parse(&format!("{}/", place.base))))
 }
 
 /// The form, or over a plain connection the reason why there is none.

@@ -5,6 +5,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use vestibule_identity::SetCookie;
 
 use crate::answer::{Failure, page, redirect, with_cookie};
 use crate::caller::Caller;
@@ -43,6 +44,6 @@ pub(super) async fn submit(
     let fields = Form::read(&caller, &body)?;
     let Some(who) = &caller.signed_in else { return Ok(redirect("/")) };
     portal.form_tokens.check_user(&caller, who, (Purpose::SignOut, fields.token()))?;
-    let cookie = portal.identity.sign_out(&caller.origin, who).await?;
-    Ok(with_cookie(redirect("/"), cookie))
+    portal.identity.sign_out(&caller.origin, who).await?;
+    Ok(with_cookie(redirect("/"), SetCookie::clear(&caller.origin, &caller.audience)))
 }

@@ -7,24 +7,66 @@ use axum::response::Response;
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
-use vestibule_identity::{Credentials, Identity, ManualClock, RequestOrigin, Settings, UnixTime};
+use vestibule_identity::{
+    Audience, Credentials, Identity, ManualClock, RequestOrigin, Settings, UnixTime,
+};
 use vestibule_policies::Principal;
-use vestibule_portal::{Portal, SiteCard, Sites, router};
-use vestibule_schema::{AccountRole, UserName};
+use vestibule_portal::{Portal, SiteCard, SitePlace, Sites, router};
+use vestibule_schema::{AccountRole, SiteId, UserName};
 use vestibule_store::{NewAccount, Store};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
-#[derive(Debug, Default)]
-pub(crate) struct Fixed(pub(crate) Vec<SiteCard>, pub(crate) Option<String>);
+/// Sites that do not change.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Fixed {
+    pub(crate) sites: Vec<(SiteId, SitePlace)>,
+    pub(crate) contact: Option<String>,
+    pub(crate) portal: Option<String>,
+}
+
+impl Fixed {
+    /// These sites: a name, and a path or an origin.
+    pub(crate) fn sites(sites: &[(&str, &str)]) -> Self {
+        let place = |place: &str| match place.strip_suffix('/') {
+            Some(base) => SitePlace { origins: Vec::new(), base: base.to_owned() },
+            None => SitePlace { origins: vec![place.to_owned()], base: String::new() },
+        };
+        let site = |(name, at): &(&str, &str)| (SiteId::parse(name).unwrap(), place(at));
+        Self { sites: sites.iter().map(site).collect(), ..Self::default() }
+    }
+}
 
 impl Sites for Fixed {
     fn open_to(&self, principal: &Principal) -> Vec<SiteCard> {
-        if principal.is_signed_in() { self.0.clone() } else { Vec::new() }
+        let open = self.sites.iter().filter(|(id, _)| self.admission(id, principal).is_some());
+        open.map(|(id, _)| SiteCard { id: id.clone(), name: format!("<{id}>") }).collect()
+    }
+
+    fn admission(&self, site: &SiteId, principal: &Principal) -> Option<String> {
+        let is_open = principal.is_signed_in() && site.as_str() != "closed";
+        is_open.then(|| "viewer, by a grant".to_owned())
+    }
+
+    fn place(&self, site: &SiteId) -> Option<SitePlace> {
+        self.sites.iter().find(|(id, _)| id == site).map(|(_, place)| place.clone())
+    }
+
+    fn site_at(&self, authority: &str, path: &str) -> Option<SiteId> {
+        let is_at = |place: &SitePlace| {
+            let here = format!("https://{authority}");
+            place.origins.contains(&here)
+                || (!place.base.is_empty() && path.starts_with(&format!("{}/", place.base)))
+        };
+        self.sites.iter().find(|(_, place)| is_at(place)).map(|(id, _)| id.clone())
+    }
+
+    fn portal(&self) -> Option<String> {
+        self.portal.clone()
     }
 
     fn contact(&self) -> Option<String> {
-        self.1.clone()
+        self.contact.clone()
     }
 }
 
@@ -34,6 +76,7 @@ pub(crate) struct Browser {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) router: axum::Router,
     pub(crate) origin: RequestOrigin,
+    pub(crate) audience: Audience,
     pub(crate) cookies: Vec<(String, String)>,
 }
 
@@ -72,7 +115,14 @@ impl Browser {
         }
         let portal = Portal::open(identity.clone(), Arc::new(sites)).await.unwrap();
         let origin = RequestOrigin::new(true, "photos.example.com", [192, 0, 2, 1].into());
-        Self { identity, clock, router: router(portal), origin, cookies: Vec::new() }
+        Self {
+            identity,
+            clock,
+            router: router(portal),
+            origin,
+            audience: Audience::Portal,
+            cookies: Vec::new(),
+        }
     }
 
     /// Another browser at the same gateway.
@@ -82,6 +132,7 @@ impl Browser {
             clock: self.clock.clone(),
             router: self.router.clone(),
             origin: self.origin.clone(),
+            audience: self.audience.clone(),
             cookies: Vec::new(),
         }
     }
@@ -97,8 +148,10 @@ impl Browser {
             request.headers_mut().insert(header::COOKIE, cookies.parse().unwrap());
         }
         let credentials = Credentials { cookies: &[&cookies], authorization: None };
-        let who = self.identity.authenticate(&self.origin, &credentials).await.unwrap();
+        let who = self.identity.authenticate(&self.origin, &self.audience, &credentials);
+        let who = who.await.unwrap();
         request.extensions_mut().insert(self.origin.clone());
+        request.extensions_mut().insert(self.audience.clone());
         request.extensions_mut().insert(who);
         let page = read(self.router.clone().oneshot(request).await.unwrap()).await;
         for cookie in page.headers.get_all(header::SET_COOKIE) {

@@ -6,23 +6,23 @@ use axum::body::Body;
 use http::{Request, StatusCode, header};
 use tower::ServiceExt;
 use vestibule_identity::{Authentication, FailedCredential};
-use vestibule_portal::{PAGE_HEADERS, Portal, SiteCard};
+use vestibule_portal::{PAGE_HEADERS, Portal};
 
 use crate::browser::{Browser, Fixed, PASSWORD, post_request};
 
 #[tokio::test]
 async fn the_chooser_shows_what_is_open() {
-    let card = |name: &str, url: &str| SiteCard { name: name.into(), url: url.into() };
-    let two = vec![card("Family & friends", "/i/family/"), card("Work", "https://w.example/")];
-    let mut browser = Browser::with(Fixed(two, None)).await;
+    let sites = [("family", "/i/family/"), ("work", "https://w.example"), ("closed", "/i/c/")];
+    let mut browser = Browser::with(Fixed::sites(&sites)).await;
     let page = browser.get("/_vestibule/").await;
     assert_eq!(page.location(), Some("/_vestibule/sign-in?return=/_vestibule/"));
     assert_eq!(browser.sign_in("jane").await.location(), Some("/_vestibule/"));
     let page = browser.get("/_vestibule/").await;
-    assert!(page.body.contains("Family &#38; friends"), "{}", page.body);
-    assert!(page.body.contains("href=\"https://w.example/\""));
+    assert!(page.body.contains("&#60;family&#62;"), "{}", page.body);
+    assert!(page.body.contains("href=\"/_vestibule/enter?site=work\""));
+    assert!(!page.body.contains("closed"), "{}", page.body);
 
-    let none = Fixed(Vec::new(), Some("Ada, ada@example.com".into()));
+    let none = Fixed { contact: Some("Ada, ada@example.com".into()), ..Fixed::default() };
     let mut browser = Browser::with(none).await;
     browser.sign_in("jane").await;
     let page = browser.get("/_vestibule/").await;
@@ -43,6 +43,7 @@ async fn every_answer_has_its_headers_and_no_script() {
         "/_vestibule/assets/arch.svg",
         "/_vestibule/assets/nothing",
         "/_vestibule/healthz",
+        "/_vestibule/readyz",
         "/_vestibule/nothing",
         "/elsewhere",
     ] {
@@ -86,10 +87,13 @@ async fn every_field_has_a_label_and_says_what_completes_it() {
 #[tokio::test]
 async fn without_the_fronts_word_nothing_is_shown() {
     let browser = Browser::new().await;
-    let ask = |origin: bool, who: Option<Authentication>| {
+    let ask = |origin: bool, audience: bool, who: Option<Authentication>| {
         let mut request = Request::get("/_vestibule/sign-in").body(Body::empty()).unwrap();
         if origin {
             request.extensions_mut().insert(browser.origin.clone());
+        }
+        if audience {
+            request.extensions_mut().insert(browser.audience.clone());
         }
         if let Some(who) = who {
             request.extensions_mut().insert(who);
@@ -98,11 +102,12 @@ async fn without_the_fronts_word_nothing_is_shown() {
         async move { router.oneshot(request).await.unwrap().status().as_u16() }
     };
     let anonymous = || Some(Authentication::Anonymous { clear_cookie: false });
-    assert_eq!(ask(false, None).await, 500);
-    assert_eq!(ask(true, None).await, 500);
-    assert_eq!(ask(false, anonymous()).await, 500);
-    assert_eq!(ask(true, anonymous()).await, 200);
-    assert_eq!(ask(true, Some(Authentication::Failed(FailedCredential::Basic))).await, 401);
+    assert_eq!(ask(false, false, None).await, 500);
+    assert_eq!(ask(true, true, None).await, 500);
+    assert_eq!(ask(false, true, anonymous()).await, 500);
+    assert_eq!(ask(true, false, anonymous()).await, 500);
+    assert_eq!(ask(true, true, anonymous()).await, 200);
+    assert_eq!(ask(true, true, Some(Authentication::Failed(FailedCredential::Basic))).await, 401);
 }
 
 #[tokio::test]
@@ -121,13 +126,16 @@ async fn odd_forms_are_refused() {
 }
 
 #[tokio::test]
-async fn health_follows_the_store() {
+async fn readiness_follows_the_store() {
     let mut browser = Browser::new().await;
     assert_eq!(browser.get("/_vestibule/healthz").await.body, "ok\n");
+    assert_eq!(browser.get("/_vestibule/readyz").await.body, "ready\n");
     browser.identity.store().close().await;
     let mut anonymous = browser.another();
-    let page = anonymous.get("/_vestibule/healthz").await;
+    let page = anonymous.get("/_vestibule/readyz").await;
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(page.body, "the store can't be reached\n");
+    assert_eq!(anonymous.get("/_vestibule/healthz").await.body, "ok\n", "it lives all the same");
     let token = anonymous.get("/_vestibule/sign-in").await.token().to_owned();
     let fields = [("form_token", &*token), ("name", "jane"), ("password", PASSWORD)];
     let page = anonymous.post("/_vestibule/sign-in", &fields).await;

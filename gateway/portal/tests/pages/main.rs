@@ -8,5 +8,6 @@
 
 mod account;
 mod browser;
+mod enter;
 mod everywhere;
 mod sign_in;

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use http::{StatusCode, header};
 use vestibule_identity::RequestOrigin;
-use vestibule_portal::SiteCard;
 
-use crate::browser::{Browser, Fixed, PASSWORD, Page};
+use crate::browser::{Browser, PASSWORD, Page};
 
 #[tokio::test]
 async fn somebody_signs_in_and_goes_where_they_came_from() {
@@ -158,21 +157,6 @@ async fn signing_in_again_ends_the_session_before() {
     assert!(!page.body.contains("<b>mark"));
     browser.cookies = before;
     assert!(!browser.is_signed_in().await);
-}
-
-#[tokio::test]
-async fn who_has_one_site_goes_straight_there_if_it_is_here() {
-    for (url, expected) in [
-        ("/i/family/", "/i/family/"),
-        ("https://photos.example.com/", "/"),
-        ("https://other.example/", "/_vestibule/"),
-        ("https://photos.example.com.evil.example/", "/_vestibule/"),
-        ("//other.example/", "/"),
-    ] {
-        let card = SiteCard { name: "One".into(), url: url.into() };
-        let mut browser = Browser::with(Fixed(vec![card], None)).await;
-        assert_eq!(browser.sign_in("jane").await.location(), Some(expected), "{url}");
-    }
 }
 
 #[tokio::test]

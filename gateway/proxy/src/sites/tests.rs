@@ -57,6 +57,7 @@ fn table() -> SiteTable {
             ("photos.example".to_owned(), HostEntry::Site(0)),
         ]),
         paths: vec![("/i/family-trips".to_owned(), 2), ("/i/family".to_owned(), 1)],
+        portal: PortalHosts::At(HostName::parse("portal.example").unwrap()),
     }
 }
 
@@ -68,7 +69,7 @@ fn finds_sites_by_host_and_by_path() {
     };
     check("photos.example", "/a/b.jpg", Place::Site(0, "/a/b.jpg"));
     check("photos.example", "/i/family/", Place::Site(0, "/i/family/"));
-    check("photos.example", "/_vestibule/sign-in", Place::Portal);
+    check("photos.example", "/_vestibule/sign-in", Place::Own(Some(0)));
     check("portal.example", "/i/family/a", Place::Site(1, "/a"));
     check("portal.example", "/i/family/", Place::Site(1, "/"));
     check("portal.example", "/i/family", Place::AddSlash("/i/family/".into()));
@@ -79,9 +80,20 @@ fn finds_sites_by_host_and_by_path() {
     check("portal.example", "/i/none/", Place::Nothing);
     check("portal.example", "/", Place::Home);
     check("portal.example", "/_vestibule", Place::Nothing);
-    check("portal.example", "/_vestibule/x", Place::Portal);
+    check("portal.example", "/_vestibule/x", Place::Own(None));
     check("other.example", "/_vestibule/x", Place::UnknownHost);
     check("", "/", Place::UnknownHost);
+}
+
+#[test]
+fn without_an_address_of_its_own_the_portal_is_everywhere() {
+    let mut table = table();
+    table.portal = PortalHosts::Every(HostName::parse("portal.example").unwrap());
+    assert_eq!(table.place("photos.example", "/_vestibule/sign-in"), Place::Own(None));
+    assert_eq!(table.place("other.example", "/_vestibule/sign-in"), Place::UnknownHost);
+    assert_eq!(table.site_at("photos.example", "/a/"), Some(0));
+    assert_eq!(table.site_at("portal.example", "/i/family/a"), Some(1));
+    assert_eq!(table.site_at("portal.example", "/a"), None);
 }
 
 #[test]

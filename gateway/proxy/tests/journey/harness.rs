@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,14 +13,15 @@ use rustls::pki_types::CertificateDer;
 use vestibule_adapters::RouteMap;
 use vestibule_grant::GrantKey;
 use vestibule_identity::{
-    Attempt, Authentication, Identity, RequestOrigin, Secret, Settings, SystemClock,
+    Attempt, Authentication, Entry, Identity, RequestOrigin, Secret, SetCookie, Settings,
+    SystemClock, browser_mark,
 };
 use vestibule_policies::model::{Folders, Rights};
-use vestibule_policies::{Engine, SiteEngine, Vocabulary, check};
+use vestibule_policies::{Engine, Principal, SiteEngine, Vocabulary, check};
 use vestibule_proxy::{
-    Certificate, FolderWatch, Found, Freshness, Gateway, GatewayParts, HostName, IdentityHeaders,
-    Listeners, Mount, Refusal, RefusalPages, SiteRuntime, SiteState, TlsListener, Unready,
-    Upstreams, World, portal_service, server,
+    AuditSink, Certificate, FolderWatch, Found, Freshness, Gateway, GatewayParts, HostName,
+    IdentityHeaders, Listeners, Mount, Noted, PortalHosts, Refusal, RefusalPages, SiteRuntime,
+    SiteState, TlsListener, Unready, Upstreams, World, portal_service, server,
 };
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{AccountRole, GalleryPath, SiteId, Sizes, Source, UserName};
@@ -77,6 +78,7 @@ impl FolderWatch for Known {
     fn ensure(&self, _site: &SiteId, path: &GalleryPath) -> Result<Freshness, Unready> {
         match path.as_str() {
             "/unready/" => Err(Unready),
+            "/panic/" => panic!("reading this folder panics"),
             "/fresh/" => Ok(Freshness::Reloaded),
             _ => Ok(Freshness::Known),
         }
@@ -88,6 +90,30 @@ impl FolderWatch for Known {
 
     fn find(&self, _site: &SiteId, _path: &GalleryPath) -> Found {
         Found::Unknown
+    }
+}
+
+/// What was noted for the audit log, in short.
+pub(crate) static NOTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Notes;
+
+#[async_trait::async_trait]
+impl AuditSink for Notes {
+    async fn note(&self, noted: Noted<'_>) {
+        let path = noted.path.map_or("-", GalleryPath::as_str);
+        let policies = noted.denial.map_or(0, |denial| denial.policies().len());
+        let who = match noted.principal {
+            Some(Principal::User(facts)) => facts.name.as_str(),
+            Some(Principal::Visitor) => "visitor",
+            None => "unknown",
+        };
+        let action = noted.action().unwrap_or("-");
+        let line = format!(
+            "{} {who} {} {path} {action} {} {} {policies}",
+            noted.id, noted.method, noted.reason, noted.status
+        );
+        NOTED.lock().unwrap().push(line);
     }
 }
 
@@ -176,34 +202,42 @@ fn world() -> World {
         site("family", Mount::at_path("/i/family/").unwrap(), upstream),
     ];
     let engines: Vec<_> = sites.iter().map(|site| Arc::new(engine_of(site.id.as_str()))).collect();
-    World::new(Arc::new(Engine::new(1, engines)), sites, &[host("portal.localhost")]).unwrap()
+    World::new(Arc::new(Engine::new(1, engines)), sites, &PortalHosts::At(host("portal.localhost")))
+        .unwrap()
 }
 
-async fn sign_in(identity: &Identity, authority: &str, name: &str) -> String {
+/// Signs somebody in at the portal and lets them enter a site; the cookies of both.
+async fn sign_in(identity: &Identity, site: &str, name: &str) -> String {
     let password = Secret::new("a long enough password".to_owned());
     let user = UserName::parse(name).unwrap();
     if identity.user(&user).await.is_err() {
         let account = NewAccount::new(user, AccountRole::parse("").unwrap());
         identity.add_user(account, Some(&password)).await.unwrap();
     }
-    let origin = RequestOrigin::new(false, authority, [127, 0, 0, 1].into());
+    let origin = RequestOrigin::new(false, "localhost", [127, 0, 0, 1].into());
     let attempt = Attempt { name, password: &password, user_agent: "test" };
     let session = identity.sign_in(&origin, &attempt).await.unwrap();
-    session.cookie.as_str().split(';').next().unwrap().to_owned()
+    let mark = browser_mark("a browser");
+    let site = SiteId::parse(site).unwrap();
+    let entry = Entry { site: &site, back: "/", browser: &mark, reason: "" };
+    let code = identity.issue_entry(&session.signed_in, &entry).await.unwrap();
+    let browsers = ["a browser".to_owned()];
+    let arrived = identity.redeem_entry(&origin, code.expose(), &browsers).await.unwrap().unwrap();
+    let pair = |cookie: &SetCookie| cookie.as_str().split(';').next().unwrap().to_owned();
+    format!("{}; {}", pair(&session.cookie), pair(&arrived.cookie))
 }
 
 fn start() -> Running {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let authority = format!("localhost:{}", address.port());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let (identity, jane, mia, [jane_at_clients, jane_at_files]) = runtime.block_on(async {
         let store = Store::open_in_memory().await.unwrap();
         let settings = Settings::for_tests(Arc::new(SystemClock));
         let identity = Identity::open(store, settings).await.unwrap();
-        let jane = sign_in(&identity, &authority, "jane").await;
-        let mia = sign_in(&identity, &authority, "mia").await;
-        let clients = sign_in(&identity, &format!("clients.{authority}"), "jane").await;
-        let files = sign_in(&identity, &format!("files.{authority}"), "jane").await;
+        let jane = sign_in(&identity, "photos", "jane").await;
+        let mia = sign_in(&identity, "photos", "mia").await;
+        let clients = sign_in(&identity, "clients", "jane").await;
+        let files = sign_in(&identity, "files", "jane").await;
         (identity, jane, mia, [clients, files])
     });
     let gateway = Arc::new(Gateway::new(GatewayParts {
@@ -212,6 +246,7 @@ fn start() -> Running {
         portal: portal_service(tower::service_fn(portal)),
         pages: Arc::new(Pages),
         folders: Arc::new(Known),
+        audit: Arc::new(Notes),
         trusted_proxies: Vec::new(),
     }));
     let (listener, certificate) = tls_listener();

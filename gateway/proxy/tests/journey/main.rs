@@ -8,7 +8,7 @@ mod webdav;
 
 use std::time::SystemTime;
 
-use harness::{Client, GRANT_SECRET, RUNNING, Reply, cookie, get, over_tls};
+use harness::{Client, GRANT_SECRET, NOTED, RUNNING, Reply, cookie, get, over_tls};
 use vestibule_grant::{Binding, GrantKey, KeyRing, Subject};
 use vestibule_schema::Action;
 
@@ -181,12 +181,56 @@ fn the_portal_is_on_every_host() {
     assert_eq!(get("/_vestibule/fine", &[]).status, 200);
 }
 
+/// S83: it is refused, and says nothing of the cause; the next one is served.
+#[test]
+fn a_panic_fails_its_request_alone() {
+    for target in ["/browse/panic/", "/_vestibule/panic"] {
+        let failed = get(target, &[]);
+        assert_eq!((failed.status, failed.body.as_str()), (500, "{\"error\":\"internal\"}\n"));
+        assert_eq!(get("/image/a.jpg?size=thumbnail", &[]).status, 200);
+    }
+}
+
+/// S82: what is denied or refused is noted, with the request's name; what is allowed is not.
+#[test]
+fn what_is_not_let_through_is_noted() {
+    let noted = |reply: &Reply| {
+        let id = reply.header("x-request-id")[0].to_owned();
+        let (mut line, begun) = (None, std::time::Instant::now());
+        // it is noted after the answer
+        while line.is_none() && begun.elapsed() < std::time::Duration::from_secs(10) {
+            let all = NOTED.lock().unwrap();
+            line =
+                all.iter().find_map(|line| line.strip_prefix(&format!("{id} ")).map(str::to_owned));
+            drop(all);
+            std::thread::yield_now();
+        }
+        line.unwrap_or_default()
+    };
+    let denied = noted(&get("/image/closed/a.jpg?size=thumbnail", &[]));
+    assert!(denied.starts_with("visitor GET /closed/a.jpg view unauthorized 401 "), "{denied}");
+    assert!(!denied.ends_with(" 0"), "{denied}");
+    let wrong = noted(&get("/browse/", &["Authorization: Bearer nonsense"]));
+    assert_eq!(wrong, "unknown GET / - wrong_credential 401 0");
+    let odd = noted(&Client::new().send("ODDITY", "localhost", "/", &[]));
+    assert!(odd.contains(" other "), "{odd}");
+    let fine = get("/image/a.jpg?size=thumbnail", &[]);
+    assert_eq!(fine.status, 200);
+    // one that is refused on the same connection afterwards comes later
+    let mut client = Client::new();
+    let first = client.send("GET", "localhost", "/image/a.jpg?size=thumbnail", &[]);
+    let second = client.send("GET", "localhost", "/image/closed/a.jpg?size=thumbnail", &[]);
+    assert_ne!(noted(&second), "");
+    let id = first.header("x-request-id")[0];
+    assert!(!NOTED.lock().unwrap().iter().any(|line| line.starts_with(id)));
+}
+
 /// A cookie that is worth nothing is no credential, and is cleared.
 #[test]
 fn an_unknown_cookie_is_cleared() {
-    let reply = get("/image/a.jpg?size=thumbnail", &["Cookie: vestibule=expired"]);
+    let reply = get("/image/a.jpg?size=thumbnail", &["Cookie: vestibule.photos=expired"]);
     assert_eq!(reply.status, 200);
-    assert!(reply.header("set-cookie")[0].starts_with("vestibule=; Max-Age=0"));
+    assert!(reply.header("set-cookie")[0].starts_with("vestibule.photos=; Max-Age=0"));
     // the portal sees to its own
     let own = get("/_vestibule/account", &["Cookie: vestibule=expired"]);
     assert_eq!((own.status, own.header("set-cookie").len()), (200, 0));

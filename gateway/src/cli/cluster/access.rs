@@ -3,10 +3,11 @@
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use vestibule_identity::Identity;
-use vestibule_schema::{RoleName, SiteId};
+use vestibule_schema::{RoleName, SiteId, UserName};
+use vestibule_store::audit::{Change, Object, Verb as Audited};
 use vestibule_store::{GrantFilter, RoleChoice, StoreError};
 
-use super::session::{AccessArgs, AdminSession, confirm};
+use super::session::{AccessArgs, AdminSession, confirm, record};
 use crate::cli::users::user_name;
 use crate::cli::{BadInput, ConfigArg, Exit, Format, NotFound, Output};
 
@@ -98,6 +99,9 @@ impl Grant {
             let grants = identity.store().grants();
             let is_new = grants.grant(&self.node, &user, &access, identity.now()).await;
             let is_new = is_new.map_err(store_error)?;
+            if is_new {
+                record(identity, change(&user, Audited::Added, &what)).await?;
+            }
             let account = identity.store().accounts().find(&user).await.map_err(store_error)?;
             let gives_nothing = access.role.is_none()
                 && account.is_none_or(|account| account.role.inheritable().is_none());
@@ -134,6 +138,7 @@ impl Revoke {
         session.run(output, async |identity: &Identity| {
             let grants = identity.store().grants();
             let count = grants.revoke(&self.node, &user, which).await.map_err(store_error)?;
+            record(identity, change(&user, Audited::Removed, &format!("{what} ({count})"))).await?;
             Ok(format!("revoked {what} ({count})"))
         })
     }
@@ -164,6 +169,10 @@ impl Ls {
         output.rows(self.format, &["user", "node", "role", "base_path", "upload_path"], &rows);
         Ok(Exit::Done)
     }
+}
+
+fn change(user: &UserName, verb: Audited, what: &str) -> Change {
+    Change { object: Object::Grant, verb, name: user.to_string(), detail: Some(what.to_owned()) }
 }
 
 /// What is not there is not found; everything else failed.

@@ -4,10 +4,11 @@ use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use vestibule_identity::Identity;
 use vestibule_schema::SiteId;
+use vestibule_store::audit::{Change, Object, Verb as Audited};
 use vestibule_store::{MappedGroup, RoleChoice};
 
 use super::access::store_error;
-use super::session::{AccessArgs, AdminSession, confirm};
+use super::session::{AccessArgs, AdminSession, confirm, record};
 use crate::cli::{BadInput, ConfigArg, Exit, Format, Output};
 
 #[derive(Debug, Subcommand)]
@@ -90,6 +91,9 @@ impl AllowGroup {
             let mappings = identity.store().group_mappings();
             let is_new = mappings.allow(&self.node, &group, &access, identity.now()).await;
             let is_new = is_new.map_err(store_error)?;
+            if is_new {
+                record(identity, change(&group, Audited::Added, &what)).await?;
+            }
             Ok(if is_new {
                 format!("admitted {what}")
             } else {
@@ -112,7 +116,9 @@ impl DenyGroup {
         session.run(output, async |identity: &Identity| {
             let mappings = identity.store().group_mappings();
             let count = mappings.deny(&self.node, group.id(), RoleChoice::Any).await;
-            Ok(format!("no longer admits {what} ({})", count.map_err(store_error)?))
+            let count = count.map_err(store_error)?;
+            record(identity, change(&group, Audited::Removed, &what)).await?;
+            Ok(format!("no longer admits {what} ({count})"))
         })
     }
 }
@@ -136,6 +142,11 @@ impl Groups {
         output.rows(self.format, &["node", "group", "role"], &rows);
         Ok(Exit::Done)
     }
+}
+
+fn change(group: &MappedGroup, verb: Audited, what: &str) -> Change {
+    let (name, detail) = (group.typed().to_owned(), Some(what.to_owned()));
+    Change { object: Object::GroupMapping, verb, name, detail }
 }
 
 fn read_group(text: &str) -> anyhow::Result<MappedGroup> {

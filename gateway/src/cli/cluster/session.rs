@@ -7,10 +7,12 @@ use anyhow::{Context as _, anyhow};
 use vestibule_identity::{Identity, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_schema::{GalleryPath, RoleName, SiteId};
-use vestibule_store::{Access, Store};
+use vestibule_store::Access;
+use vestibule_store::audit::{Change, Entry, Event};
 
+use crate::audit;
 use crate::cli::{BadInput, Exit, Output};
-use crate::config::{Configuration, SiteConfig};
+use crate::config::{Configuration, GatewayConfig, SiteConfig, StoreChoice};
 use crate::control::{self, InForce};
 use crate::state::StateDir;
 
@@ -22,30 +24,58 @@ pub(crate) struct AdminSession {
     configuration: Configuration,
 }
 
+/// The gateway's own part of a configuration, of which sites may have mistakes.
+///
+/// # Errors
+/// If there is no configuration, or it has an error.
+pub(crate) fn gateway_config(config: &Path, output: &mut Output) -> anyhow::Result<GatewayConfig> {
+    required(config)?;
+    GatewayConfig::load(config).map_err(|problems| {
+        output.problems(&problems);
+        anyhow!(BadInput("the configuration has an error".into()))
+    })
+}
+
+/// Writes down what an operator did; on disk when this returns.
+///
+/// # Errors
+/// If that fails: it has been done, and says so.
+pub(crate) async fn record(identity: &Identity, change: Change) -> anyhow::Result<()> {
+    let entry = Entry::new(audit::operator(), Event::Changed(change));
+    let written = identity.audit().record(entry).await;
+    written.context("it is done, but could not be written into the audit log")
+}
+
+fn required(config: &Path) -> anyhow::Result<()> {
+    if Configuration::is_there(config) {
+        return Ok(());
+    }
+    let shown = config.display();
+    Err(anyhow!(BadInput(format!(
+        "`{shown}` holds no configuration; say where it is with `--config DIR`, or make one: \
+         vestibule init --config {shown}"
+    ))))
+}
+
 impl AdminSession {
     /// Opens the store that the configuration names.
     ///
     /// # Errors
     /// If the configuration has an error, or the store can't be opened.
     pub(crate) fn open(config: &Path, output: &mut Output) -> anyhow::Result<Self> {
-        if !Configuration::is_there(config) {
-            let shown = config.display();
-            return Err(anyhow!(BadInput(format!(
-                "`{shown}` holds no configuration; say where it is with `--config DIR`, or make \
-                 one: vestibule init --config {shown}"
-            ))));
-        }
+        required(config)?;
         let vocabulary = Vocabulary::load()?;
         let configuration = Configuration::load(config, &vocabulary).map_err(|problems| {
             output.problems(&problems);
             anyhow!(BadInput("the configuration has an error".into()))
         })?;
         let state = StateDir::open(&configuration.gateway.state_dir)?;
+        let mut settings = Settings::default();
+        settings.audit = audit::open(&configuration.gateway.audit)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let identity = runtime.block_on(async {
-            let store =
-                Store::open(&state.database()).await.context("the store can't be opened")?;
-            anyhow::Ok(Identity::open(store, Settings::default()).await?)
+            let store = state.open_store(&configuration.gateway.store).await?;
+            anyhow::Ok(Identity::open(store, settings).await?)
         })?;
         Ok(Self { runtime, identity, state, configuration })
     }
@@ -67,11 +97,16 @@ impl AdminSession {
         output: &mut Output,
         change: impl AsyncFnOnce(&Identity) -> anyhow::Result<String>,
     ) -> anyhow::Result<Exit> {
+        self.identity.audit().check()?;
         let said = self.runtime.block_on(change(&self.identity))?;
         let in_force = self.runtime.block_on(control::announce(&self.state.control_socket()))?;
-        let when = match in_force {
-            InForce::Now => "in force",
-            InForce::AtStart => "in force when the gateway starts",
+        let when = match (in_force, &self.configuration.gateway.store) {
+            (InForce::Now, StoreChoice::Sqlite) => "in force",
+            (InForce::Now, StoreChoice::Postgres(_)) => "in force; elsewhere within a second",
+            (InForce::AtStart, StoreChoice::Sqlite) => "in force when the gateway starts",
+            (InForce::AtStart, StoreChoice::Postgres(_)) => {
+                "in force within a second where gateways run"
+            }
         };
         output.line(format!("{said} ({when})"));
         Ok(Exit::Done)

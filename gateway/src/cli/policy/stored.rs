@@ -8,11 +8,14 @@ use vestibule_policies::SiteEngine;
 use vestibule_policies::model::Rights;
 use vestibule_schema::problem::Problem;
 use vestibule_schema::{AccountRole, SiteId, SourceRef, UserName};
-use vestibule_store::{Account, Store, folded};
+use vestibule_store::{Account, Store, StoreError, folded};
 
 use crate::build;
-use crate::config::Configuration;
+use crate::config::{Configuration, StoreChoice};
 use crate::state::StateDir;
+
+/// The mend, if there is a store that can't be read.
+const NOT_READ: &str = "the store can't be read; `--documents-only` leaves it out";
 
 /// Accounts, grants and group mappings. Nothing at all, if no gateway has run yet.
 #[derive(Debug, Default)]
@@ -27,23 +30,18 @@ impl StoredFacts {
     /// # Errors
     /// If there is one that can't be read.
     pub(crate) fn read(configuration: &Configuration) -> anyhow::Result<Self> {
-        if !configuration.gateway.state_dir.exists() {
-            return Ok(Self::default());
-        }
-        let state = StateDir::open(&configuration.gateway.state_dir)?;
-        if !state.database().exists() {
-            return Ok(Self::default());
-        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let Some(store) = runtime.block_on(existing_store(configuration))? else {
+            return Ok(Self::default());
+        };
         runtime
             .block_on(async {
-                let store = Store::open(&state.database()).await?;
                 let rights = build::stored_rights(&store).await?;
                 let accounts = store.accounts().list().await?;
                 store.close().await;
-                Ok::<_, vestibule_store::StoreError>(Self { rights, accounts })
+                Ok::<_, StoreError>(Self { rights, accounts })
             })
-            .context("the store can't be read; `--documents-only` leaves it out")
+            .context(NOT_READ)
     }
 
     /// What the store grants on a site.
@@ -101,6 +99,23 @@ impl StoredFacts {
         let place = format!("{}:{}", source.file, source.line);
         Some(Problem::warning("policy::unknown_user", message).in_file(&place).help(help))
     }
+}
+
+/// The store of a configuration, if a gateway has made one. Nothing is made here.
+async fn existing_store(configuration: &Configuration) -> anyhow::Result<Option<Store>> {
+    let gateway = &configuration.gateway;
+    let opened = match &gateway.store {
+        StoreChoice::Postgres(url) => Store::open_postgres(url).await,
+        StoreChoice::Sqlite if !gateway.state_dir.exists() => return Ok(None),
+        StoreChoice::Sqlite => {
+            let state = StateDir::open(&gateway.state_dir)?;
+            if !state.database().exists() {
+                return Ok(None);
+            }
+            Store::open(&state.database()).await
+        }
+    };
+    opened.map(Some).context(NOT_READ)
 }
 
 /// The users that blocks and declared grants name, each with the place.

@@ -3,7 +3,19 @@
 use vestibule_schema::{AccountRole, RoleName, SiteId, UserName};
 
 use super::*;
+use crate::engines::on_both;
 use crate::{Access, GrantFilter, NewSession, TokenHash};
+
+on_both! {
+    an_account_comes_back_as_it_went,
+    names_that_fold_alike_are_one_user,
+    the_last_enabled_administrator_stays,
+    two_administrators_removed_at_once_leave_one,
+    a_change_ends_the_sessions,
+    a_stronger_hash_ends_nothing_and_replaces_only_its_own,
+    a_new_user_of_an_old_name_inherits_nothing,
+    what_does_not_exist_is_not_found,
+}
 
 const NOW: UnixTime = UnixTime::from_seconds(1_000);
 
@@ -25,7 +37,9 @@ async fn session(store: &Store, account: &Account) -> Result<crate::SessionId, S
         token: TokenHash::from_bytes([u8::try_from(account.id.number()).unwrap(); 32]),
         account: account.id,
         revision: account.revision,
-        audience: "photos.example.com".into(),
+        audience: crate::Audience::Portal,
+        provider: None,
+        second_factor: false,
         created: NOW,
         expires: UnixTime::from_seconds(9_000),
         client: [192, 0, 2, 1].into(),
@@ -34,9 +48,7 @@ async fn session(store: &Store, account: &Account) -> Result<crate::SessionId, S
     store.sessions().insert(&session).await
 }
 
-#[tokio::test]
-async fn an_account_comes_back_as_it_went() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn an_account_comes_back_as_it_went(store: Store) {
     let hash = PasswordHash::from_phc("$argon2id$planted".into());
     let new = NewAccount::new(name("Jane 📷"), AccountRole::parse("user").unwrap())
         .with_display_name("Jane \"O'Hara\"")
@@ -52,9 +64,7 @@ async fn an_account_comes_back_as_it_went() {
 }
 
 /// S14: one user, however the name is written.
-#[tokio::test]
-async fn names_that_fold_alike_are_one_user() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn names_that_fold_alike_are_one_user(store: Store) {
     for (taken, wanted) in [
         ("jane", "Jane"),
         ("Straße", "STRASSE"),
@@ -74,9 +84,7 @@ async fn names_that_fold_alike_are_one_user() {
     add(&store, "jane2", "").await;
 }
 
-#[tokio::test]
-async fn the_last_enabled_administrator_stays() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn the_last_enabled_administrator_stays(store: Store) {
     let accounts = store.accounts();
     let root = add(&store, "root", "cluster_admin").await;
     let spare = add(&store, "spare", "cluster_admin").await;
@@ -93,10 +101,7 @@ async fn the_last_enabled_administrator_stays() {
     assert!(matches!(accounts.remove(spare.id).await, Err(StoreError::LastAdministrator { .. })));
 }
 
-#[tokio::test]
-async fn two_administrators_removed_at_once_leave_one() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("vestibule.db")).await.unwrap();
+async fn two_administrators_removed_at_once_leave_one(store: Store) {
     for round in 0..8 {
         let a = add(&store, &format!("a{round}"), "cluster_admin").await;
         let b = add(&store, &format!("b{round}"), "cluster_admin").await;
@@ -109,9 +114,7 @@ async fn two_administrators_removed_at_once_leave_one() {
 }
 
 /// S6: every change of privilege ends the account's sessions, and of nobody else.
-#[tokio::test]
-async fn a_change_ends_the_sessions() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn a_change_ends_the_sessions(store: Store) {
     let accounts = store.accounts();
     let other = add(&store, "other", "").await;
     session(&store, &other).await.unwrap();
@@ -133,9 +136,7 @@ async fn a_change_ends_the_sessions() {
     assert_eq!(store.sessions().of_account(other.id).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn a_stronger_hash_ends_nothing_and_replaces_only_its_own() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn a_stronger_hash_ends_nothing_and_replaces_only_its_own(store: Store) {
     let [weak, strong, other] =
         ["weak", "strong", "other"].map(|phc| PasswordHash::from_phc(phc.into()));
     let new = NewAccount::new(name("jane"), AccountRole::default()).with_password(weak.clone());
@@ -151,9 +152,7 @@ async fn a_stronger_hash_ends_nothing_and_replaces_only_its_own() {
     assert_eq!(store.sessions().of_account(jane.id).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn a_new_user_of_an_old_name_inherits_nothing() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn a_new_user_of_an_old_name_inherits_nothing(store: Store) {
     let site = SiteId::parse("family").unwrap();
     let first = add(&store, "jane", "").await;
     let access = Access::role(RoleName::parse("viewer").unwrap());
@@ -164,9 +163,7 @@ async fn a_new_user_of_an_old_name_inherits_nothing() {
     assert_eq!(store.grants().list(&GrantFilter::default()).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn what_does_not_exist_is_not_found() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn what_does_not_exist_is_not_found(store: Store) {
     let nobody = AccountId::from_number(77);
     let hash = PasswordHash::from_phc("x".into());
     let accounts = store.accounts();

@@ -4,6 +4,13 @@ use vestibule_schema::AccountRole;
 
 use super::*;
 use crate::NewAccount;
+use crate::engines::on_both;
+
+on_both! {
+    grants_are_given_once_and_come_back_whole,
+    revoking_takes_what_is_named,
+    a_stranger_gets_no_grant,
+}
 
 const NOW: UnixTime = UnixTime::from_seconds(1_000);
 
@@ -19,18 +26,15 @@ fn role(text: &str) -> RoleName {
     RoleName::parse(text).unwrap()
 }
 
-async fn store() -> Store {
-    let store = Store::open_in_memory().await.unwrap();
+async fn add_two(store: &Store) {
     for name in ["jane", "mark"] {
         let new = NewAccount::new(user(name), AccountRole::default());
         store.accounts().add(new, NOW).await.unwrap();
     }
-    store
 }
 
-#[tokio::test]
-async fn grants_are_given_once_and_come_back_whole() {
-    let store = store().await;
+async fn grants_are_given_once_and_come_back_whole(store: Store) {
+    add_two(&store).await;
     let grants = store.grants();
     let scoped = Access {
         role: Some(role("contributor")),
@@ -55,9 +59,8 @@ async fn grants_are_given_once_and_come_back_whole() {
     assert_eq!(grants.list(&on_family).await.unwrap().len(), 2);
 }
 
-#[tokio::test]
-async fn revoking_takes_what_is_named() {
-    let store = store().await;
+async fn revoking_takes_what_is_named(store: Store) {
+    add_two(&store).await;
     let grants = store.grants();
     let (family, jane) = (site("family"), user("jane"));
     for access in [Access::default(), Access::role(role("viewer")), Access::role(role("user"))] {
@@ -73,9 +76,8 @@ async fn revoking_takes_what_is_named() {
     assert_eq!(grants.list(&GrantFilter::default()).await.unwrap().len(), 3, "on work");
 }
 
-#[tokio::test]
-async fn a_stranger_gets_no_grant() {
-    let store = store().await;
+async fn a_stranger_gets_no_grant(store: Store) {
+    add_two(&store).await;
     let error = store
         .grants()
         .grant(&site("family"), &user("nobody"), &Access::default(), NOW)

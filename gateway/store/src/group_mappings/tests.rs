@@ -3,12 +3,15 @@
 use vestibule_schema::RoleName;
 
 use super::*;
+use crate::engines::on_both;
+
+on_both! {
+    a_group_is_mapped_once_in_any_spelling,
+}
 
 const NOW: UnixTime = UnixTime::from_seconds(1_000);
 
-#[tokio::test]
-async fn a_group_is_mapped_once_in_any_spelling() {
-    let store = Store::open_in_memory().await.unwrap();
+async fn a_group_is_mapped_once_in_any_spelling(store: Store) {
     let mappings = store.group_mappings();
     let family = SiteId::parse("family").unwrap();
     let access = Access::role(RoleName::parse("user").unwrap());

@@ -1,0 +1,108 @@
+//! What of signing in and out is written down in the audit log.
+//!
+//! Who is let in, and what is changed, is on disk before anybody is told so; who is not let in is
+//! written soon after, so that a flood of wrong passwords makes nobody wait for a disk.
+
+use vestibule_schema::UserName;
+use vestibule_store::audit::{Actor, Change, Ended, Entry, Event, Object, SignInRefusal, Verb};
+use vestibule_store::{AccountId, AuditLog, SessionId};
+
+use crate::identity::{Identity, Unavailable};
+use crate::origin::RequestOrigin;
+use crate::providers::local::Reason;
+
+impl Identity {
+    /// The audit log.
+    #[must_use]
+    pub const fn audit(&self) -> &AuditLog {
+        &self.settings.audit
+    }
+
+    /// Somebody is let in. If that can't be written down, they are not.
+    pub(crate) async fn audit_accepted(
+        &self,
+        origin: &RequestOrigin,
+        user: &UserName,
+        session: SessionId,
+        by: &str,
+    ) -> Result<(), Unavailable> {
+        let event = Event::SignInAccepted { session, by: by.to_owned() };
+        self.audit_of_user(origin, user, event).await
+    }
+
+    /// Somebody is not let in. An account is named only if there is one: people type passwords
+    /// into the wrong field.
+    pub(crate) async fn audit_refused(
+        &self,
+        origin: &RequestOrigin,
+        reason: SignInRefusal,
+        account: Option<&UserName>,
+    ) {
+        let event = Event::SignInRefused { reason, account: account.cloned() };
+        self.audit().note(entry(origin, Actor::Unknown, event)).await;
+    }
+
+    /// Somebody signed out.
+    pub(crate) async fn audit_signed_out(
+        &self,
+        origin: &RequestOrigin,
+        user: &UserName,
+        session: SessionId,
+    ) -> Result<(), Unavailable> {
+        self.audit_of_user(origin, user, Event::SignedOut { session }).await
+    }
+
+    /// Somebody ended sessions of their own.
+    pub(crate) async fn audit_ended(
+        &self,
+        account: AccountId,
+        which: Ended,
+        count: u64,
+    ) -> Result<(), Unavailable> {
+        // an account that is gone meanwhile has had its end written down
+        let Some(account) = self.store.accounts().by_id(account).await? else { return Ok(()) };
+        let event = Event::SessionsEnded { account: account.name.clone(), which, count };
+        Ok(self.audit().record(Entry::new(Actor::User(account.name), event)).await?)
+    }
+
+    /// Somebody changed their own password.
+    pub(crate) async fn audit_own_password(
+        &self,
+        origin: &RequestOrigin,
+        user: &UserName,
+    ) -> Result<(), Unavailable> {
+        let change = Change {
+            object: Object::Password,
+            verb: Verb::Changed,
+            name: user.to_string(),
+            detail: None,
+        };
+        self.audit_of_user(origin, user, Event::Changed(change)).await
+    }
+
+    /// Something that a user did, on disk when this returns.
+    async fn audit_of_user(
+        &self,
+        origin: &RequestOrigin,
+        user: &UserName,
+        event: Event,
+    ) -> Result<(), Unavailable> {
+        let entry = entry(origin, Actor::User(user.clone()), event);
+        Ok(self.audit().record(entry).await?)
+    }
+}
+
+fn entry(origin: &RequestOrigin, actor: Actor, event: Event) -> Entry {
+    Entry::new(actor, event).from_client(Some(origin.client)).in_request(origin.request_id.clone())
+}
+
+impl From<Reason> for SignInRefusal {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::NoSuchUser => Self::UnknownUser,
+            Reason::NoPassword => Self::NoPassword,
+            Reason::WrongPassword => Self::WrongPassword,
+            Reason::Disabled => Self::Disabled,
+        }
+    }
+}
