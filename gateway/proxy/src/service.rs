@@ -87,12 +87,8 @@ impl Enforcement {
             Place::Home => {
                 return Err(Refusal::Elsewhere { location: OWN_PREFIX.to_owned() });
             }
-            Place::AddSlash(mut location) => {
-                if let Some(query) = head.query() {
-                    location.push('?');
-                    location.push_str(query);
-                }
-                return Err(Refusal::Moved { location });
+            Place::AddSlash(location) => {
+                return Err(Refusal::Moved { location: with_query(location, head.query()) });
             }
             Place::Nothing => return Err(Refusal::NotFound),
             Place::UnknownHost => return Err(Refusal::UnknownHost),
@@ -172,6 +168,13 @@ impl Enforcement {
             session.write_response_body(Some(answer.body), true).await?;
         }
         Ok(())
+    }
+}
+
+fn with_query(path: String, query: Option<&str>) -> String {
+    match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
     }
 }
 
