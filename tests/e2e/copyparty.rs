@@ -269,6 +269,7 @@ async fn a_site_below_a_path_is_whole() {
     let pair = start(r#"path = "/i/family/""#, "/i/family").await;
     let gateway = &pair.gateway;
     let jane = gateway.signed_in("jane").await;
+    jane.enter("/i/family/").await;
     let listing = dav(&jane, "PROPFIND", "/i/family/open/", &[("depth", "1")]).await.expect(207);
     assert!(
         listing.text().contains("<D:href>/i/family/open/a%20b.jpg</D:href>"),

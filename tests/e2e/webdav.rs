@@ -10,12 +10,10 @@ use vestibule_tests::{Client, Gateway, Reply, Run, installed, pictures, temp_fol
 
 use crate::copyparty::{Pair, dav, start};
 
-/// The session of somebody who signs in, as a header.
+/// The session at the site of somebody who signs in, as a cookie.
 pub(crate) async fn session(gateway: &Gateway, name: &str) -> String {
-    let reply = gateway.client().sign_in(name).await;
-    let cookies = reply.all("set-cookie");
-    let cookie = cookies.iter().find(|cookie| cookie.starts_with("vestibule=")).unwrap();
-    cookie.split(';').next().unwrap().to_owned()
+    let client = gateway.signed_in(name).await;
+    client.enter("/").await.cookie("vestibule.site")
 }
 
 /// A program is asked for a name and a password, a browser goes to the page; nobody is led there
