@@ -472,8 +472,7 @@ impl FolderWatch for Live {
     }
 
     fn find(&self, site: &SiteId, path: &GalleryPath) -> Found {
-        let known = self.known.load();
-        known.get(site).map_or(Found::Unknown, |folders| folders.find(path))
+        self.known.load().get(site).map_or(Found::Unknown, |folders| folders.find(path))
     }
 }
 

@@ -95,3 +95,62 @@ pub(super) fn check(document: &SiteDocument, dir: &Path, source: &Source) -> Vec
     }
     problems
 }
+
+#[cfg(test)]
+mod tests {
+    use vestibule_schema::Severity;
+    use vestibule_schema::problem::Colours;
+
+    use super::*;
+
+    /// What is said of a table: whether it closes the site, and everything that is shown.
+    fn said(table: &str) -> (bool, String) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("key"), "planted\n").unwrap();
+        std::fs::write(dir.path().join("odd"), "plan\tted\u{7f}\n").unwrap();
+        let text = format!(
+            "hosts = [\"a.example\"]\nupstream = [\"http://127.0.0.1:1\"]\n\
+             adapter = \"copyparty\"\n[identity_headers]\n{table}\n"
+        );
+        let source = Source::new("site.toml", &text);
+        let (document, mut problems) = SiteDocument::parse(&source);
+        problems.extend(check(&document.unwrap(), dir.path(), &source));
+        let shown: Vec<_> = problems.iter().map(|p| p.render(Colours::Plain)).collect();
+        (problems.iter().any(|p| p.severity == Severity::Error), shown.join("\n"))
+    }
+
+    #[test]
+    fn a_secret_is_a_headers_value_or_its_name() {
+        for secret in [
+            r#"{ header = "X-Key", value = { file = "key" } }"#,
+            r#"{ name = { file = "key" } }"#,
+            r#"{ header = "X-Key", value = { env = "CARGO_PKG_NAME" } }"#,
+        ] {
+            let (closes, shown) = said(&format!("user = \"X-User-Name\"\nsecret = {secret}"));
+            assert!(!closes && shown.is_empty(), "{secret}: {shown}");
+        }
+        let (closes, shown) = said("user = \"X-User-Name\"");
+        assert!(!closes && shown.contains("have no secret"), "{shown}");
+    }
+
+    /// S84: nor is a secret shown that stands where it should not.
+    #[test]
+    fn what_can_not_be_used_closes_the_site_and_shows_no_secret() {
+        for (table, wanted) in [
+            ("groups = \"X-Groups\"", "user"),
+            ("user = \"Cookie\"", "has a meaning already"),
+            ("user = \"X-A\"\ngroups = \"x_a\"", "the same name"),
+            ("user = \"X-A\"\nsecret = { name = { file = \"none\" } }", "can't be read"),
+            ("user = \"X-A\"\nsecret = { name = { file = \"odd\" } }", "no name of a header"),
+            ("user = \"X-A\"\nsecret = { name = { env = \"VESTIBULE_NO\" } }", "is not set"),
+            ("user = \"X-A\"\nsecret = { name = {} }", "in a `file` or in `env`"),
+            ("user = \"X-A\"\nsecret = { header = \"X-K\" }", "a `header` and its `value`"),
+            ("user = \"X-A\"\nsecret = \"planted\"", "secret"),
+            ("user = \"X-A\"\n[identity_headers.secret]\nname = \"planted\"", "name"),
+        ] {
+            let (closes, shown) = said(table);
+            assert!(closes && shown.contains(wanted), "{table}: {shown}");
+            assert!(!shown.contains("planted"), "{table}: {shown}");
+        }
+    }
+}
