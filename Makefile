@@ -26,7 +26,7 @@ demo: needs ## Build in release and start a gateway with a sample gallery on htt
 	target/release/vestibule demo
 
 .PHONY: test
-test: needs tools camera-files postgres webdav ## Install what the tests need, and run them all
+test: needs tools oidc camera-files postgres directories webdav ## Install what the tests need, and run them all
 	INSTA_UPDATE=no tests/run.sh
 
 .PHONY: lint
@@ -53,7 +53,7 @@ check: ## rustfmt, clippy and rustdoc, without what needs an installation
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 .PHONY: bless
-bless: needs tools camera-files postgres webdav ## Run the tests and take over what they generate now; review the difference
+bless: needs tools oidc camera-files postgres directories webdav ## Run the tests and take over what they generate now; review the difference
 	INSTA_UPDATE=always INSTA_FORCE_PASS=1 tests/run.sh
 
 .PHONY: drift
@@ -81,6 +81,10 @@ needs: ## Install what the build needs, where that is allowed: a C compiler, cma
 tools: needs ## Install the official `cedar` command, which tests run, into target/tools
 	@tests/setup.sh cedar $(CEDAR_VERSION) $(TOOLS)
 
+.PHONY: oidc
+oidc: ## Install the provider of OpenID Connect that tests sign in at into target/tools
+	@tests/setup.sh oidc $(TOOLS)/oidc
+
 .PHONY: cargo-deny
 cargo-deny: ## Install cargo-deny into target/tools unless it is there
 	@tests/setup.sh cargo-deny $(CARGO_DENY_VERSION) $(TOOLS)
@@ -99,6 +103,11 @@ webdav: ## Install the WebDAV server and the clients that some tests run
 .PHONY: postgres
 postgres: ## Install PostgreSQL, which tests of the store start
 	@tests/setup.sh postgres
+
+.PHONY: directories
+directories: ## Install OpenLDAP and Samba, which some tests start
+	@tests/setup.sh openldap
+	@tests/setup.sh samba
 
 .PHONY: fuzz-smoke
 fuzz-smoke: needs cargo-fuzz ## Fuzz each target for a minute, or FUZZ_SECONDS; not part of CI

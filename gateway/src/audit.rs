@@ -58,9 +58,9 @@ pub(crate) struct Sink(pub(crate) AuditLog);
 #[async_trait]
 impl AuditSink for Sink {
     async fn note(&self, noted: Noted<'_>) {
-        let actor = match noted.principal {
-            Some(Principal::User(facts)) => Actor::User(facts.name.clone()),
-            Some(Principal::Visitor) => Actor::Visitor,
+        let actor = match noted.principal.map(Principal::as_user) {
+            Some(Some(user)) => Actor::User(user.name.clone()),
+            Some(None) => Actor::Visitor,
             None => Actor::Unknown,
         };
         let entry = Entry::new(actor, event(&noted))

@@ -2,6 +2,7 @@
 
 mod audit;
 mod gateway;
+mod identity;
 pub(crate) mod identity_headers;
 mod secret;
 mod site;

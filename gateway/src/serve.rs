@@ -72,6 +72,7 @@ pub(crate) fn prepare(
     };
     let mut settings = cost;
     settings.audit = audit.clone();
+    settings.providers = gateway_config.identity.registrations();
     let (identity, stored, control) = runtime.block_on(async {
         let control = control::listen(&state.control_socket()).await?;
         let store = state.open_store(&gateway_config.store).await?;

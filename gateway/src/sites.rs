@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use vestibule_policies::Principal;
 use vestibule_policies::audit::admission::admission;
+use vestibule_policies::principal::Share;
 use vestibule_portal::{SiteCard, SitePlace, Sites};
 use vestibule_proxy::SiteRuntime;
-use vestibule_schema::SiteId;
+use vestibule_schema::{GalleryPath, SiteId};
 
 use crate::config::PublicUrl;
 use crate::reload::Live;
@@ -28,12 +29,8 @@ impl KnownSites {
         if !self.public_url.is_known {
             return Vec::new();
         }
-        let (scheme, rest) = self.public_url.text.split_once("://").unwrap_or(("https", ""));
-        // an address has colons of its own, within brackets
-        let after = rest.rsplit_once(']').map_or(rest, |(_, after)| after);
-        let port = after.rsplit_once(':').map(|(_, port)| format!(":{port}")).unwrap_or_default();
         let hosts = site.mount.hosts().iter();
-        hosts.map(|host| format!("{scheme}://{host}{port}")).collect()
+        hosts.map(|host| self.public_url.origin_at(&host.to_string())).collect()
     }
 }
 
@@ -48,7 +45,12 @@ impl Sites for KnownSites {
 
     fn admission(&self, site: &SiteId, principal: &Principal) -> Option<String> {
         let world = self.live.world()?;
-        admission(world.engine(site)?, principal)
+        let engine = world.engine(site)?;
+        let by_share = || {
+            let opened = !principal.shares().is_empty() && engine.may_enter(principal);
+            opened.then(|| "by a share link".to_owned())
+        };
+        admission(engine, principal).or_else(by_share)
     }
 
     fn place(&self, site: &SiteId) -> Option<SitePlace> {
@@ -59,6 +61,19 @@ impl Sites for KnownSites {
 
     fn site_at(&self, authority: &str, path: &str) -> Option<SiteId> {
         Some(self.live.world()?.site_at(authority, path)?.id.clone())
+    }
+
+    fn gives(&self, share: &Share) -> bool {
+        let world = self.live.world();
+        let engine = world.as_ref().and_then(|world| world.engine(&share.site));
+        let bearer = Principal::Visitor.with_shares([Arc::new(share.clone())]);
+        engine.is_some_and(|engine| engine.may_enter(&bearer))
+    }
+
+    fn page(&self, site: &SiteId, of: &GalleryPath) -> Option<String> {
+        let world = self.live.world()?;
+        let site = world.site(site)?;
+        Some(format!("{}{}", site.mount.base(), site.adapter.page(of)?))
     }
 
     fn portal(&self) -> Option<String> {

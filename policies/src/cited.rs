@@ -123,7 +123,8 @@ impl Way {
         level.checked_sub(1).and_then(|index| self.folders.get(index)).map(|(path, _)| path)
     }
 
-    fn reference(&self, deciding: &Deciding) -> Option<PolicyRef> {
+    /// What one is cited as.
+    pub(crate) fn reference(&self, deciding: &Deciding) -> Option<PolicyRef> {
         match deciding {
             Deciding::Known(reference) => Some(reference.clone()),
             Deciding::Rule(0, rule) => Some(rule.of_site(&self.site)),

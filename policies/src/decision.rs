@@ -6,7 +6,7 @@ use std::sync::Arc;
 use vestibule_schema::{Action, GalleryPath, PermissionSet, SiteId, SourceRef};
 
 use crate::cited::{Cited, Ground};
-use crate::principal::Principal;
+use crate::principal::{Principal, Share};
 
 /// What a request needs beside `view`: any one of a few actions.
 ///
@@ -97,6 +97,8 @@ pub(crate) struct Permitted {
     pub(crate) path: GalleryPath,
     pub(crate) generation: u64,
     pub(crate) cited: Cited,
+    /// The share by which alone it is allowed.
+    pub(crate) share: Option<Arc<Share>>,
 }
 
 impl Permit {
@@ -130,7 +132,13 @@ impl Permit {
         self.0.generation
     }
 
-    /// The policies that allowed it.
+    /// The share link without which it would not be allowed.
+    #[must_use]
+    pub fn share(&self) -> Option<&Share> {
+        self.0.share.as_deref()
+    }
+
+    /// The policies that allowed it; by a share those of its role and of its maker.
     #[must_use]
     pub fn policies(&self) -> &[PolicyRef] {
         self.0.cited.references(self.0.ground.way())

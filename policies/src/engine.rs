@@ -19,6 +19,7 @@ mod held;
 mod hot;
 mod index;
 mod judge;
+mod lent;
 mod mask;
 mod shape;
 mod shared;
@@ -43,6 +44,7 @@ use admit::{Admitted, AtSite};
 pub use held::HeldRole;
 use index::{Index, MarkId};
 pub use judge::{InView, Judge};
+pub use lent::ShareError;
 use mask::{Mask, MaskKey, Variant};
 use shape::SiteShape;
 use shared::{Bounded, SLICE_BYTES, Shared, bounded};
@@ -103,6 +105,7 @@ pub struct SiteEngine {
     /// The roles that a visitor has in the site's own block.
     visitor: OnceLock<Arc<AtSite>>,
     entrances: Bounded<Principal, Arc<[GalleryPath]>>,
+    lendings: lent::Lendings,
 }
 
 /// Why there is no decision. It is refused like one without `view`, and logged.
@@ -142,6 +145,7 @@ impl SiteEngine {
                 let texts = found.iter().map(|folder| folder.as_str().len());
                 who.weight() + texts.sum::<usize>() + size_of_val(&**found)
             }),
+            lendings: lent::lendings(),
         }
     }
 
@@ -154,6 +158,7 @@ impl SiteEngine {
         }
         self.shared = Arc::clone(&before.shared);
         self.index.forget_chains();
+        self.lendings.invalidate_all();
         for (_, slice) in &before.slices {
             let mark = self.index.governing(slice.at());
             if slice.is_of(&self.index.way(mark)) {
@@ -241,7 +246,8 @@ impl SiteEngine {
         Judge::new(self, None).below(principal, folder)
     }
 
-    /// Whether the principal holds a role in any block of the site (`permissions.md` 4, rule 1).
+    /// Whether the principal holds a role in any block of the site (`permissions.md` 4, rule 1), or
+    /// opened a share that gives something there.
     #[must_use]
     pub fn may_enter(&self, principal: &Principal) -> bool {
         let holds_any = |path: &GalleryPath| {
@@ -250,6 +256,7 @@ impl SiteEngine {
         holds_any(&GalleryPath::root())
             || self.index.blocks().any(holds_any)
             || self.holds_scoped_role(principal)
+            || principal.shares().iter().any(|share| self.lends(share))
     }
 
     /// As [`Judge::entrances`], without a context.

@@ -1,6 +1,7 @@
 //! Who asks.
 
 mod memo;
+mod share;
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use vestibule_schema::{AccountRole, GroupId, UserName};
 
 pub(crate) use memo::Memo;
+pub use share::{Bearer, Share};
 
 /// What the gateway knows of a signed-in user: the input of admission.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -72,6 +74,8 @@ pub enum Principal {
     Visitor,
     /// A signed-in user. Compared by content, cheap to clone.
     User(Arc<User>),
+    /// Either of them, with share links that they opened.
+    Bearer(Arc<Bearer>),
 }
 
 impl Principal {
@@ -81,33 +85,78 @@ impl Principal {
         Self::User(Arc::new(User { facts, memo: Memo::default() }))
     }
 
+    /// The same with share links that were opened: those that stand, in any order.
+    #[must_use]
+    pub fn with_shares(self, shares: impl IntoIterator<Item = Arc<Share>>) -> Self {
+        let (own, before) = match self {
+            Self::Bearer(bearer) => (bearer.own().clone(), bearer.shares().to_vec()),
+            own => (own, Vec::new()),
+        };
+        match Bearer::new(own, before.into_iter().chain(shares)) {
+            Ok(bearer) => Self::Bearer(Arc::new(bearer)),
+            Err(own) => own,
+        }
+    }
+
+    /// Who it is without share links.
+    #[must_use]
+    pub fn own(&self) -> &Self {
+        match self {
+            Self::Visitor | Self::User(_) => self,
+            Self::Bearer(bearer) => bearer.own(),
+        }
+    }
+
+    /// The share links that were opened.
+    #[must_use]
+    pub fn shares(&self) -> &[Arc<Share>] {
+        match self {
+            Self::Visitor | Self::User(_) => &[],
+            Self::Bearer(bearer) => bearer.shares(),
+        }
+    }
+
+    /// The user, if somebody has signed in.
+    #[must_use]
+    pub fn as_user(&self) -> Option<&Arc<User>> {
+        match self.own() {
+            Self::User(user) => Some(user),
+            Self::Visitor | Self::Bearer(_) => None,
+        }
+    }
+
     /// Whether both are the same: at once, where they share their facts.
     pub(crate) fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::User(one), Self::User(another)) => Arc::ptr_eq(one, another) || one == another,
+            (Self::Bearer(one), Self::Bearer(another)) => {
+                Arc::ptr_eq(one, another) || one == another
+            }
             _ => self == other,
         }
     }
 
     /// About how many bytes it takes.
     pub(crate) fn weight(&self) -> usize {
-        let Self::User(user) = self else { return size_of::<Self>() };
-        let groups = user.groups.iter().map(|group| 32 + group.as_str().len());
-        size_of::<User>() + user.name.as_str().len() + groups.sum::<usize>()
+        match self {
+            Self::Visitor => size_of::<Self>(),
+            Self::User(user) => {
+                let groups = user.groups.iter().map(|group| 32 + group.as_str().len());
+                size_of::<User>() + user.name.as_str().len() + groups.sum::<usize>()
+            }
+            Self::Bearer(bearer) => bearer.weight(),
+        }
     }
 
     /// The user's name; a visitor has none.
     #[must_use]
     pub fn user_name(&self) -> Option<&UserName> {
-        match self {
-            Self::Visitor => None,
-            Self::User(user) => Some(&user.name),
-        }
+        self.as_user().map(|user| &user.name)
     }
 
     /// Whether somebody has signed in.
     #[must_use]
     pub fn is_signed_in(&self) -> bool {
-        matches!(self, Self::User(_))
+        self.as_user().is_some()
     }
 }

@@ -132,6 +132,36 @@ impl RoleName {
         }
         Ok(Self(Arc::from(text)))
     }
+
+    /// The role of share links, `visitor`: reserved, so that no document, grant or group gives it.
+    #[must_use]
+    pub fn visitor() -> Self {
+        Self(Arc::from("visitor"))
+    }
+}
+
+/// A share link's public number: what lists show and revoking names. No secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShareId(i64);
+
+impl ShareId {
+    /// The share of this number.
+    #[must_use]
+    pub const fn from_number(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ShareId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// The role that an account carries by itself. It may be `cluster_admin`, which opens no site,

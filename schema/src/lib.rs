@@ -25,7 +25,7 @@ pub mod problem;
 pub mod size;
 
 pub use hidden::HiddenNames;
-pub use ids::{AccountRole, GroupId, IdError, ProviderId, RoleName, SiteId, UserName};
+pub use ids::{AccountRole, GroupId, IdError, ProviderId, RoleName, ShareId, SiteId, UserName};
 pub use path::{GalleryPath, PathError, PathKind};
 pub use permission::{Action, Permission, PermissionSet};
 pub use problem::{Problem, Severity, Source, SourceRef};

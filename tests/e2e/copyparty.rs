@@ -1,8 +1,10 @@
 //! A real copyparty behind the gateway: what it shows to whom, and who changes what.
 
+use std::time::Duration;
+
 use http::Method;
 use tokio::sync::OnceCell;
-use vestibule_tests::{Client, ConfigDir, Copyparty, Gateway, Reply, pictures};
+use vestibule_tests::{Client, ConfigDir, Copyparty, Gateway, Reply, eventually, pictures};
 
 use crate::reload::CLOSING;
 
@@ -70,6 +72,23 @@ pub(crate) async fn start(mount: &str, below: &str) -> Pair {
 async fn shared() -> &'static Pair {
     static SHARED: OnceCell<Pair> = OnceCell::const_new();
     SHARED.get_or_init(async || start(r#"hosts = ["localhost"]"#, "").await).await
+}
+
+/// A browser in which somebody has signed in whom copyparty knows.
+pub(crate) async fn known(gateway: &Gateway, name: &str) -> Client {
+    let client = gateway.signed_in(name).await;
+    become_known(&client, "/open/?ls").await;
+    client
+}
+
+/// Looks at a folder until copyparty knows who does: the very request in which it first sees
+/// somebody it may refuse, as it reads its users anew then.
+async fn become_known(client: &Client, listing: &str) {
+    let seen = eventually(Duration::from_secs(30), "copyparty knows them", async || {
+        let reply = client.get(listing).await;
+        (reply.status == 200 && reply.text().contains("\"write\"")).then_some(())
+    });
+    seen.await;
 }
 
 /// A request with a method of WebDAV.
@@ -205,9 +224,9 @@ async fn odd_paths_and_keys_do_not_pass() {
 async fn uploads_need_the_right_to_upload() {
     let pair = start(r#"hosts = ["localhost"]"#, "").await;
     let gateway = &pair.gateway;
-    let carla = gateway.signed_in("carla").await;
-    let fred = gateway.signed_in("fred").await;
-    let jane = gateway.signed_in("jane").await;
+    let carla = known(gateway, "carla").await;
+    let fred = known(gateway, "fred").await;
+    let jane = known(gateway, "jane").await;
     put(&carla, "/inbox/new.jpg").await.expect(201);
     put(&carla, "/open/new.jpg").await.expect(403);
     put(&fred, "/open/new.jpg").await.expect(403);
@@ -230,7 +249,7 @@ async fn uploads_need_the_right_to_upload() {
 async fn a_move_needs_both_places() {
     let pair = start(r#"hosts = ["localhost"]"#, "").await;
     let gateway = &pair.gateway;
-    let (jane, fred) = (gateway.signed_in("jane").await, gateway.signed_in("fred").await);
+    let (jane, fred) = (known(gateway, "jane").await, known(gateway, "fred").await);
     let gallery = gateway.config.gallery("site");
     let own = format!("http://localhost:{}", gateway.port);
     let refused = [
@@ -258,7 +277,7 @@ async fn a_move_needs_both_places() {
     dav(&jane, "MOVE", "/open/b.jpg", &[("destination", &to)]).await.expect(201);
     assert!(gallery.join("inbox/m oved.jpg").is_file() && !gallery.join("open/b.jpg").exists());
     // only who owns the site moves what has rules of its own
-    let olivia = gateway.signed_in("olivia").await;
+    let olivia = known(gateway, "olivia").await;
     dav(&olivia, "MOVE", "/holds/", &[("destination", &format!("{own}/kept/"))]).await.expect(201);
     assert!(gallery.join("kept/closed/secret.jpg").is_file());
 }
@@ -270,6 +289,7 @@ async fn a_site_below_a_path_is_whole() {
     let gateway = &pair.gateway;
     let jane = gateway.signed_in("jane").await;
     jane.enter("/i/family/").await;
+    become_known(&jane, "/i/family/open/?ls").await;
     let listing = dav(&jane, "PROPFIND", "/i/family/open/", &[("depth", "1")]).await.expect(207);
     assert!(
         listing.text().contains("<D:href>/i/family/open/a%20b.jpg</D:href>"),

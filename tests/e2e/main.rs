@@ -2,10 +2,12 @@
 
 #![expect(
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "helpers of tests: clippy excuses test functions only"
 )]
 
+mod active_directory;
 mod audit;
 mod bad_input;
 mod camera;
@@ -15,6 +17,7 @@ mod cli_explain;
 mod copyparty;
 mod galleries;
 mod journey;
+mod ldap;
 mod litmus;
 mod media;
 mod postgres;
@@ -22,6 +25,7 @@ mod proof;
 mod refusals;
 mod reload;
 mod secrets;
+mod shares;
 mod tls;
 mod unreadable;
 mod webdav;

@@ -6,13 +6,13 @@ use std::net::TcpStream;
 use std::process::Command;
 
 use http::Method;
-use vestibule_tests::{Client, Gateway, Reply, Run, installed, pictures, temp_folder};
+use vestibule_tests::{Gateway, Reply, Run, installed, pictures, temp_folder};
 
-use crate::copyparty::{Pair, dav, start};
+use crate::copyparty::{Pair, dav, known, start};
 
 /// The session at the site of somebody who signs in, as a cookie.
 pub(crate) async fn session(gateway: &Gateway, name: &str) -> String {
-    let client = gateway.signed_in(name).await;
+    let client = known(gateway, name).await;
     client.enter("/").await.cookie("vestibule.site")
 }
 
@@ -158,7 +158,7 @@ fn read_head(stream: &mut TcpStream) -> String {
 #[tokio::test]
 async fn a_file_is_written_read_and_replaced() {
     let Pair { gateway, copyparty: _copyparty } = start(r#"hosts = ["localhost"]"#, "").await;
-    let jane: Client = gateway.signed_in("jane").await;
+    let jane = known(&gateway, "jane").await;
     for content in ["one", "another"] {
         let request = jane.request(Method::PUT, "/open/note.txt").body(content);
         let status = Reply::to(request).await.status;

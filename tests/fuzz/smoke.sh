@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 
 seconds=$1
 shift
-if [ $# = 0 ]; then set -- path documents decide; fi
+if [ $# = 0 ]; then set -- path documents ldap decide; fi
 
 out=target/fuzz
 for target in "$@"; do

@@ -36,7 +36,7 @@ impl Resolve for Here {
     }
 }
 
-fn builder() -> reqwest::ClientBuilder {
+pub(crate) fn builder() -> reqwest::ClientBuilder {
     static CRYPTO: Once = Once::new();
     CRYPTO.call_once(|| {
         // an error means that it is installed already

@@ -13,22 +13,29 @@
     reason = "a test that can't be set up has failed, and says where"
 )]
 
+mod authority;
 mod binaries;
 mod client;
 mod config_dir;
 mod copyparty;
 mod gateway;
+mod oidc;
+pub mod openldap;
 pub mod pictures;
 mod postgres;
 pub mod raw;
+pub mod samba;
 mod scratch;
 mod wait;
 
+pub use authority::Authority;
 pub use binaries::{Run, cedar, installed, repository, vestibule};
 pub use client::{Client, Reply};
 pub use config_dir::{ConfigDir, demo_permissions, password};
 pub use copyparty::Copyparty;
 pub use gateway::{Gateway, Launch, free_port, start_process, start_process_with};
+pub use oidc::{OidcServer, Wanderer};
+pub use openldap::OpenLdap;
 pub use postgres::{Postgres, postgres};
 pub use scratch::{TempFolder, temp_folder};
 pub use wait::eventually;

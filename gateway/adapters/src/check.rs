@@ -44,9 +44,12 @@ pub(crate) fn parse(source: &Source) -> Result<RouteMap, Vec<Problem>> {
     let mut check = Check { source, problems: Vec::new() };
     let mut routes: Vec<Route> =
         document.route.iter().filter_map(|route| check.route(route.get_ref())).collect();
-    let folder_page = document.folder_page.as_ref().and_then(|page| check.folder_page(page));
     let cookies = document.cookies.as_ref().and_then(|cookies| check.words(cookies));
     let keeps_prefix = document.prefix == PrefixWord::Kept;
+    let mut page =
+        |page: Option<&Spanned<String>>, capture| page.and_then(|page| check.page(page, capture));
+    let folder_page = page(document.folder_page.as_ref(), &Capture::Folder);
+    let image_page = page(document.image_page.as_ref(), &Capture::Image);
     let hand_over = match document.hand_over {
         HandOverWord::Grant => HandOver::Grant,
         HandOverWord::Nothing => HandOver::Nothing,
@@ -58,7 +61,17 @@ pub(crate) fn parse(source: &Source) -> Result<RouteMap, Vec<Problem>> {
     join_methods(&mut routes);
     let examples: Vec<Spanned<ExampleDocument>> = document.example;
     let (name, source) = (document.name, source.clone());
-    Ok(RouteMap { name, hand_over, keeps_prefix, cookies, folder_page, routes, source, examples })
+    Ok(RouteMap {
+        name,
+        hand_over,
+        keeps_prefix,
+        cookies,
+        folder_page,
+        image_page,
+        routes,
+        source,
+        examples,
+    })
 }
 
 /// What the TOML reader has to say, at its place.
@@ -177,11 +190,18 @@ impl Check<'_> {
         }
     }
 
-    fn folder_page(&mut self, page: &Spanned<String>) -> Option<Template> {
+    /// The address of a page: that of a folder, or of an image.
+    fn page(&mut self, page: &Spanned<String>, capture: &Capture) -> Option<Template> {
         match Template::parse(page.get_ref(), Vec::new()) {
-            Ok(template) if template.capture == Capture::Folder => Some(template),
+            Ok(template) if template.capture == *capture => Some(template),
             Ok(_) => {
-                self.error("adapter::path", "the folder page has no `{folder}`", page.span());
+                let message = match capture {
+                    Capture::Image => "the image page has no `{image}`",
+                    Capture::Nothing | Capture::Folder | Capture::File(_) => {
+                        "the folder page has no `{folder}`"
+                    }
+                };
+                self.error("adapter::path", message, page.span());
                 None
             }
             Err(error) => {

@@ -19,6 +19,7 @@ pub(crate) struct MapDocument {
     /// The cookies that pass; absent: all but the gateway's own.
     pub(crate) cookies: Option<Spanned<Vec<Spanned<String>>>>,
     pub(crate) folder_page: Option<Spanned<String>>,
+    pub(crate) image_page: Option<Spanned<String>>,
     #[serde(default)]
     pub(crate) route: Vec<Spanned<RouteDocument>>,
     #[serde(default)]

@@ -25,6 +25,7 @@ pub struct RouteMap {
     pub(crate) keeps_prefix: bool,
     pub(crate) cookies: Option<Vec<String>>,
     pub(crate) folder_page: Option<Template>,
+    pub(crate) image_page: Option<Template>,
     pub(crate) routes: Vec<Route>,
     pub(crate) source: Source,
     pub(crate) examples: Vec<Spanned<ExampleDocument>>,
@@ -127,5 +128,12 @@ impl RouteMap {
     pub fn folder_page(&self, folder: &GalleryPath) -> Option<String> {
         let page = self.folder_page.as_ref()?;
         Some(page.build(Some(folder)))
+    }
+
+    /// The site-relative address of the page of a folder or an image, if the server has such pages.
+    #[must_use]
+    pub fn page(&self, of: &GalleryPath) -> Option<String> {
+        let page = if of.is_folder() { &self.folder_page } else { &self.image_page };
+        page.as_ref().map(|page| page.build(Some(of)))
     }
 }

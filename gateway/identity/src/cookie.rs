@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use vestibule_schema::SiteId;
 use vestibule_store::Audience;
 
 use crate::origin::{RequestOrigin, Transport};
@@ -53,6 +54,15 @@ impl SetCookie {
         }
     }
 
+    /// The cookie by which a browser is known that opened share links of a site.
+    pub(crate) fn share(
+        origin: &RequestOrigin,
+        site: &SiteId,
+        (token, max_age): (&str, Duration),
+    ) -> Option<Self> {
+        Self::new(origin, &share_name(site), token, max_age)
+    }
+
     /// What makes the browser forget its session cookie.
     #[must_use]
     pub fn clear(origin: &RequestOrigin, audience: &Audience) -> Option<Self> {
@@ -70,6 +80,27 @@ impl fmt::Debug for SetCookie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SetCookie(***)")
     }
+}
+
+/// No site is called so: a dot stands in no name.
+fn share_name(site: &SiteId) -> String {
+    format!("{LOOPBACK_NAME}.{site}.share")
+}
+
+/// The values of the cookies by which a browser is known that opened share links of a site.
+pub(crate) fn share_values<'r>(
+    origin: &RequestOrigin,
+    site: &SiteId,
+    cookies: &'r [&'r str],
+) -> impl Iterator<Item = &'r str> {
+    let name = match origin.transport() {
+        // most requests have none: the name is written only where it may be there
+        _ if !cookies.iter().any(|header| header.contains(".share=")) => None,
+        Transport::Secure => Some(format!("__Host-{}", share_name(site))),
+        Transport::Loopback => Some(share_name(site)),
+        Transport::Exposed => None,
+    };
+    matching(cookies, move |key| name.as_deref() == Some(key))
 }
 
 /// The values of the session cookies of an audience, as [`values`] has them; none where no session
@@ -125,8 +156,6 @@ fn matching<'r>(
 
 #[cfg(test)]
 mod tests {
-    use vestibule_schema::SiteId;
-
     use super::*;
 
     fn origin(secure: bool, authority: &str) -> RequestOrigin {
@@ -205,6 +234,29 @@ mod tests {
                 0
             );
         }
+    }
+
+    /// Beside a site's session, and of one site alone.
+    #[test]
+    fn what_was_opened_has_a_cookie_of_its_own() {
+        let (a, b) = (SiteId::parse("a").unwrap(), SiteId::parse("b").unwrap());
+        let day = Duration::from_secs(86_400);
+        for (secure, host) in [(true, "a.example"), (false, "localhost")] {
+            let origin = origin(secure, host);
+            let cookie = SetCookie::share(&origin, &a, ("t", day)).unwrap();
+            let header = cookie.as_str().split(';').next().unwrap();
+            assert!(is_ours(header.split('=').next().unwrap()));
+            let headers = ["x=1", header];
+            assert_eq!(share_values(&origin, &a, &headers).collect::<Vec<_>>(), ["t"]);
+            assert_eq!(share_values(&origin, &b, &headers).count(), 0);
+            let site = Audience::Site(a.clone());
+            assert_eq!(session_values(&origin, &site, &headers).count(), 0);
+        }
+        let longest = SiteId::parse(&"s".repeat(64)).unwrap();
+        let token = "t".repeat(crate::token::TEXT_LENGTH);
+        let cookie = SetCookie::share(&origin(true, "a.example"), &longest, (&token, day));
+        let length = cookie.unwrap().as_str().split(';').next().unwrap().len();
+        assert!(length <= 160, "{length}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::external::Registration;
 use crate::hasher::{HashCost, Hasher};
 use crate::limits::SignInLimits;
 use crate::sessions::cache::SessionCache;
+use crate::shares::cache::ShareCache;
 
 /// How often at most the last use of a session is written down.
 const WRITE_USES_EVERY: Duration = Duration::from_secs(60);
@@ -113,6 +114,7 @@ pub struct Identity {
     pub(crate) hasher: Hasher,
     pub(crate) limits: SignInLimits,
     pub(crate) cache: SessionCache,
+    pub(crate) share_cache: ShareCache,
     /// The store's counter of changes when this process last looked.
     seen_changes: AtomicU64,
     /// When that was, in seconds.
@@ -142,6 +144,7 @@ impl Identity {
             settings,
             limits: SignInLimits::default(),
             cache: SessionCache::new(),
+            share_cache: ShareCache::default(),
             seen_changes,
             maintained: AtomicI64::new(i64::MIN),
             swept: AtomicU64::new(0),
@@ -227,6 +230,7 @@ impl Identity {
         let idle = i64::try_from(self.settings.session_idle.as_secs()).unwrap_or(i64::MAX);
         let unused = UnixTime::from_seconds(now.seconds().saturating_sub(idle));
         self.store.sessions().delete_expired(now, unused).await?;
+        self.store.shares().delete_expired(now).await?;
         self.store.tickets().delete_expired(now).await?;
         Ok(())
     }

@@ -37,12 +37,15 @@ mod identity;
 mod limits;
 pub mod origin;
 pub mod password;
-mod providers;
+mod provider_sessions;
+pub mod providers;
 pub mod secret;
 mod sessions;
+pub mod shares;
 pub mod sign_in;
 mod tickets;
 mod token;
+mod under_way;
 
 pub use accounts::{AccountError, ChangePasswordError, PasswordChange};
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -54,7 +57,12 @@ pub use hasher::HashCost;
 pub use identity::{Changed, Identity, Settings, Unavailable};
 pub use origin::{RequestOrigin, Transport};
 pub use password::PasswordError;
+pub use provider_sessions::SignedOutThere;
 pub use secret::Secret;
 pub use sessions::SessionInfo;
+pub use shares::{
+    MadeShare, MakeShareError, OpenShareError, OpenedShare, ShareAttempt, ShareFace, ShareOrder,
+};
 pub use sign_in::{Attempt, NewSession, SignInError};
+pub use under_way::{CameBack, Heard, UnderWayError};
 pub use vestibule_store::{AccountId, Audience, SessionId, UnixTime};

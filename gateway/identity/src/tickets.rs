@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use vestibule_store::{TicketKey, UnixTime};
+use vestibule_store::TicketKey;
 
 use crate::identity::{Identity, Unavailable};
 use crate::{Secret, token};
@@ -17,30 +17,18 @@ use crate::{Secret, token};
 pub(crate) enum Purpose {
     /// From the portal to a site.
     Entry,
-    /// The first administrator.
-    FirstRun,
-    /// A sign-in that is under way at a provider.
-    Provider,
-    /// A password was right, and a second factor is to follow.
-    SecondFactor,
 }
 
 impl Purpose {
     const fn name(self) -> &'static str {
         match self {
             Self::Entry => "entry",
-            Self::FirstRun => "first-run",
-            Self::Provider => "provider",
-            Self::SecondFactor => "second-factor",
         }
     }
 
     const fn lifetime(self) -> Duration {
         match self {
             Self::Entry => Duration::from_secs(60),
-            Self::FirstRun => Duration::from_secs(24 * 3600),
-            Self::Provider => Duration::from_secs(600),
-            Self::SecondFactor => Duration::from_secs(300),
         }
     }
 }
@@ -72,37 +60,6 @@ impl Identity {
         let key = key(purpose, token);
         let payload = self.store.tickets().take(&key, purpose.name(), self.now()).await?;
         payload.map(|text| read(&text)).transpose()
-    }
-
-    /// Looks what a ticket stands for, and leaves it.
-    pub(crate) async fn peek_ticket<T: DeserializeOwned>(
-        &self,
-        purpose: Purpose,
-        token: &str,
-    ) -> Result<Option<T>, Unavailable> {
-        if token.len() != token::TEXT_LENGTH {
-            return Ok(None);
-        }
-        let key = key(purpose, token);
-        let payload = self.store.tickets().peek(&key, purpose.name(), self.now()).await?;
-        payload.map(|text| read(&text)).transpose()
-    }
-
-    /// Whether something comes for the first time: an identifier that may not come twice until a
-    /// moment, such as that of a provider's token.
-    ///
-    /// # Errors
-    /// If the store can't be reached: then nobody can tell, and it must not count as the first.
-    pub async fn is_first_use(
-        &self,
-        purpose: &str,
-        parts: &[&str],
-        until: UnixTime,
-    ) -> Result<bool, Unavailable> {
-        let mut all = vec!["once", purpose];
-        all.extend_from_slice(parts);
-        let key = TicketKey::from_bytes(digest(&all));
-        Ok(self.store.tickets().put(&key, purpose, "", until).await?)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use vestibule_identity::sign_in::Attempt;
 use vestibule_identity::{
-    Authentication, Credentials, Identity, ManualClock, RequestOrigin, Secret, Settings,
+    Audience, Authentication, Credentials, Identity, ManualClock, RequestOrigin, Secret, Settings,
     Unavailable, UnixTime,
 };
 use vestibule_schema::{AccountRole, UserName};
@@ -31,7 +31,7 @@ async fn sign_in(identity: &Identity) -> Option<String> {
 
 async fn who(identity: &Identity, cookie: &str) -> Result<bool, Unavailable> {
     let credentials = Credentials { cookies: &[cookie], authorization: None };
-    let answer = identity.authenticate(&origin(), &credentials).await?;
+    let answer = identity.authenticate(&origin(), &Audience::Portal, &credentials).await?;
     Ok(matches!(answer, Authentication::SignedIn(_)))
 }
 

@@ -31,6 +31,7 @@ pub(crate) enum Purpose {
     SignIn,
     SignOut,
     Account,
+    Share,
 }
 
 impl Purpose {
@@ -39,6 +40,7 @@ impl Purpose {
             Self::SignIn => "sign-in",
             Self::SignOut => "sign-out",
             Self::Account => "account",
+            Self::Share => "share",
         }
     }
 }
@@ -95,6 +97,21 @@ impl FormTokens {
         values(caller)
             .iter()
             .any(|value| self.is_good(&caller.origin, Purpose::SignIn, value, token))
+    }
+
+    /// The token of a form that opens a share link: for the browser, whoever is signed in.
+    pub(crate) fn for_share(&self, caller: &Caller, stranger: &Stranger) -> String {
+        self.make(&caller.origin, Purpose::Share, &stranger.value)
+    }
+
+    /// Refuses a form that did not come from a link's page for this browser.
+    pub(crate) fn check_share(&self, caller: &Caller, token: &str) -> Result<(), Failure> {
+        let is_good = |value| self.is_good(&caller.origin, Purpose::Share, value, token);
+        if values(caller).iter().any(|value| is_good(value)) {
+            Ok(())
+        } else {
+            Err(Failure::OldForm)
+        }
     }
 
     /// Refuses a form that did not come from a page for this session.

@@ -21,6 +21,7 @@ mod browser;
 mod enter;
 mod health;
 mod home;
+mod share;
 mod sign_in;
 mod sign_out;
 
@@ -33,6 +34,7 @@ pub fn router(portal: Portal) -> Router {
         .route("/_vestibule/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/_vestibule/enter", get(enter::show))
         .route("/_vestibule/arrive", get(enter::arrive))
+        .route("/_vestibule/s/{token}", get(share::show).post(share::open))
         .route("/_vestibule/sign-out", get(sign_out::show).post(sign_out::submit))
         .route("/_vestibule/account", get(account::show))
         .route("/_vestibule/account/password", post(account::change_password))
@@ -64,7 +66,9 @@ async fn at_its_place(State(portal): State<Portal>, request: Request, next: Next
     let path = request.uri().path();
     let is_here = match request.extensions().get::<Audience>() {
         Some(Audience::Site(_)) => {
-            AT_SITES.contains(&path) || path.starts_with("/_vestibule/assets/")
+            AT_SITES.contains(&path)
+                || path.starts_with("/_vestibule/assets/")
+                || path.starts_with(share::PREFIX)
         }
         // without an audience nothing is shown
         Some(Audience::Portal) | None => true,

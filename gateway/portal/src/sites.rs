@@ -3,7 +3,8 @@
 use std::fmt;
 
 use vestibule_policies::Principal;
-use vestibule_schema::SiteId;
+use vestibule_policies::principal::Share;
+use vestibule_schema::{GalleryPath, SiteId};
 
 /// The sites behind this gateway, as far as the portal needs to know them.
 pub trait Sites: Send + Sync + fmt::Debug {
@@ -25,6 +26,13 @@ pub trait Sites: Send + Sync + fmt::Debug {
     fn portal(&self) -> Option<String> {
         None
     }
+
+    /// Whether a share link gives anything yet: its maker still owns what it shares.
+    fn gives(&self, share: &Share) -> bool;
+
+    /// The page of a folder or image, as a path of its host; none where the gallery server has no
+    /// such pages.
+    fn page(&self, site: &SiteId, of: &GalleryPath) -> Option<String>;
 
     /// Whom to ask for access: a name, an address, a sentence. Shown as it is.
     fn contact(&self) -> Option<String> {

@@ -146,6 +146,10 @@ impl<'a> Record<'a> {
         if !tracing::enabled!(target: "vestibule::request", tracing::Level::INFO) {
             return;
         }
+        let share = match self.decided {
+            Decided::Allow(permit) => permit.share().map(|share| share.id.number()),
+            Decided::Deny(_) | Decided::Nothing => None,
+        };
         let (decision, action, policies) = match self.decided {
             Decided::Allow(permit) => ("allow", Some(permit.action().name()), permit.policies()),
             Decided::Deny(denial) => ("deny", Some(missing(denial)), denial.policies()),
@@ -161,6 +165,7 @@ impl<'a> Record<'a> {
             action,
             path = self.path.map(GalleryPath::as_str),
             decision,
+            share,
             policies = %Policies(policies),
             refusal = self.refusal,
             status = self.status,
@@ -170,9 +175,9 @@ impl<'a> Record<'a> {
     }
 
     fn principal(&self) -> &'a str {
-        match self.who.and_then(Authentication::principal) {
-            Some(Principal::User(facts)) => facts.name.as_str(),
-            Some(Principal::Visitor) => "visitor",
+        match self.who.and_then(Authentication::principal).map(Principal::as_user) {
+            Some(Some(user)) => user.name.as_str(),
+            Some(None) => "visitor",
             None => "unknown",
         }
     }

@@ -90,7 +90,7 @@ impl IdentityHeaders {
         if let Some((name, value)) = &self.secret {
             request.insert_header(name.clone(), value).map_err(ForwardError::Request)?;
         }
-        let Principal::User(user) = who else { return Ok(()) };
+        let Some(user) = who.as_user() else { return Ok(()) };
         let name = HeaderValue::from_bytes(user.name.as_str().as_bytes())?;
         request.insert_header(self.user.clone(), name).map_err(ForwardError::Request)?;
         let Some(header) = &self.groups else { return Ok(()) };

@@ -12,6 +12,7 @@ use vestibule_identity::{Audience, Authentication, Credentials};
 use vestibule_policies::decision::Missing;
 use vestibule_policies::engine::Judge;
 use vestibule_policies::{Decision, Denial, Need, Permit, Principal, RequestContext};
+use vestibule_schema::SiteId;
 
 use crate::destination;
 use crate::forward::{ForwardError, Forwarding};
@@ -45,17 +46,8 @@ pub(crate) async fn authenticate(
     audience: &Audience,
     (head, headers): (&Head, &HeaderMap),
 ) -> Result<Authentication, Refusal> {
-    let mut values = headers.get_all(header::COOKIE).iter();
-    let first = values.next().and_then(text);
-    let more: Vec<&str>;
-    let cookies: &[&str] = match (values.next(), &first) {
-        (None, Some(first)) => std::slice::from_ref(first),
-        (None, None) => &[],
-        (Some(_), _) => {
-            more = headers.get_all(header::COOKIE).iter().filter_map(text).collect();
-            &more
-        }
-    };
+    let cookies = Cookies::of(headers);
+    let cookies = cookies.values();
     // a value that is no text is a wrong credential, not an absent one
     let authorization = headers.get(header::AUTHORIZATION).map(|value| text(value).unwrap_or(""));
     let credentials = Credentials { cookies, authorization };
@@ -74,6 +66,47 @@ fn text(value: &http::HeaderValue) -> Option<&str> {
 }
 
 /// A wrong credential is always 401; a browser is not made to show its dialogue.
+/// Whoever sent a request to a site, with the share links that they opened; none, if they opened
+/// none.
+///
+/// # Errors
+/// The refusal, if that can't be told.
+pub(crate) async fn with_shares(
+    gateway: &Gateway,
+    (site, who): (&SiteId, &Authentication),
+    (head, headers): (&Head, &HeaderMap),
+) -> Result<Option<Principal>, Refusal> {
+    let cookies = Cookies::of(headers);
+    let found = gateway.identity.with_shares((&head.origin, site), cookies.values(), who).await;
+    found.map_err(|error| {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::error!(error = %error, cause, "nobody can tell what was shared with whom");
+        Refusal::Unavailable
+    })
+}
+
+/// The values of the cookie headers; one is the rule, and needs no list.
+struct Cookies<'h> {
+    first: Option<&'h str>,
+    all: Vec<&'h str>,
+}
+
+impl<'h> Cookies<'h> {
+    fn of(headers: &'h HeaderMap) -> Self {
+        let mut values = headers.get_all(header::COOKIE).iter();
+        let first = values.next().and_then(text);
+        let all = match values.next() {
+            None => Vec::new(),
+            Some(_) => headers.get_all(header::COOKIE).iter().filter_map(text).collect(),
+        };
+        Self { first, all }
+    }
+
+    fn values(&self) -> &[&'h str] {
+        if self.all.is_empty() { self.first.as_slice() } else { &self.all }
+    }
+}
+
 fn unauthorized_credential(head: &Head) -> Refusal {
     let challenge = if head.has_fetch_metadata { Challenge::Bearer } else { Challenge::Basic };
     Refusal::WrongCredential { challenge }
@@ -181,11 +214,12 @@ impl Question<'_> {
         };
         let decision = judge.decide(self.principal, need, &ask.path);
         if ask.kind == Kind::Asset && !decision.is_allow() {
-            // what belongs to the gallery as a whole is for whoever may see any of its folders
-            return match judge.entrances(self.principal).first() {
-                Some(folder) => judge.decide(self.principal, need, folder),
-                None => decision,
-            };
+            // what belongs to the gallery as a whole is for whoever may see anything of it
+            let entrances = judge.entrances(self.principal);
+            let shared = self.principal.shares().iter().map(|share| &share.path);
+            let may = |path| judge.decide(self.principal, need, path);
+            let anywhere = entrances.first().into_iter().chain(shared).map(may);
+            return anywhere.into_iter().find(Decision::is_allow).unwrap_or(decision);
         }
         decision
     }

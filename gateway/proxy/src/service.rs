@@ -29,7 +29,6 @@ use crate::local;
 use crate::refuse::{Answer, Refusal};
 use crate::respond;
 use crate::sites::{OWN_PREFIX, Place};
-use crate::world::World;
 
 /// A gallery server said that there is nothing: ours is what the client gets.
 const NOT_FOUND: ErrorType = ErrorType::Custom("upstream has nothing there");
@@ -106,9 +105,9 @@ impl Enforcement {
         let headers = &session.req_header().headers;
         let audience = Audience::Site(site.id.clone());
         let who = judge::authenticate(&self.gateway, &audience, (head, headers)).await?;
-        let who = exchange.who.insert(who);
-        let principal = who.principal().ok_or(Refusal::Internal)?;
-        let world: Arc<World> = world;
+        let who = &*exchange.who.insert(who);
+        let bearer = judge::with_shares(&self.gateway, (&site.id, who), (head, headers)).await?;
+        let principal = bearer.as_ref().or(who.principal()).ok_or(Refusal::Internal)?;
         let question = Question {
             gateway: &self.gateway,
             world,

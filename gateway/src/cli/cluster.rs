@@ -3,6 +3,7 @@
 mod access;
 mod nodes;
 pub(super) mod session;
+mod shares;
 
 use clap::{Args, Subcommand};
 
@@ -14,6 +15,7 @@ Examples:
   vestibule cluster users access grant --user jane --node family      inherits the account's role
   vestibule cluster users access ls --node family
   vestibule cluster nodes allow-group family 'cn=photographers,dc=example,dc=org' --role user
+  vestibule cluster shares add --as jane --site family --path /2026/summer/ --expires 30d
 
 A change is in force when the command returns.";
 
@@ -37,6 +39,11 @@ enum Object {
         #[command(subcommand)]
         verb: nodes::Verb,
     },
+    /// Links that show a folder or an image to whoever opens them
+    Shares {
+        #[command(subcommand)]
+        verb: shares::Verb,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -53,6 +60,7 @@ impl Cluster {
         match self.object {
             Object::Users { object: UserObject::Access { verb } } => verb.run(output),
             Object::Nodes { verb } => verb.run(output),
+            Object::Shares { verb } => verb.run(output),
         }
     }
 }

@@ -10,6 +10,7 @@ use vestibule_schema::problem::{self, Problem};
 
 use super::StoreChoice;
 use super::audit::AuditConfig;
+use super::identity::IdentityConfig;
 
 /// The gateway's own configuration.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub(crate) struct GatewayConfig {
     pub(crate) watch: Watching,
     /// Where it is written down what happens.
     pub(crate) audit: AuditConfig,
+    /// Who vouches for people beside the gateway itself.
+    pub(crate) identity: IdentityConfig,
 }
 
 /// How changes of files are noticed.
@@ -61,6 +64,17 @@ pub(crate) struct PublicUrl {
     /// Whether it is configured. If not, nobody knows how browsers reach the gateway, and each host
     /// has a portal of its own.
     pub(crate) is_known: bool,
+}
+
+impl PublicUrl {
+    /// The origin of another host: scheme and port are the portal's.
+    pub(crate) fn origin_at(&self, host: &str) -> String {
+        let (scheme, rest) = self.text.split_once("://").unwrap_or(("https", ""));
+        // an address has colons of its own, within brackets
+        let after = rest.rsplit_once(']').map_or(rest, |(_, after)| after);
+        let port = after.rsplit_once(':').map(|(_, port)| format!(":{port}")).unwrap_or_default();
+        format!("{scheme}://{host}{port}")
+    }
 }
 
 const DEFAULT_LISTEN: SocketAddr =
@@ -111,6 +125,7 @@ impl GatewayConfig {
                 ),
             );
         }
+        problems.extend(self.identity.beyond_the_text());
         problems
     }
 
@@ -129,7 +144,9 @@ impl GatewayConfig {
         let public_url = public_url.flatten().unwrap_or_else(|| PublicUrl::local(&listen, &tls));
         let store = StoreChoice::read(root, dir);
         let state_dir = dir.join(root.string("state_dir").map_or("state".into(), |dir| dir.value));
+        let identity = IdentityConfig::read(root, &public_url, dir);
         Self {
+            identity,
             listen,
             tls,
             public_url,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use vestibule_schema::{AccountRole, UserName};
 use vestibule_store::{
-    Account, AccountState, NewAccount, NewSession, PostgresUrl, Store, StoreError, TokenHash,
-    UnixTime, Watch,
+    Account, AccountState, Audience, NewAccount, NewSession, PostgresUrl, Store, StoreError,
+    TokenHash, UnixTime, Watch,
 };
 use vestibule_tests::{Postgres, eventually, postgres};
 
@@ -73,7 +73,9 @@ async fn every_change_wakes_the_other_gateway() {
         token: TokenHash::from_bytes([7; 32]),
         account: jane.id,
         revision: jane.revision,
-        audience: "photos.example.com".into(),
+        audience: Audience::Portal,
+        provider: None,
+        second_factor: false,
         created: NOW,
         expires: UnixTime::from_seconds(9_000),
         client: [192, 0, 2, 1].into(),

@@ -30,7 +30,7 @@ pub fn admission(engine: &SiteEngine, principal: &Principal) -> Option<String> {
 
 /// By what somebody has a role of the site, in the order in which the sources count.
 fn by_what(engine: &SiteEngine, principal: &Principal, role: &Role) -> String {
-    let Principal::User(user) = principal else { return "for everybody".to_owned() };
+    let Some(user) = principal.as_user() else { return "for everybody".to_owned() };
     let block = &engine.model().block;
     let entry = block.user_roles.get(&user.name);
     if entry.is_some_and(|entry| entry.roles.contains(&role.name)) {

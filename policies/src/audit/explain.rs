@@ -121,9 +121,9 @@ pub fn explain(asked: &Asked<'_>) -> Result<Explanation, CompileError> {
     };
     Ok(Explanation {
         site: site.clone(),
-        principal: match principal {
-            Principal::Visitor => uid(kind::VISITOR, "")?,
-            Principal::User(facts) => uid(kind::USER, facts.name.as_str())?,
+        principal: match principal.as_user() {
+            None => uid(kind::VISITOR, "")?,
+            Some(user) => uid(kind::USER, user.name.as_str())?,
         },
         action: uid(kind::ACTION, action.name())?,
         resource: uid(resource_kind, &names::resource(site, path.as_str()))?,

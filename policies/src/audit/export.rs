@@ -175,9 +175,9 @@ fn sample(
     action: Action,
     place: &GalleryPath,
 ) -> Sample {
-    let (principal_kind, name) = match principal {
-        Principal::Visitor => (kind::VISITOR, ""),
-        Principal::User(facts) => (kind::USER, facts.name.as_str()),
+    let (principal_kind, name) = match principal.as_user() {
+        None => (kind::VISITOR, ""),
+        Some(user) => (kind::USER, user.name.as_str()),
     };
     let resource_kind = match place.kind() {
         PathKind::Folder => kind::FOLDER,

@@ -177,7 +177,7 @@ pub fn holdings(engine: &SiteEngine, principal: &Principal, path: &GalleryPath) 
 }
 
 fn through(engine: &SiteEngine, principal: &Principal, held: HeldRole<'_>) -> Through {
-    let Principal::User(user) = principal else {
+    let Some(user) = principal.as_user() else {
         return Through::Public;
     };
     let (block, role) = (held.block, &held.role.name);

@@ -117,8 +117,5 @@ impl Alike {
 }
 
 fn facts(principal: &Principal) -> Option<&UserFacts> {
-    match principal {
-        Principal::Visitor => None,
-        Principal::User(facts) => Some(facts),
-    }
+    principal.as_user().map(|user| &***user)
 }

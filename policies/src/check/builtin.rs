@@ -14,10 +14,14 @@ pub(crate) const SOURCE_NAME: &str = "roles/builtin.toml";
 #[error("the built-in roles can't be read: {0}")]
 pub struct BuiltinError(String);
 
-/// The six built-in roles.
+/// The table of the role of share links: its name, `visitor`, is one that no document may write.
+const VISITOR: &str = "_visitor";
+
+/// The six built-in roles, and the one of share links.
 #[derive(Debug, Clone)]
 pub struct BuiltinRoles {
     roles: Arc<[(RoleDocument, SourceRef)]>,
+    visitor: Arc<(RoleDocument, SourceRef)>,
 }
 
 impl BuiltinRoles {
@@ -35,10 +39,21 @@ impl BuiltinRoles {
             let reference = source.reference(role.name.span.start);
             (role, reference)
         });
-        Ok(Self { roles: placed.collect() })
+        let (visitor, roles): (Vec<_>, Vec<_>) =
+            placed.partition(|(role, _)| role.name.value.as_str() == VISITOR);
+        let missing = || BuiltinError(format!("there is no `[roles.{VISITOR}]`"));
+        let (mut visitor, reference) = visitor.into_iter().next().ok_or_else(missing)?;
+        visitor.name.value = RoleName::visitor();
+        Ok(Self { roles: roles.into(), visitor: Arc::new((visitor, reference)) })
     }
 
-    /// All of them.
+    /// The role of share links. It is none of those that a block may name.
+    #[must_use]
+    pub fn visitor(&self) -> &(RoleDocument, SourceRef) {
+        &self.visitor
+    }
+
+    /// All that a block may name.
     pub fn iter(&self) -> impl Iterator<Item = &(RoleDocument, SourceRef)> {
         self.roles.iter()
     }

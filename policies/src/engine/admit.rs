@@ -5,11 +5,12 @@
 //! the locked-out.
 
 mod entities;
+mod scopes;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use cedar_policy::{Authorizer, Context, Entities, EntityUid, Request, RestrictedExpression};
+use cedar_policy::{Authorizer, Entities, EntityUid, Request};
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{GalleryPath, RoleName};
 
@@ -23,7 +24,7 @@ use crate::compile::CompileError;
 use crate::decision::{Decision, Denial, Denied, Missing, Permit, Permitted, PolicyRef};
 use crate::model::{Block, Role};
 use crate::names::{self, kind};
-use crate::principal::{Principal, UserFacts};
+use crate::principal::{Principal, Share, UserFacts};
 
 /// The roles of a principal at a place, and the answers that they lead to.
 // in this order, what a decision reads lies beside the count of its `Arc`: memory decides its cost
@@ -63,6 +64,11 @@ impl Admitted {
         let mut ids: Vec<_> = self.held.iter().map(|held| held.id(&self.way)).collect();
         ids.sort();
         ids
+    }
+
+    /// Whether an explicit nothing locks the principal out of the site.
+    pub(super) fn is_locked_out(&self) -> bool {
+        self.locked
     }
 
     pub(super) fn holds_a_role(&self) -> bool {
@@ -127,55 +133,24 @@ struct Hearing<'a> {
     standing: Standing,
     blocks: Vec<&'a Block>,
     folder: GalleryPath,
+    /// What was shared, where roles that count in a scope count, too.
+    share: Option<&'a Share>,
 }
 
 impl SiteEngine {
-    /// The principal's roles where a path is judged.
+    /// The principal's own roles where a path is judged; share links are beside them (`lent`).
     pub(super) fn admission(
         &self,
         principal: &Principal,
         path: &GalleryPath,
     ) -> Result<Arc<Admitted>, Fault> {
+        let principal = principal.own();
         // the folder settles which marked folder stands for it, and where a scoped role counts
         let folder = path.ancestors().next().unwrap_or_default();
         hot::admitted(self.serial, principal, folder, || {
             let scope = self.holds_scoped_role(principal).then(|| path.folder());
             self.admit(principal, &self.place(path), scope.as_ref()).map(Arc::new)
         })
-    }
-
-    /// Whether some of the user's roles count in a scope only.
-    pub(super) fn holds_scoped_role(&self, principal: &Principal) -> bool {
-        match principal {
-            Principal::Visitor => false,
-            Principal::User(_) if !self.rights.has_paths() => false,
-            Principal::User(_) => !self.scoped_bases(principal).is_empty(),
-        }
-    }
-
-    /// Where the user's scoped roles begin to count, their upload paths included.
-    pub(super) fn scoped_paths(&self, principal: &Principal) -> Vec<GalleryPath> {
-        let Principal::User(user) = principal else {
-            return Vec::new();
-        };
-        let standing = self.standing(user);
-        let paths = standing.bases.into_values().chain(standing.uploads.into_values());
-        paths.flatten().collect()
-    }
-
-    /// The base paths of the user's scoped roles.
-    pub(super) fn scoped_bases(&self, principal: &Principal) -> Vec<GalleryPath> {
-        let Principal::User(user) = principal else {
-            return Vec::new();
-        };
-        let standing = self.standing(user);
-        if standing.locked {
-            return Vec::new();
-        }
-        let is_scoped =
-            |name: &RoleName| self.model.block.roles.get(name).is_some_and(|role| role.scoped);
-        let scoped = standing.bases.into_iter().filter(|(role, _)| is_scoped(role));
-        scoped.flat_map(|(_, bases)| bases).collect()
     }
 
     fn admit(
@@ -228,33 +203,41 @@ impl SiteEngine {
         place: &Place<'_>,
         folder: Option<&GalleryPath>,
     ) -> Result<Arc<AtSite>, Fault> {
-        let found = match principal {
-            Principal::Visitor => self.visitor.get().cloned(),
-            Principal::User(user) => user.memo.find::<AtSite>(self.serial),
+        let user = principal.as_user();
+        let found = match user {
+            None => self.visitor.get().cloned(),
+            Some(user) => user.memo.find::<AtSite>(self.serial),
         };
         // a scoped role depends on the very folder
         if let Some(found) = found.filter(|_| folder.is_none()) {
             return Ok(found);
         }
         let hearing = self.hearing_over(principal, vec![&self.model.block], place);
-        let candidates = self.candidates(&hearing);
-        let entities = self.hearing_entities(&hearing, &candidates)?;
+        let held = self.hear(&hearing, &self.candidates(&hearing))?;
+        let found = Arc::new(AtSite { held: held.into(), locked: hearing.standing.locked });
+        match user {
+            None => _ = self.visitor.set(Arc::clone(&found)),
+            Some(user) if folder.is_none() => user.memo.keep(self.serial, Arc::clone(&found)),
+            Some(_) => {}
+        }
+        Ok(found)
+    }
+
+    /// The roles of the site's block that Cedar gives, sorted.
+    fn hear(
+        &self,
+        hearing: &Hearing<'_>,
+        candidates: &[Candidate<'_>],
+    ) -> Result<Vec<Held>, Fault> {
+        let entities = self.hearing_entities(hearing, candidates)?;
         let mut held = Vec::new();
         for candidate in candidates {
-            if self.ask(&hearing, &candidate, &entities)?.0 {
+            if self.ask(hearing, candidate, &entities)?.0 {
                 held.push(candidate.held_at_site());
             }
         }
         held.sort();
-        let found = Arc::new(AtSite { held: held.into(), locked: hearing.standing.locked });
-        match principal {
-            Principal::Visitor => _ = self.visitor.set(Arc::clone(&found)),
-            Principal::User(user) if folder.is_none() => {
-                user.memo.keep(self.serial, Arc::clone(&found));
-            }
-            Principal::User(_) => {}
-        }
-        Ok(found)
+        Ok(held)
     }
 
     pub(super) fn try_assume(
@@ -275,7 +258,7 @@ impl SiteEngine {
             if allowed {
                 let (action, path) = (vestibule_schema::Action::View, place.path.clone());
                 let cited = Cited::known(policies);
-                let permitted = Permitted { ground, action, path, generation, cited };
+                let permitted = Permitted { ground, action, path, generation, cited, share: None };
                 return Ok(Decision::Allow(Permit(Arc::new(permitted))));
             }
             cited.extend(policies);
@@ -302,11 +285,9 @@ impl SiteEngine {
         blocks: Vec<&'a Block>,
         place: &Place<'_>,
     ) -> Hearing<'a> {
-        let (user, standing) = match principal {
-            Principal::Visitor => (None, Standing::default()),
-            Principal::User(user) => (Some(&***user), self.standing(user)),
-        };
-        Hearing { user, standing, blocks, folder: place.path.folder() }
+        let user = principal.as_user().map(|user| &***user);
+        let standing = user.map(|user| self.standing(user)).unwrap_or_default();
+        Hearing { user, standing, blocks, folder: place.path.folder(), share: None }
     }
 
     /// The roles that the data names: no other can be permitted by an admission policy.
@@ -370,10 +351,7 @@ impl SiteEngine {
         entities: &Entities,
     ) -> Result<(bool, Vec<PolicyRef>), Fault> {
         let vocabulary = &self.vocabulary;
-        let at = names::resource(&self.model.site, hearing.folder.as_str());
-        let at = RestrictedExpression::new_entity_uid(vocabulary.uid(kind::FOLDER, &at)?);
-        let context = Context::from_pairs([("at".to_owned(), at)])
-            .map_err(|error| CompileError::Entity(error.to_string()))?;
+        let context = self.hearing_context(hearing)?;
         let request = Request::new(
             self.principal_uid(hearing)?,
             vocabulary.uid(kind::ACTION, names::ASSUME_ROLE)?,

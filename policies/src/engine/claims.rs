@@ -44,7 +44,7 @@ pub(super) enum Claims {
 
 impl Claims {
     pub(super) fn of(principal: &Principal, block: &Block, locked: bool) -> Self {
-        let Principal::User(user) = principal else {
+        let Some(user) = principal.as_user() else {
             return Self::Visitor { public_role: block.public_role.clone() };
         };
         let mut grouped: Option<BTreeSet<RoleName>> = None;

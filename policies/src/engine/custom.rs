@@ -18,6 +18,7 @@ use super::{Fault, Place, SiteEngine};
 use crate::cited::{Deciding, Ground as _};
 use crate::compile::CompileError;
 use crate::context::RequestContext;
+use crate::decision::PolicyRef;
 use crate::names::{self, kind};
 use crate::principal::Principal;
 
@@ -46,7 +47,7 @@ impl SiteEngine {
     pub(super) fn judge_exactly(&self, exact: Exact<'_>) -> Result<Verdict, Fault> {
         let slice = self.slice(exact.place.mark)?;
         let set = self.set_with_custom(&slice, exact.action)?;
-        let response = self.respond(&set, exact, &slice)?;
+        let response = self.respond(&set, exact, (&slice, None))?;
         // a policy that can't be judged is skipped by Cedar; here it denies
         if let Some(error) = response.diagnostics().errors().next() {
             return Err(fault(&error));
@@ -62,6 +63,28 @@ impl SiteEngine {
         })
     }
 
+    /// The hand-written policies that forbid something to somebody, who holds a lent role beside
+    /// their own.
+    pub(super) fn forbidden_by_hand(
+        &self,
+        exact: Exact<'_>,
+        lent: Option<String>,
+    ) -> Result<Vec<PolicyRef>, Fault> {
+        let slice = self.slice(exact.place.mark)?;
+        let custom = self.model.custom.policies.iter();
+        let forbids: Vec<_> =
+            custom.filter(|one| one.forbids() && one.actions.has(exact.action)).collect();
+        let set = PolicySet::from_policies(forbids.iter().map(|one| one.policy.clone()));
+        let set = set.map_err(|error| fault(&error))?;
+        let response = self.respond(&set, exact, (&slice, lent))?;
+        if let Some(error) = response.diagnostics().errors().next() {
+            return Err(fault(&error));
+        }
+        let reasons: HashSet<_> = response.diagnostics().reason().collect();
+        let found = forbids.into_iter().filter(|one| reasons.contains(one.policy.id()));
+        Ok(found.map(|one| one.reference.clone()).collect())
+    }
+
     /// Asks over any set of policies, for what the index and the cache are held to.
     pub(crate) fn ask_over(
         &self,
@@ -72,12 +95,17 @@ impl SiteEngine {
     ) -> Result<Response, Fault> {
         let place = self.place(path);
         let slice = self.slice(place.mark)?;
-        self.respond(set, Exact { principal, context, place: &place, action }, &slice)
+        self.respond(set, Exact { principal, context, place: &place, action }, (&slice, None))
     }
 
-    fn respond(&self, set: &PolicySet, exact: Exact<'_>, slice: &Slice) -> Result<Response, Fault> {
+    fn respond(
+        &self,
+        set: &PolicySet,
+        exact: Exact<'_>,
+        around: (&Slice, Option<String>),
+    ) -> Result<Response, Fault> {
         let (asker, resource, mut entities) =
-            self.exact_entities(exact.principal, exact.place, slice)?;
+            self.exact_entities(exact.principal, exact.place, around)?;
         let asked = self.vocabulary.action(exact.action)?;
         entities.push(asked.clone());
         let entities = Entities::from_entities(entities, None).map_err(|error| fault(&error))?;
@@ -103,11 +131,15 @@ impl SiteEngine {
         &self,
         principal: &Principal,
         place: &Place<'_>,
-        slice: &Slice,
+        (slice, lent): (&Slice, Option<String>),
     ) -> Result<(EntityUid, EntityUid, Vec<Entity>), Fault> {
         let admitted = self.admission(principal, place.path)?;
         let mut roles = admitted.role_ids();
         let mut parents = slice.parents().clone();
+        if let Some(role) = lent {
+            parents.entry(role.clone()).or_default();
+            roles.push(role);
+        }
         for folder in &self.model.custom.role_folders {
             self.roles_of(folder, principal, (&mut roles, &mut parents))?;
         }

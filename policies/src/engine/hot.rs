@@ -143,6 +143,9 @@ impl Table {
         if let Some(name) = principal.user_name() {
             hasher.write(name.as_str().as_bytes());
         }
+        if let Some(share) = principal.shares().first() {
+            hasher.write_i64(share.id.number());
+        }
         hasher.write_u32(number);
         Spread::of(hasher.finish())
     }

@@ -8,6 +8,7 @@ use vestibule_schema::{Action, GalleryPath, PermissionSet};
 
 use super::admit::Admitted;
 use super::custom::Exact;
+use super::lent::Borne;
 use super::mask::Verdict;
 use super::{Fault, Place, SiteEngine, hot};
 use crate::cited::{Cited, Deciding, Ground};
@@ -35,14 +36,38 @@ pub struct InView {
 
 /// Whose question, about what, and the roles that count there.
 #[derive(Clone, Copy)]
-struct Asked<'a> {
-    principal: &'a Principal,
-    place: &'a Place<'a>,
-    admitted: &'a Admitted,
+pub(super) struct Asked<'a> {
+    /// Without the shares that they opened.
+    pub(super) principal: &'a Principal,
+    pub(super) place: &'a Place<'a>,
+    pub(super) admitted: &'a Admitted,
 }
 
 /// What a question comes to, and the policies that decided.
-type Weighed = (Result<Action, Missing>, Arc<[Deciding]>);
+pub(super) type Weighed = (Result<Action, Missing>, Arc<[Deciding]>);
+
+/// The action that is allowed, or what is missing for it, and the policies that decided.
+pub(super) fn weigh<'v>(
+    is_hidden: bool,
+    need: Need,
+    verdict: impl Fn(Action) -> Result<Cow<'v, Verdict>, Fault>,
+) -> Result<Weighed, Fault> {
+    let hidden = is_hidden.then_some(Action::SeeHidden);
+    for action in std::iter::once(Action::View).chain(hidden) {
+        let verdict = verdict(action)?;
+        if !verdict.allowed {
+            return Ok((Err(Missing::View), Arc::clone(&verdict.deciding)));
+        }
+    }
+    for action in need.actions() {
+        let verdict = verdict(action)?;
+        if verdict.allowed {
+            return Ok((Ok(action), Arc::clone(&verdict.deciding)));
+        }
+    }
+    let verdict = verdict(need.named())?;
+    Ok((Err(Missing::Action(need.named())), Arc::clone(&verdict.deciding)))
+}
 
 impl<'e> Judge<'e> {
     pub(super) fn new(engine: &'e SiteEngine, context: Option<&'e RequestContext<'e>>) -> Self {
@@ -53,6 +78,10 @@ impl<'e> Judge<'e> {
     #[must_use]
     pub fn engine(&self) -> &'e SiteEngine {
         self.engine
+    }
+
+    pub(super) fn context(&self) -> Option<&'e RequestContext<'e>> {
+        self.context
     }
 
     /// Decides: `view`, and the need. An error while deciding is a denial.
@@ -81,45 +110,40 @@ impl<'e> Judge<'e> {
         let engine = self.engine;
         let admitted = engine.admission(principal, path)?;
         let place = engine.place_at(admitted.mark(), path);
-        let asked = Asked { principal, place: &place, admitted: &admitted };
-        let (outcome, deciding) = self.weigh(asked, need)?;
+        let asked = Asked { principal: principal.own(), place: &place, admitted: &admitted };
+        let own = weigh(place.variant.is_hidden(), need, |action| self.verdict(asked, action))?;
+        let ((outcome, deciding), share) = match principal {
+            Principal::Visitor | Principal::User(_) => (own, None),
+            Principal::Bearer(bearer) => {
+                self.weigh_with_shares(asked, bearer.shares(), (need, own))?
+            }
+        };
+        let ground: Arc<dyn Ground> = match principal {
+            Principal::Visitor | Principal::User(_) => admitted,
+            Principal::Bearer(_) => Arc::new(Borne { principal: principal.clone(), admitted }),
+        };
         let (generation, cited) = (engine.generation, Cited::new(deciding));
         Ok(match outcome {
             Ok(action) => {
-                let (ground, path) = (admitted, path.clone());
-                let permitted = Permitted { ground, action, path, generation, cited };
+                let path = path.clone();
+                let permitted = Permitted { ground, action, path, generation, cited, share };
                 Decision::Allow(Permit(Arc::new(permitted)))
             }
             Err(missing) => {
-                let cited = Some((admitted as Arc<dyn Ground>, cited));
+                let cited = Some((ground, cited));
                 let denied = Denied { missing, cited, generation, fault: None };
                 Decision::Deny(Denial(Arc::new(denied)))
             }
         })
     }
 
-    /// The action that is allowed, or what is missing for it, and the policies that decided.
-    fn weigh(&self, asked: Asked<'_>, need: Need) -> Result<Weighed, Fault> {
-        let hidden = asked.place.variant.is_hidden().then_some(Action::SeeHidden);
-        for action in std::iter::once(Action::View).chain(hidden) {
-            let verdict = self.verdict(asked, action)?;
-            if !verdict.allowed {
-                return Ok((Err(Missing::View), Arc::clone(&verdict.deciding)));
-            }
-        }
-        for action in need.actions() {
-            let verdict = self.verdict(asked, action)?;
-            if verdict.allowed {
-                return Ok((Ok(action), Arc::clone(&verdict.deciding)));
-            }
-        }
-        let verdict = self.verdict(asked, need.named())?;
-        Ok((Err(Missing::Action(need.named())), Arc::clone(&verdict.deciding)))
-    }
-
     /// One action's answer: by the mask of the roles; where a hand-written policy may change it,
     /// by the principal's own; where one reads the context, anew.
-    fn verdict<'a>(&self, asked: Asked<'a>, action: Action) -> Result<Cow<'a, Verdict>, Fault> {
+    pub(super) fn verdict<'a>(
+        &self,
+        asked: Asked<'a>,
+        action: Action,
+    ) -> Result<Cow<'a, Verdict>, Fault> {
         let engine = self.engine;
         let custom = &engine.model.custom;
         if !custom.affects(action) {
@@ -160,20 +184,29 @@ impl<'e> Judge<'e> {
         Ok(set.intersection(inside))
     }
 
-    fn try_permissions(
+    pub(super) fn try_permissions(
         &self,
         principal: &Principal,
         place: &Place<'_>,
     ) -> Result<PermissionSet, Fault> {
+        let admitted = self.engine.admission(principal, place.path)?;
+        let asked = Asked { principal: principal.own(), place, admitted: &admitted };
+        let mut set = self.own_permissions(asked)?;
+        for share in principal.shares() {
+            set = set.union(self.lent_permissions(share, asked)?);
+        }
+        Ok(set)
+    }
+
+    fn own_permissions(&self, asked: Asked<'_>) -> Result<PermissionSet, Fault> {
         let engine = self.engine;
-        let admitted = engine.admission(principal, place.path)?;
-        let mask = engine.mask(principal, place, &admitted)?;
+        let Asked { principal, place, admitted } = asked;
+        let mask = engine.mask(principal, place, admitted)?;
         let is_generated = engine.model.custom.is_empty();
         if is_generated && let Some(set) = mask.answers.whole() {
             return Ok(set);
         }
         let mut set = engine.all_verdicts(mask)?;
-        let asked = Asked { principal, place, admitted: &admitted };
         for action in Action::ALL.iter().filter(|action| engine.model.custom.affects(**action)) {
             // what can't be decided is denied, and nothing else
             let allowed = self.verdict(asked, *action).is_ok_and(|verdict| verdict.allowed);
@@ -222,7 +255,7 @@ impl<'e> Judge<'e> {
         // where a scope begins there is more; less only where a policy forbids it by role
         let scoped = match self.engine.model.custom.is_empty() {
             true => Vec::new(),
-            false => self.engine.scoped_paths(principal),
+            false => self.engine.scopes_of(principal),
         };
         let scoped = scoped.iter().filter(|base| base.is_within(folder) && *base != folder);
         let marked = self.engine.index.below(folder);
@@ -255,7 +288,9 @@ impl<'e> Judge<'e> {
         let mut is_certain = true;
         let root = GalleryPath::root();
         let mut entrances: Vec<GalleryPath> = Vec::new();
-        let scoped = self.engine.scoped_bases(principal);
+        let mut scoped = self.engine.scoped_bases(principal);
+        let shared = principal.shares().iter().filter(|share| self.engine.lends(share));
+        scoped.extend(shared.map(|share| share.path.clone()).filter(GalleryPath::is_folder));
         let candidates = std::iter::once(&root).chain(self.engine.index.marked());
         let mut candidates: Vec<&GalleryPath> = candidates.chain(&scoped).collect();
         candidates.sort();

@@ -13,10 +13,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use vestibule_policies::model::{CustomPolicies, Folders, Grant, Rights, SiteModel};
+use vestibule_policies::principal::Share;
 use vestibule_policies::{Principal, RequestContext, SiteEngine, UserFacts, Vocabulary, check};
 use vestibule_schema::document::Cascade;
 use vestibule_schema::problem::has_errors;
-use vestibule_schema::{AccountRole, GalleryPath, GroupId, RoleName, SiteId, Source, UserName};
+use vestibule_schema::{
+    AccountRole, GalleryPath, GroupId, RoleName, ShareId, SiteId, Source, UserName,
+};
 
 const PRINCIPALS: usize = USERS.len() * 3 + 1;
 const PLACES: usize = FOLDERS.len() * 4;
@@ -261,6 +264,25 @@ pub(crate) fn principals() -> Vec<Principal> {
         }
     }
     all
+}
+
+/// Shares of a few places, by what they are: position of the path, role, maker.
+pub(crate) fn shares() -> impl Strategy<Value = Vec<Arc<Share>>> {
+    let one = (0..PLACES, 0..6usize, 0..PRINCIPALS);
+    proptest::collection::vec(one, 1..4).prop_map(|drawn| {
+        let (places, principals) = (places(), principals());
+        let share = |(number, (at, role, maker)): (i64, (usize, usize, usize))| {
+            let role = ["r1", "r2", "r3", "own", "viewer", ""][role];
+            Arc::new(Share {
+                id: ShareId::from_number(number),
+                site: SiteId::parse("s").unwrap(),
+                path: places[at].clone(),
+                role: RoleName::parse(role).unwrap_or_else(|_| RoleName::visitor()),
+                maker: principals[maker].clone(),
+            })
+        };
+        (1..).zip(drawn).map(share).collect()
+    })
 }
 
 /// Each folder, and in it an image, a hidden one, and one in a folder that says nothing.

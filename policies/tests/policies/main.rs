@@ -22,4 +22,5 @@ mod named;
 mod reach;
 mod remembered;
 mod sentences;
+mod shares;
 mod written;

@@ -7,9 +7,12 @@ use std::sync::{Arc, RwLock};
 
 use proptest::prelude::*;
 use vestibule_policies::model::{Folders, Grant, Rights};
+use vestibule_policies::principal::Share;
 use vestibule_policies::{Decision, Need, Principal, SiteEngine, UserFacts, Vocabulary};
 use vestibule_schema::document::Cascade;
-use vestibule_schema::{AccountRole, Action, GalleryPath, GroupId, RoleName, UserName};
+use vestibule_schema::{
+    AccountRole, Action, GalleryPath, GroupId, RoleName, ShareId, SiteId, UserName,
+};
 
 use crate::load::Written;
 
@@ -88,8 +91,22 @@ fn people() -> Vec<Principal> {
         let name = UserName::parse(name).unwrap();
         Principal::user(UserFacts { name, account_role: AccountRole::default(), groups })
     };
+    let share = |at: &str, maker: &str| {
+        Arc::new(Share {
+            id: ShareId::from_number(1),
+            site: SiteId::parse("s").unwrap(),
+            path: GalleryPath::from_decoded(at).unwrap(),
+            role: RoleName::visitor(),
+            maker: user(maker, &[]),
+        })
+    };
     vec![
         Principal::Visitor,
+        // the same number of another share, and another maker: all of it counts
+        Principal::Visitor.with_shares([share("/a/", "olivia")]),
+        Principal::Visitor.with_shares([share("/b/", "olivia")]),
+        Principal::Visitor.with_shares([share("/a/", "ann")]),
+        user("bob", &[]).with_shares([share("/a/", "olivia")]),
         user("ann", &[]),
         user("bob", &[]),
         user("cy", &["staff"]),
@@ -328,7 +345,7 @@ proptest! {
 
     /// A few of everything, in an order that nobody thought of.
     #[test]
-    fn any_order_of_states_and_questions(steps in prop::collection::vec((0usize..7, prop::collection::vec(0usize..240, 1..12)), 1..8)) {
+    fn any_order_of_states_and_questions(steps in prop::collection::vec((0usize..7, prop::collection::vec(0usize..400, 1..12)), 1..8)) {
         let (states, questions) = (states(), Questions::all());
         let mut engine = fresh(&states[0]);
         for (state, numbers) in steps {

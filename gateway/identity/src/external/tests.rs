@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use vestibule_policies::Principal;
 use vestibule_store::{MappedGroup, Store};
 
 use super::*;
@@ -47,10 +46,8 @@ async fn arrive(identity: &Identity, user: &ExternalUser) -> Result<NewSession, 
 }
 
 fn groups_of(session: &NewSession) -> Vec<String> {
-    match &session.signed_in.principal {
-        Principal::User(facts) => facts.groups.iter().map(ToString::to_string).collect(),
-        Principal::Visitor => panic!("a visitor"),
-    }
+    let user = session.signed_in.principal.as_user().unwrap();
+    user.groups.iter().map(ToString::to_string).collect()
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ pub(crate) struct SessionCache {
 }
 
 /// The state of the cache before a read of the store.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BeforeRead(u64);
 
 impl SessionCache {
@@ -125,6 +125,12 @@ impl SessionCache {
         for shard in &self.shards {
             write(shard).retain(|_, session| session.signed_in.account != account);
         }
+    }
+
+    /// Notes that something else ended, or began, of which whoever is signed in has something:
+    /// what is known of share links is of one count of ends.
+    pub(crate) fn note_an_end(&self) {
+        self.ended.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Forgets every session: the next request of each reads the store.

@@ -12,7 +12,6 @@ use vestibule_identity::{
     AccountError, Audience, ChangePasswordError, PasswordChange, SessionId, SessionInfo, SignedIn,
     UnixTime,
 };
-use vestibule_policies::Principal;
 
 use super::browser;
 use super::sign_in::{sentence, status_of, with_retry_after};
@@ -161,10 +160,7 @@ async fn account(
     (status, notice): (StatusCode, Notice<'_>),
 ) -> Result<Response, Failure> {
     let sessions = portal.identity.sessions(who.account).await?;
-    let role = match &who.principal {
-        Principal::User(facts) => facts.account_role.as_str(),
-        Principal::Visitor => "",
-    };
+    let role = who.principal.as_user().map_or("", |user| user.account_role.as_str());
     let template = Account {
         user: caller.display_name(),
         name: who.name.as_str(),

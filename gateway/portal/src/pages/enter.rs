@@ -111,7 +111,8 @@ pub(super) async fn proceed(
     (who, wish): (&SignedIn, Wish),
     coming: Coming,
 ) -> Result<Response, Failure> {
-    let admitted = portal.sites.admission(&wish.site, &who.principal);
+    let bearer = portal.identity.bearer_of(who).await?;
+    let admitted = portal.sites.admission(&wish.site, &bearer);
     let (Some(reason), Some(place)) = (admitted, portal.sites.place(&wish.site)) else {
         // the same for a site that is closed to them and one that is not there
         let contact = portal.sites.contact();
@@ -182,7 +183,11 @@ pub(super) fn sign_in_address(back: &ReturnTo) -> String {
 }
 
 /// Whether a site is on the host of this very request.
-fn is_here(portal: &Portal, caller: &Caller, (site, place): (&SiteId, &SitePlace)) -> bool {
+pub(super) fn is_here(
+    portal: &Portal,
+    caller: &Caller,
+    (site, place): (&SiteId, &SitePlace),
+) -> bool {
     let path = format!("{}/", place.base);
     place.origins.contains(&caller.origin.ascii_origin())
         || portal.sites.site_at(&caller.origin.authority, &path).as_ref() == Some(site)

@@ -23,7 +23,8 @@ pub(super) async fn show(
     caller: Caller,
 ) -> Result<Response, Failure> {
     let who = caller.require("/_vestibule/")?;
-    let sites = portal.sites.open_to(&who.principal);
+    let bearer = portal.identity.bearer_of(who).await?;
+    let sites = portal.sites.open_to(&bearer);
     let contact = portal.sites.contact();
     Ok(page(StatusCode::OK, &Home { user: caller.display_name(), sites, contact }))
 }

@@ -11,8 +11,9 @@ use vestibule_identity::{
     Audience, Credentials, Identity, ManualClock, RequestOrigin, Settings, UnixTime,
 };
 use vestibule_policies::Principal;
+use vestibule_policies::principal::Share;
 use vestibule_portal::{Portal, SiteCard, SitePlace, Sites, router};
-use vestibule_schema::{AccountRole, SiteId, UserName};
+use vestibule_schema::{AccountRole, GalleryPath, SiteId, UserName};
 use vestibule_store::{NewAccount, Store};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -59,6 +60,14 @@ impl Sites for Fixed {
                 || (!place.base.is_empty() && path.starts_with(&format!("{}/", place.base)))
         };
         self.sites.iter().find(|(_, place)| is_at(place)).map(|(id, _)| id.clone())
+    }
+
+    fn gives(&self, share: &Share) -> bool {
+        share.maker.user_name().is_some_and(|name| name.as_str() == "jane")
+    }
+
+    fn page(&self, site: &SiteId, of: &GalleryPath) -> Option<String> {
+        Some(format!("{}/browse{of}", self.place(site)?.base))
     }
 
     fn portal(&self) -> Option<String> {

@@ -10,4 +10,5 @@ mod account;
 mod browser;
 mod enter;
 mod everywhere;
+mod share;
 mod sign_in;

@@ -103,9 +103,9 @@ impl AuditSink for Notes {
     async fn note(&self, noted: Noted<'_>) {
         let path = noted.path.map_or("-", GalleryPath::as_str);
         let policies = noted.denial.map_or(0, |denial| denial.policies().len());
-        let who = match noted.principal {
-            Some(Principal::User(facts)) => facts.name.as_str(),
-            Some(Principal::Visitor) => "visitor",
+        let who = match noted.principal.map(Principal::as_user) {
+            Some(Some(user)) => user.name.as_str(),
+            Some(None) => "visitor",
             None => "unknown",
         };
         let action = noted.action().unwrap_or("-");

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 use vestibule_identity::{Identity, Settings};
 use vestibule_policies::Vocabulary;
+use vestibule_schema::document::Mount;
 use vestibule_schema::{GalleryPath, RoleName, SiteId};
 use vestibule_store::Access;
 use vestibule_store::audit::{Change, Entry, Event};
@@ -110,6 +111,19 @@ impl AdminSession {
         };
         output.line(format!("{said} ({when})"));
         Ok(Exit::Done)
+    }
+
+    /// The address of the gateway's own pages for a site: of its first host, or of the portal.
+    ///
+    /// # Errors
+    /// If there is no such site.
+    pub(crate) fn origin_of(&self, id: &SiteId) -> anyhow::Result<String> {
+        let portal = &self.configuration.gateway.public_url;
+        let host = match self.site(id)?.document.as_ref().map(|document| &document.mount) {
+            Some(Mount::Hosts(hosts)) => hosts.first(),
+            Some(Mount::Path(_)) | None => None,
+        };
+        Ok(host.map_or_else(|| portal.text.clone(), |host| portal.origin_at(&host.value)))
     }
 
     /// A site of the configuration.

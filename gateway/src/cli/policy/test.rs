@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use serde_json::{Value, json};
-use vestibule_policies::Principal;
 use vestibule_policies::audit::cases::{Asked, Case, CaseFile, Outcome};
 use vestibule_schema::Source;
 
@@ -85,10 +84,8 @@ impl Test {
 }
 
 fn words(case: &Case) -> (String, String) {
-    let who = match &case.principal {
-        Principal::Visitor => "anonymous".to_owned(),
-        Principal::User(facts) => facts.name.to_string(),
-    };
+    let who =
+        case.principal.user_name().map_or_else(|| "anonymous".to_owned(), ToString::to_string);
     let what = match &case.asked {
         Asked::Action(action) => action.name().to_owned(),
         Asked::AssumeRole(role) => format!("assume_role {role}"),

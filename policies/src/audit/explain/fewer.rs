@@ -9,12 +9,12 @@ use super::edits::{BUILTIN_ROLES, Candidate, Change, Edit, Reach, key};
 use super::roles::{ancestors, blocks, grant_line, in_block, mapping_line};
 use crate::audit::rights::{self, Origin};
 use crate::model::{Block, Role};
-use crate::principal::{Principal, UserFacts};
+use crate::principal::UserFacts;
 
 pub(super) fn candidates(asked: &Asked<'_>, held: &[String]) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     for block in blocks(asked) {
-        if let Principal::User(user) = asked.principal {
+        if let Some(user) = asked.principal.as_user() {
             candidates.extend(entry(block, &user.name));
             candidates.extend(groups(block, user));
         }
@@ -25,7 +25,7 @@ pub(super) fn candidates(asked: &Asked<'_>, held: &[String]) -> Vec<Candidate> {
             }
         }
     }
-    if let Principal::User(user) = asked.principal {
+    if let Some(user) = asked.principal.as_user() {
         candidates.extend(rights(asked, user));
         candidates.push(lock_out(asked, &user.name));
     }

@@ -9,7 +9,7 @@ use super::{Asked, fewer};
 use crate::audit::rights;
 use crate::model::{Block, GroupMapping, Role};
 use crate::names;
-use crate::principal::{Principal, UserFacts};
+use crate::principal::UserFacts;
 
 pub(super) fn candidates(asked: &Asked<'_>, held: &[String]) -> Vec<Candidate> {
     let mut candidates = Vec::new();
@@ -92,7 +92,7 @@ fn roles(asked: &Asked<'_>, block: &Block) -> Vec<Candidate> {
         size: 3,
     };
     let of = block.folder.clone();
-    let Principal::User(user) = asked.principal else {
+    let Some(user) = asked.principal.as_user() else {
         let edit = Edit::Public { of, role: Some(role.clone()) };
         return vec![everybody(edit, "public_role")];
     };
@@ -220,7 +220,7 @@ fn unhide(asked: &Asked<'_>) -> Vec<Candidate> {
 
 /// What locks the user out goes away.
 fn unlock(asked: &Asked<'_>) -> Vec<Candidate> {
-    let Principal::User(user) = asked.principal else { return Vec::new() };
+    let Some(user) = asked.principal.as_user() else { return Vec::new() };
     let block = &asked.engine.model().block;
     let mut candidates = Vec::new();
     let mut propose = |text: String, source, edit, size| {

@@ -9,7 +9,7 @@ use crate::decision::PolicyRef;
 use crate::engine::SiteEngine;
 use crate::model::{Block, Grant, GroupMapping, Role};
 use crate::names::{self, kind};
-use crate::principal::{Principal, UserFacts};
+use crate::principal::UserFacts;
 
 /// A role that the admission policies give the principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,7 +156,7 @@ fn admitted_by(asked: &Asked<'_>, name: &RoleName, held: &[String]) -> Vec<Polic
 
 fn origins(asked: &Asked<'_>, block: &Block, role: &Role) -> Vec<Origin> {
     let written = asked.documents.block(block.folder.as_ref());
-    let Principal::User(user) = asked.principal else {
+    let Some(user) = asked.principal.as_user() else {
         let key = written.and_then(|w| w.block.public_role.as_ref().map(|key| w.line(&key.span)));
         let source = key.unwrap_or_else(|| block.source.clone());
         return vec![origin(OriginKind::Public, "`public_role`".to_owned(), Some(source))];

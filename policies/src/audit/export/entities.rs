@@ -124,9 +124,9 @@ fn is_hidden_image(engine: &SiteEngine, place: &GalleryPath) -> bool {
 fn principal_entity(engine: &SiteEngine, principal: &Principal) -> Value {
     let roles = engine.all_roles(principal);
     let parents: Vec<_> = roles.iter().map(|role| uid(kind::ROLE, role)).collect();
-    match principal {
-        Principal::Visitor => entity(kind::VISITOR, "", json!({}), parents),
-        Principal::User(facts) => {
+    match principal.as_user() {
+        None => entity(kind::VISITOR, "", json!({}), parents),
+        Some(facts) => {
             // what admission alone reads is empty: no other policy may
             let mut attributes = json!({
                 "explicit": [], "granted": [], "by_account": [], "locked_out": [],

@@ -27,10 +27,8 @@ fn in_block(site: &Site<'_>, block: &Block) -> Vec<Problem> {
         block.folder.is_some() && block.group_roles.values().any(|entry| sees(&entry.roles));
     let is_blind = |role: &&Role| {
         let mut holders = ways.iter().filter(|way| way.roles.contains(&role.name)).peekable();
-        let is_in_group = |way: &ways::Way| match &way.who {
-            crate::principal::Principal::User(facts) => !facts.groups.is_empty(),
-            crate::principal::Principal::Visitor => false,
-        };
+        let is_in_group =
+            |way: &ways::Way| way.who.as_user().is_some_and(|user| !user.groups.is_empty());
         holders.peek().is_some()
             && !role.all.is_empty()
             && !role.all.allows(Action::View)

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use cedar_policy::{Entities, Entity, EntityUid, RestrictedExpression};
-use vestibule_schema::{GalleryPath, GroupId, RoleName};
+use cedar_policy::{Context, Entities, Entity, EntityUid, RestrictedExpression};
+use vestibule_schema::{GalleryPath, GroupId, PathKind, RoleName};
 
 use super::{Candidate, Hearing};
 use crate::cited::Way;
@@ -40,6 +40,19 @@ impl SiteEngine {
         }
         Entities::from_entities(entities, None)
             .map_err(|error| CompileError::Entity(error.to_string()))
+    }
+
+    /// Where it is asked: the folder, and the image if that is what was shared.
+    pub(super) fn hearing_context(&self, hearing: &Hearing<'_>) -> Result<Context, Fault> {
+        let uid = |kind, path: &GalleryPath| {
+            let id = names::resource(&self.model.site, path.as_str());
+            self.vocabulary.uid(kind, &id).map(RestrictedExpression::new_entity_uid)
+        };
+        let mut pairs = vec![("at".to_owned(), uid(kind::FOLDER, &hearing.folder)?)];
+        if let Some(share) = hearing.share.filter(|share| !share.path.is_folder()) {
+            pairs.push(("image".to_owned(), uid(kind::IMAGE, &share.path)?));
+        }
+        Context::from_pairs(pairs).map_err(|error| CompileError::Entity(error.to_string()))
     }
 
     /// The principal with its data, and with roles that were found before.
@@ -89,13 +102,17 @@ impl SiteEngine {
         let granted: BTreeSet<_> = granted.map(|candidate| candidate.id.clone()).collect();
         let by_account = standing.by_account.then_some(site_block);
         let locked = standing.locked.then(|| self.model.site.to_string());
+        let shared = |kind: PathKind| {
+            let share = hearing.share.filter(|share| share.path.kind() == kind);
+            share.map(|share| names::resource(&self.model.site, share.path.as_str()))
+        };
         let mut attributes = HashMap::from([
             ("explicit".to_owned(), self.set(kind::BLOCK, explicit)?),
             ("granted".to_owned(), self.set(kind::ROLE, granted)?),
             ("by_account".to_owned(), self.set(kind::BLOCK, by_account)?),
             ("locked_out".to_owned(), self.set(kind::SITE, locked)?),
-            ("shared_folders".to_owned(), self.set(kind::FOLDER, None::<String>)?),
-            ("shared_images".to_owned(), self.set(kind::IMAGE, None::<String>)?),
+            ("shared_folders".to_owned(), self.set(kind::FOLDER, shared(PathKind::Folder))?),
+            ("shared_images".to_owned(), self.set(kind::IMAGE, shared(PathKind::Image))?),
         ]);
         if let Some(role) = user.account_role.inheritable() {
             let role = RestrictedExpression::new_string(role.to_string());

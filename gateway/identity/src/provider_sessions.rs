@@ -1,0 +1,237 @@
+//! Sessions that began at an OpenID provider: what is kept for them, how it is renewed, and how the
+//! provider ends them.
+
+use std::time::Duration;
+
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use serde::{Deserialize, Serialize};
+use vestibule_store::{AccountId, ProviderSession, SessionId, Subject};
+
+use crate::Secret;
+use crate::external::ProviderGroups;
+use crate::identity::{Identity, Unavailable};
+use crate::providers::oidc::{Arrived, LogoutToken, OidcProvider, RefreshError, Tokens};
+use crate::under_way::Heard;
+
+/// How often the provider is asked again (the same for directories).
+const RENEW_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// How long one node may take for it; also how long a provider that failed is left alone.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How many sessions are renewed in one round.
+const MOST_AT_ONCE: u32 = 32;
+
+/// What the sealing key is called in the store.
+const KEY: &str = "provider-tokens";
+
+/// [`Tokens`] as they are sealed.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    id_token: Option<String>,
+    refresh_token: Option<String>,
+    session: Option<String>,
+    nonce: String,
+}
+
+/// What a provider's word to sign somebody out came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignedOutThere {
+    /// So many sessions of the portal have ended, each with those born of it.
+    Ended(usize),
+    /// The word was heard before, and is not obeyed twice.
+    Replayed,
+}
+
+impl Identity {
+    /// Keeps what a session needs of the provider that it began at.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn keep_tokens(
+        &self,
+        session: SessionId,
+        arrived: &Arrived,
+    ) -> Result<(), Unavailable> {
+        let kept = ProviderSession {
+            session,
+            provider: arrived.user.provider.clone(),
+            subject: arrived.user.subject.clone(),
+            name: arrived.tokens.session.clone(),
+            sealed: self.seal(session, &arrived.tokens).await?,
+            renewed: self.now(),
+        };
+        Ok(self.store.provider_sessions().put(&kept).await?)
+    }
+
+    /// What a session keeps of its provider; none if it began elsewhere.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn tokens_of(
+        &self,
+        session: SessionId,
+    ) -> Result<Option<(ProviderSession, Tokens)>, Unavailable> {
+        let Some(kept) = self.store.provider_sessions().find(session).await? else {
+            return Ok(None);
+        };
+        match self.unseal(session, &kept.sealed).await? {
+            Some(tokens) => Ok(Some((kept, tokens))),
+            None => {
+                tracing::warn!(%session, "the tokens of a session can't be read: it keeps none");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Obeys a provider's word that somebody signed out there (requirement S28): once, and for the
+    /// sessions of that issuer alone.
+    ///
+    /// # Errors
+    /// If the store can't be reached; then the word is to be said again.
+    pub async fn sign_out_there(&self, word: &LogoutToken) -> Result<SignedOutThere, Unavailable> {
+        let (subject, name) = (word.subject.as_deref(), word.session.as_deref());
+        if self.hear(word).await? == Heard::Before {
+            return Ok(SignedOutThere::Replayed);
+        }
+        let sessions = self.store.provider_sessions().born_of(&word.issuer, subject, name).await?;
+        for (account, session) in &sessions {
+            self.end_session(*account, *session).await?;
+            let account = account.number();
+            tracing::info!(account, %session, "signed out at the provider");
+        }
+        Ok(SignedOutThere::Ended(sessions.len()))
+    }
+
+    /// One round of renewal with a provider: its tokens and groups, of those sessions that are due.
+    /// Whoever the provider no longer knows is signed out; a provider that can't be asked changes
+    /// nothing (requirement S26). Says how many were renewed.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn renew(&self, provider: &OidcProvider) -> Result<usize, Unavailable> {
+        let now = self.now();
+        let seconds = i64::try_from(RENEW_AFTER.as_secs()).unwrap_or(i64::MAX);
+        let before = vestibule_store::UnixTime::from_seconds(now.seconds().saturating_sub(seconds));
+        let id = &provider.config().id;
+        let due = self.store.provider_sessions().due(id, (before, now), MOST_AT_ONCE).await?;
+        let mut renewed = 0;
+        for session in due {
+            if self.renew_one(provider, session).await? {
+                renewed += 1;
+            }
+        }
+        Ok(renewed)
+    }
+
+    async fn renew_one(
+        &self,
+        provider: &OidcProvider,
+        session: SessionId,
+    ) -> Result<bool, Unavailable> {
+        let now = self.now();
+        // INVARIANT: whoever has no lease asks nothing: a refresh token that rotates is good once
+        if !self.store.provider_sessions().lease(session, now, now.plus(LEASE)).await? {
+            return Ok(false);
+        }
+        let Some((kept, tokens)) = self.tokens_of(session).await? else { return Ok(false) };
+        match provider.refresh(&kept.subject, &tokens).await {
+            Ok(Some(arrived)) => {
+                self.keep_tokens(session, &arrived).await?;
+                self.take_over(&arrived).await?;
+                Ok(true)
+            }
+            Ok(None) => {
+                // without a refresh token the groups of the sign-in stand
+                let kept = ProviderSession { renewed: self.now(), ..kept };
+                self.store.provider_sessions().put(&kept).await?;
+                Ok(false)
+            }
+            Err(error @ (RefreshError::Over | RefreshError::Untrusted(_))) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::info!(%session, %error, cause, "a session ends with its provider's word");
+                for (account, session) in self.owner(&kept).await? {
+                    self.end_session(account, session).await?;
+                }
+                Ok(false)
+            }
+            Err(error @ RefreshError::Unknown(_)) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(provider = %kept.provider, %error, cause, "groups are as they were");
+                Ok(false)
+            }
+        }
+    }
+
+    /// Takes over the groups that came with new tokens. A provider that said nothing of groups
+    /// this time has not taken any away.
+    async fn take_over(&self, arrived: &Arrived) -> Result<(), Unavailable> {
+        let (subject, groups) = (&arrived.user.subject, &arrived.user.groups);
+        if *groups == ProviderGroups::Unsaid {
+            return Ok(());
+        }
+        if self.store.identities().set_groups(subject, groups, self.now()).await?
+            && let Some(account) = self.store.identities().find(subject).await?
+        {
+            self.cache.end_of_account(account.id);
+        }
+        Ok(())
+    }
+
+    /// The session of what is kept, with its account.
+    async fn owner(
+        &self,
+        kept: &ProviderSession,
+    ) -> Result<Vec<(AccountId, SessionId)>, Unavailable> {
+        let Subject { issuer, id } = &kept.subject;
+        let all = self.store.provider_sessions().born_of(issuer, Some(id), None).await?;
+        Ok(all.into_iter().filter(|(_, session)| *session == kept.session).collect())
+    }
+
+    async fn seal(&self, session: SessionId, tokens: &Tokens) -> Result<Vec<u8>, Unavailable> {
+        let exposed =
+            |secret: &Option<Secret<String>>| secret.as_ref().map(|secret| secret.expose().clone());
+        let written = Written {
+            id_token: exposed(&tokens.id_token),
+            refresh_token: exposed(&tokens.refresh_token),
+            session: tokens.session.clone(),
+            nonce: tokens.nonce.expose().clone(),
+        };
+        let mut sealed = serde_json::to_vec(&written).map_err(|_| Unavailable::Randomness)?;
+        let mut nonce = [0u8; NONCE_LEN];
+        getrandom::fill(&mut nonce).map_err(|_| Unavailable::Randomness)?;
+        let key = self.sealing_key().await?;
+        let aad = Aad::from(session.number().to_be_bytes());
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
+            .map_err(|_| Unavailable::Randomness)?;
+        let mut whole = nonce.to_vec();
+        whole.append(&mut sealed);
+        Ok(whole)
+    }
+
+    async fn unseal(
+        &self,
+        session: SessionId,
+        sealed: &[u8],
+    ) -> Result<Option<Tokens>, Unavailable> {
+        let key = self.sealing_key().await?;
+        let Some((nonce, rest)) = sealed.split_first_chunk::<NONCE_LEN>() else { return Ok(None) };
+        let (nonce, mut rest) = (Nonce::assume_unique_for_key(*nonce), rest.to_vec());
+        let aad = Aad::from(session.number().to_be_bytes());
+        let Ok(opened) = key.open_in_place(nonce, aad, &mut rest) else { return Ok(None) };
+        let Ok(written) = serde_json::from_slice::<Written>(opened) else { return Ok(None) };
+        Ok(Some(Tokens::new(
+            written.id_token.map(Secret::new),
+            written.refresh_token.map(Secret::new),
+            written.session,
+            Secret::new(written.nonce),
+        )))
+    }
+
+    async fn sealing_key(&self) -> Result<LessSafeKey, Unavailable> {
+        let key = self.key(KEY).await?;
+        let key =
+            UnboundKey::new(&AES_256_GCM, key.bytes()).map_err(|_| Unavailable::Randomness)?;
+        Ok(LessSafeKey::new(key))
+    }
+}

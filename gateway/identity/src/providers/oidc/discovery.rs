@@ -1,0 +1,122 @@
+//! The discovery document: what of it is used, and what must hold before any of it is.
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::config::{OidcConfig, has_excess, is_safe};
+use super::jwt;
+use super::outside::OutsideError;
+
+/// Why a provider can't be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiscoveryError {
+    /// Its document can't be read.
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
+    /// Its document is another issuer's.
+    #[error("the discovery document names another issuer than the configuration")]
+    Issuer,
+    /// An address is missing or none.
+    #[error("the discovery document has no usable `{0}`")]
+    Missing(&'static str),
+    /// An address could be read on the way.
+    #[error("`{0}` of the discovery document is neither HTTPS nor on this machine")]
+    Insecure(&'static str),
+    /// It does not know the code flow.
+    #[error("the provider does not offer the authorization code flow")]
+    NoCodeFlow,
+    /// It knows PKCE, but not with SHA-256: what is known of the verifier could be weakened.
+    #[error("the provider does not offer PKCE with S256")]
+    NoPkce,
+    /// It signs with nothing that is accepted.
+    #[error("the provider signs with no algorithm that is accepted")]
+    NoAlgorithm,
+}
+
+/// What a provider says of itself.
+#[derive(Debug)]
+pub(super) struct Metadata {
+    pub(super) authorization: Url,
+    pub(super) token: Url,
+    pub(super) keys: Url,
+    pub(super) user_info: Option<Url>,
+    pub(super) end_session: Option<Url>,
+    /// Whether every answer names the issuer (RFC 9207).
+    pub(super) names_issuer: bool,
+    /// Whether the token endpoint takes the secret in the body alone.
+    pub(super) secret_in_body_alone: bool,
+}
+
+impl Metadata {
+    /// Reads a document.
+    pub(super) fn read(
+        document: &Map<String, Value>,
+        config: &OidcConfig,
+    ) -> Result<Self, DiscoveryError> {
+        if text(document, "issuer") != Some(config.issuer.as_str()) {
+            return Err(DiscoveryError::Issuer);
+        }
+        check_abilities(document)?;
+        let secrets = list(document, "token_endpoint_auth_methods_supported");
+        let secret_in_body_alone = secrets.is_some_and(|methods| {
+            methods.contains(&"client_secret_post") && !methods.contains(&"client_secret_basic")
+        });
+        Ok(Self {
+            authorization: required(document, "authorization_endpoint")?,
+            token: required(document, "token_endpoint")?,
+            keys: required(document, "jwks_uri")?,
+            user_info: optional(document, "userinfo_endpoint")?,
+            end_session: optional(document, "end_session_endpoint")?,
+            names_issuer: document.get("authorization_response_iss_parameter_supported")
+                == Some(&Value::Bool(true)),
+            secret_in_body_alone,
+        })
+    }
+}
+
+/// Where an issuer's document is.
+pub(super) fn address(issuer: &str) -> Option<Url> {
+    Url::parse(&format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'))).ok()
+}
+
+/// A list that is missing says nothing; one that is there must name what is needed.
+fn check_abilities(document: &Map<String, Value>) -> Result<(), DiscoveryError> {
+    let lacks = |name, needed: &dyn Fn(&str) -> bool| {
+        list(document, name).is_some_and(|items| !items.iter().any(|item| needed(item)))
+    };
+    if lacks("response_types_supported", &|item| item == "code") {
+        return Err(DiscoveryError::NoCodeFlow);
+    }
+    if lacks("code_challenge_methods_supported", &|item| item == "S256") {
+        return Err(DiscoveryError::NoPkce);
+    }
+    if lacks("id_token_signing_alg_values_supported", &|item| jwt::algorithm(item).is_some()) {
+        return Err(DiscoveryError::NoAlgorithm);
+    }
+    Ok(())
+}
+
+fn text<'d>(document: &'d Map<String, Value>, name: &str) -> Option<&'d str> {
+    document.get(name).and_then(Value::as_str)
+}
+
+fn list<'d>(document: &'d Map<String, Value>, name: &str) -> Option<Vec<&'d str>> {
+    let items = document.get(name)?.as_array()?;
+    Some(items.iter().filter_map(Value::as_str).collect())
+}
+
+fn required(document: &Map<String, Value>, name: &'static str) -> Result<Url, DiscoveryError> {
+    optional(document, name)?.ok_or(DiscoveryError::Missing(name))
+}
+
+fn optional(
+    document: &Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<Url>, DiscoveryError> {
+    let Some(value) = document.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
+    let address = value.as_str().and_then(|text| Url::parse(text).ok());
+    let address = address.filter(|address| !has_excess(address));
+    let address = address.ok_or(DiscoveryError::Missing(name))?;
+    if is_safe(&address) { Ok(Some(address)) } else { Err(DiscoveryError::Insecure(name)) }
+}

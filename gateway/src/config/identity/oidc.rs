@@ -1,0 +1,126 @@
+//! `[identity.oidc.<name>]`: a provider of OpenID Connect that people sign in with.
+
+use std::path::Path;
+use std::time::Duration;
+
+use vestibule_identity::providers::oidc::{ClientAuthentication, IssuerError, OidcConfig};
+use vestibule_schema::ProviderId;
+use vestibule_schema::document::{Reader, Spanned, Table};
+use vestibule_schema::problem::Problem;
+
+use super::PublicUrl;
+
+/// The longest age of a sign-in that can be asked for, in seconds: a month.
+const LONGEST_AGE: i64 = 31 * 86_400;
+
+/// Reads one provider's table; `None` if it can't be used, which is reported.
+pub(super) fn read(
+    id: ProviderId,
+    mut table: Table<'_, '_>,
+    public_url: &PublicUrl,
+    dir: &Path,
+) -> Option<OidcConfig> {
+    let reader = table.reader();
+    let issuer = table.required_string("issuer");
+    let client_id = table.required_string("client_id");
+    let secret = super::read_secret(&mut table, "client_secret", dir);
+    let secret = secret.map(|secret| secret.value);
+    let portal = public_url.text.parse().ok()?;
+    let config = match (&issuer, &client_id) {
+        (Some(issuer), Some(client_id)) => {
+            let config = OidcConfig::new(id, &issuer.value, &client_id.value, &portal);
+            config.map_err(|error| report_issuer(reader, issuer, error)).ok()
+        }
+        (None, _) | (_, None) => None,
+    };
+    let config = config.map(|mut config| {
+        config.client_secret = secret;
+        config
+    });
+    let config = read_rest(&mut table, config);
+    table.finish();
+    config
+}
+
+/// Takes the optional keys, also of a provider that can't be used, so that all mistakes are
+/// reported at once.
+fn read_rest(table: &mut Table<'_, '_>, config: Option<OidcConfig>) -> Option<OidcConfig> {
+    let reader = table.reader();
+    let display_name = table.string("display_name").map(|text| text.value);
+    let groups_claim = table.string("groups_claim").map(|text| text.value);
+    let name_claim = table.string("name_claim").map(|text| text.value);
+    let scopes = table.strings("scopes").map(|all| read_scopes(reader, &all));
+    let authentication = table.string("client_authentication");
+    let authentication = authentication.map(|text| read_authentication(reader, &text));
+    let texts = |all: Option<Vec<Spanned<String>>>| {
+        all.unwrap_or_default().into_iter().map(|text| text.value)
+    };
+    let acr_values: Vec<_> = texts(table.strings("acr_values")).collect();
+    let required_acr = texts(table.strings("required_acr")).collect();
+    let max_age = table.integer("max_age_seconds").and_then(|age| read_age(reader, &age));
+    let mut config = config?;
+    config.display_name = display_name.unwrap_or(config.display_name);
+    config.groups_claim = groups_claim.unwrap_or(config.groups_claim);
+    config.name_claim = name_claim.unwrap_or(config.name_claim);
+    config.scopes = scopes.unwrap_or(config.scopes);
+    config.client_authentication = authentication.unwrap_or_default();
+    config.acr_values = acr_values;
+    config.required_acr = required_acr;
+    config.max_age = max_age;
+    Some(config)
+}
+
+fn report_issuer(reader: &Reader<'_>, issuer: &Spanned<String>, error: IssuerError) {
+    reader.report(
+        Problem::error("config::bad_issuer", format!("`{}`: {error}", issuer.value))
+            .at(reader.source(), issuer.span.clone(), "no issuer")
+            .help("write it to the letter as `issuer` of its `/.well-known/openid-configuration`"),
+    );
+}
+
+fn read_authentication(reader: &Reader<'_>, text: &Spanned<String>) -> ClientAuthentication {
+    match text.value.as_str() {
+        "auto" => ClientAuthentication::Discovered,
+        "basic" => ClientAuthentication::Basic,
+        "post" => ClientAuthentication::Post,
+        _ => {
+            reader.report(
+                Problem::error(
+                    "config::bad_client_authentication",
+                    "`client_authentication` must be `auto`, `basic` or `post`",
+                )
+                .at(reader.source(), text.span.clone(), "not known")
+                .help("leave the key out: what the provider offers is the default"),
+            );
+            ClientAuthentication::default()
+        }
+    }
+}
+
+fn read_scopes(reader: &Reader<'_>, scopes: &[Spanned<String>]) -> Vec<String> {
+    let is_scope = |text: &str| {
+        // RFC 6749, appendix A.4
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+    };
+    let mut read = Vec::new();
+    for scope in scopes {
+        if is_scope(&scope.value) {
+            read.push(scope.value.clone());
+        } else {
+            let message = format!("`{}` is no scope", scope.value);
+            reader.error("config::bad_scope", message, &scope.span, "one word each");
+        }
+    }
+    // it is asked for anyway
+    read.retain(|scope| scope != "openid");
+    read
+}
+
+fn read_age(reader: &Reader<'_>, age: &Spanned<i64>) -> Option<Duration> {
+    let seconds = u64::try_from(age.value).ok().filter(|_| age.value <= LONGEST_AGE);
+    if seconds.is_none() {
+        let message = format!("`max_age_seconds` must be between 0 and {LONGEST_AGE}");
+        reader.error("config::bad_max_age", message, &age.span, "out of range");
+    }
+    seconds.map(Duration::from_secs)
+}
