@@ -11,6 +11,8 @@ export PATH := $(TOOLS)/bin:$(PATH)
 # The official Cedar command, which must read what `policy export` writes.
 CEDAR_VERSION := 4.14.1
 CARGO_DENY_VERSION := 0.20.2
+COPYPARTY_VERSION := 1.20.26
+RCLONE_VERSION := 1.75.2
 CARGO_FUZZ_VERSION := 0.13.2
 FUZZ_SECONDS ?= 60
 
@@ -24,7 +26,7 @@ demo: needs ## Build in release and start a gateway with a sample gallery on htt
 	target/release/vestibule demo
 
 .PHONY: test
-test: needs tools oidc camera-files postgres directories ## Install what the tests need, and run them all
+test: needs tools oidc camera-files postgres directories webdav ## Install what the tests need, and run them all
 	INSTA_UPDATE=no tests/run.sh
 
 .PHONY: lint
@@ -51,7 +53,7 @@ check: ## rustfmt, clippy and rustdoc, without what needs an installation
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 .PHONY: bless
-bless: needs tools oidc camera-files postgres directories ## Run the tests and take over what they generate now; review the difference
+bless: needs tools oidc camera-files postgres directories webdav ## Run the tests and take over what they generate now; review the difference
 	INSTA_UPDATE=always INSTA_FORCE_PASS=1 tests/run.sh
 
 .PHONY: drift
@@ -91,6 +93,12 @@ cargo-deny: ## Install cargo-deny into target/tools unless it is there
 camera-files: ## Fetch the real camera files that some tests read
 	@tests/setup.sh npm
 	@tests/camera-files.sh
+
+.PHONY: webdav
+webdav: ## Install the WebDAV server and the clients that some tests run
+	@tests/setup.sh copyparty $(COPYPARTY_VERSION) $(TOOLS)
+	@tests/setup.sh rclone $(RCLONE_VERSION) $(TOOLS)
+	@tests/setup.sh litmus
 
 .PHONY: postgres
 postgres: ## Install PostgreSQL, which tests of the store start

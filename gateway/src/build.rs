@@ -13,7 +13,7 @@ use vestibule_schema::SiteId;
 use vestibule_schema::document::{self, SiteDocument, UpstreamAddress};
 use vestibule_store::{AuditLog, GrantFilter, Store, StoreError};
 
-use crate::config::SiteConfig;
+use crate::config::{SiteConfig, identity_headers};
 use crate::gallery::{self, Scan};
 use crate::state::StateDir;
 
@@ -96,6 +96,8 @@ pub(crate) fn runtime(
             Mount::at_path(&path.value).context("the path of the site can't be used")?
         }
     };
+    let identity = document.identity_headers.as_ref();
+    let identity = identity.map(|headers| identity_headers::build(headers, &around.config_dir));
     Ok(SiteRuntime {
         id: id.clone(),
         mount,
@@ -105,6 +107,7 @@ pub(crate) fn runtime(
         sizes: document.sizes,
         grant_key: Arc::clone(&around.grant_key),
         raw_keeps_metadata: document.raw_keeps_metadata,
+        identity_headers: identity.transpose()?,
         state,
     })
 }

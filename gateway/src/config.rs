@@ -3,6 +3,7 @@
 mod audit;
 mod gateway;
 mod identity;
+pub(crate) mod identity_headers;
 mod secret;
 mod site;
 mod store;

@@ -27,7 +27,7 @@ impl RefusalPages for PortalPages {
                 RefusalPage::NotFound
             }
             Refusal::MethodNotAllowed { .. } => RefusalPage::MethodNotAllowed,
-            Refusal::SignIn { back } | Refusal::Unauthorized { back } => {
+            Refusal::SignIn { back } | Refusal::Unauthorized { back, .. } => {
                 return sign_in_first_page(&Refusal::sign_in_address(back));
             }
             Refusal::WrongCredential { .. } => RefusalPage::WrongCredential,

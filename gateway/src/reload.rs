@@ -17,7 +17,8 @@ use arc_swap::ArcSwap;
 use vestibule_policies::model::Rights;
 use vestibule_policies::{Engine, Vocabulary};
 use vestibule_proxy::{
-    FolderWatch, Freshness, Gateway, HostName, PortalHosts, SiteRuntime, Unready, World, WorldError,
+    FolderWatch, Found, Freshness, Gateway, HostName, PortalHosts, SiteRuntime, Unready, World,
+    WorldError,
 };
 use vestibule_schema::problem::Problem;
 use vestibule_schema::{GalleryPath, SiteId};
@@ -73,6 +74,20 @@ impl SiteFolders {
         let mut way = way.into_iter().rev();
         way.all(|folder| gallery::stamp_of(&self.gallery, folder).is_some())
             && gallery::on_disk(&self.gallery, path.as_str()).symlink_metadata().is_ok()
+    }
+
+    /// What is at a path, with a slash at the end or without.
+    fn find(&self, path: &GalleryPath) -> Found {
+        let folder = path.as_folder();
+        let way: Vec<&str> = folder.ancestors().collect();
+        for step in way.into_iter().rev().filter(|step| *step != "/") {
+            match gallery::on_disk(&self.gallery, step).symlink_metadata() {
+                Ok(found) if found.is_symlink() => return Found::Link,
+                Ok(found) if found.is_dir() => {}
+                Ok(_) | Err(_) => return Found::Other,
+            }
+        }
+        Found::Folder
     }
 }
 
@@ -454,6 +469,10 @@ impl FolderWatch for Live {
     fn exists(&self, site: &SiteId, path: &GalleryPath) -> bool {
         let known = self.known.load();
         known.get(site).is_none_or(|folders| folders.has(path))
+    }
+
+    fn find(&self, site: &SiteId, path: &GalleryPath) -> Found {
+        self.known.load().get(site).map_or(Found::Unknown, |folders| folders.find(path))
     }
 }
 

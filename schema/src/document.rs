@@ -13,7 +13,10 @@ pub use folder::{FOLDER_FILE, FolderDocument, FoldersDocument};
 pub use grants::{GrantEntry, GrantsDocument, GroupEntry};
 pub use permissions::{GroupRoles, PermissionsDocument, RoleDocument, RoleRef, UserRoles};
 pub use reader::{Reader, Spanned, Table};
-pub use site::{Cascade, Mount, SiteDocument, UpstreamAddress};
+pub use site::{
+    Cascade, HeaderSecret, IdentityHeadersDocument, Mount, SecretSource, SiteDocument,
+    UpstreamAddress,
+};
 
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,21 @@ pub fn cedar() -> PathBuf {
     path
 }
 
+/// A program that `make webdav` installs: the variable of this name, or the one in
+/// `target/tools`.
+///
+/// # Panics
+/// If it is not there.
+#[must_use]
+pub fn installed(name: &str) -> PathBuf {
+    if let Some(path) = std::env::var_os(format!("{}_BIN", name.to_uppercase())) {
+        return PathBuf::from(path);
+    }
+    let path = repository().join("target/tools/bin").join(name);
+    assert!(path.is_file(), "`{name}` is missing: run `make webdav`");
+    path
+}
+
 /// How a command ended.
 #[derive(Debug)]
 pub struct Run {

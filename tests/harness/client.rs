@@ -73,6 +73,12 @@ impl Client {
         Self { http, origin: origin.to_owned() }
     }
 
+    /// Where it is: `http://localhost:8080`.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// A request to be completed. The target begins with `/`; a whole address is taken as it is.
     pub fn request(&self, method: Method, target: &str) -> reqwest::RequestBuilder {
         let address = if target.starts_with('/') {

@@ -17,7 +17,7 @@ use crate::config_dir::ConfigDir;
 use crate::scratch::tell_keeper;
 
 /// How long a gateway may take to start or to end on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A port that was free a moment ago, and that no other test of this process has been given.
 ///
@@ -234,6 +234,12 @@ impl Gateway {
         let now = getrlimit(Resource::Nofile);
         let limit = Rlimit { current: most, maximum: now.maximum };
         prlimit(Some(self.launch.pid), Resource::Nofile, limit).unwrap().current
+    }
+
+    /// The number of its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.launch.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
     /// Where it listens.

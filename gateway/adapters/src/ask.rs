@@ -33,10 +33,117 @@ pub struct Ask {
     pub path: GalleryPath,
     /// How a refusal should look.
     pub kind: Kind,
-    /// How much of the gallery the answer may show.
+    /// How much of the gallery the answer may show, or the request change.
     pub span: Span,
+    /// What else is asked: the request goes on only if all of it is granted.
+    pub further: Vec<Further>,
+    /// What it changes, if it does.
+    pub write: Option<Write>,
     /// What is sent to the gallery server.
     pub forward: ForwardTarget,
+    /// The request headers that pass on this route beside those that pass on any.
+    pub headers: Arc<[HeaderWord]>,
+    /// The depth that was judged, where the route has one.
+    pub depth: Option<Depth>,
+}
+
+/// One more question of the same request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Further {
+    /// What it needs beside `view`.
+    pub wanted: Wanted,
+    /// Where.
+    pub path: GalleryPath,
+    /// How much of what lies beneath is concerned.
+    pub span: Span,
+    /// Whether it is about a file in the place of a folder: not asked if there is a folder.
+    pub unless_folder: bool,
+}
+
+/// What a request changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// Whether it may make something where nothing is.
+    pub creates: bool,
+    /// Whether what is at the place is gone afterwards.
+    pub removes: bool,
+    /// The place that it is moved or copied to.
+    pub target: Option<WriteTarget>,
+}
+
+/// The place of the header `Destination`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteTarget {
+    /// The place.
+    pub path: GalleryPath,
+    /// The same as it is forwarded.
+    pub forward: ForwardTarget,
+}
+
+/// A request header that a route may let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HeaderWord {
+    /// `If`: locks that the client holds (RFC 4918).
+    If,
+    /// `Lock-Token`.
+    LockToken,
+    /// `Overwrite`.
+    Overwrite,
+    /// `Timeout` of a lock.
+    Timeout,
+    /// `X-OC-Mtime`: the time of the file that is uploaded.
+    OcMtime,
+}
+
+impl HeaderWord {
+    /// Every header that a route may name.
+    pub const ALL: [Self; 5] =
+        [Self::If, Self::LockToken, Self::Overwrite, Self::Timeout, Self::OcMtime];
+
+    /// The header's name, in lower case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::If => "if",
+            Self::LockToken => "lock-token",
+            Self::Overwrite => "overwrite",
+            Self::Timeout => "timeout",
+            Self::OcMtime => "x-oc-mtime",
+        }
+    }
+}
+
+/// How deep a WebDAV request goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Depth {
+    /// The resource alone.
+    Zero,
+    /// And what is directly in it.
+    One,
+    /// And all that lies beneath.
+    Infinity,
+}
+
+impl Depth {
+    /// Reads the header's value; without one it is infinity (RFC 4918, 9.1).
+    pub(crate) fn read(value: Option<&str>) -> Option<Self> {
+        match value.map(str::trim) {
+            None => Some(Self::Infinity),
+            Some("0") => Some(Self::Zero),
+            Some("1") => Some(Self::One),
+            Some(word) => word.eq_ignore_ascii_case("infinity").then_some(Self::Infinity),
+        }
+    }
+
+    /// The header's value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Zero => "0",
+            Self::One => "1",
+            Self::Infinity => "infinity",
+        }
+    }
 }
 
 /// The action that a request needs, or either of two.
@@ -99,6 +206,9 @@ pub enum Span {
     /// and numbers of them. A server that reads no grant may answer only if the action is allowed
     /// everywhere beneath.
     Listing,
+    /// A folder and the names of what is directly in it. A server that reads no grant may answer
+    /// only if every folder in it may be seen, and nothing in it is hidden.
+    Children,
     /// The resource and all that lies beneath it. A server that reads no grant may answer only if the
     /// action is allowed everywhere beneath.
     Tree,
@@ -157,4 +267,10 @@ pub enum BadTarget {
     /// The query is percent-encoded wrongly, or what it encodes is not UTF-8.
     #[error("the query has a bad percent-encoding")]
     Encoding,
+    /// The header `Depth` has another value than those of RFC 4918.
+    #[error("the depth is none")]
+    Depth,
+    /// A move or copy has no `Destination`, or one that is the resource itself.
+    #[error("a move or copy has a destination that is another place")]
+    Destination,
 }

@@ -1,5 +1,7 @@
 //! From the TOML to a [`RouteMap`], with every mistake at its place.
 
+mod dav;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -8,8 +10,11 @@ use vestibule_schema::{Action, Problem, Source, problem};
 
 use crate::ask::{Kind, Span, Wanted};
 use crate::document::{
-    ExampleDocument, HandOverWord, MapDocument, NeedsDocument, RouteDocument, ValueDocument,
+    ExampleDocument, HandOverWord, MapDocument, NeedsDocument, PrefixWord, RouteDocument,
+    ValueDocument,
 };
+use dav::Dav;
+
 use crate::map::{HandOver, Needs, Route, RouteMap};
 use crate::query::{QueryRule, Values, is_safe};
 use crate::template::{Capture, Template};
@@ -39,6 +44,8 @@ pub(crate) fn parse(source: &Source) -> Result<RouteMap, Vec<Problem>> {
     let mut check = Check { source, problems: Vec::new() };
     let mut routes: Vec<Route> =
         document.route.iter().filter_map(|route| check.route(route.get_ref())).collect();
+    let cookies = document.cookies.as_ref().and_then(|cookies| check.words(cookies));
+    let keeps_prefix = document.prefix == PrefixWord::Kept;
     let mut page =
         |page: Option<&Spanned<String>>, capture| page.and_then(|page| check.page(page, capture));
     let folder_page = page(document.folder_page.as_ref(), &Capture::Folder);
@@ -54,7 +61,17 @@ pub(crate) fn parse(source: &Source) -> Result<RouteMap, Vec<Problem>> {
     join_methods(&mut routes);
     let examples: Vec<Spanned<ExampleDocument>> = document.example;
     let (name, source) = (document.name, source.clone());
-    Ok(RouteMap { name, hand_over, folder_page, image_page, routes, source, examples })
+    Ok(RouteMap {
+        name,
+        hand_over,
+        keeps_prefix,
+        cookies,
+        folder_page,
+        image_page,
+        routes,
+        source,
+        examples,
+    })
 }
 
 /// What the TOML reader has to say, at its place.
@@ -106,10 +123,30 @@ impl Check<'_> {
             .iter()
             .filter_map(|(key, values)| self.query_rule(key, values))
             .collect::<Vec<_>>();
+        let and = route.needs.get_ref().and.iter().filter_map(|action| self.action(action));
+        let and = and.collect();
+        let dav = self.dav(route);
         let (methods, path, needs) = (methods?, path?, needs?);
         self.consistency(route, &path, needs, &query);
-        let allow = Arc::from("");
-        Some(Route { methods, allow, path, kind: route.kind, span: route.span, needs, query })
+        self.dav_consistency(route, &path, &methods);
+        let (kind, span, allow) = (route.kind, route.span, Arc::from(""));
+        let Dav { as_file, destination, depth, headers } = dav;
+        let write = route.write;
+        Some(Route {
+            methods,
+            allow,
+            path,
+            kind,
+            span,
+            needs,
+            and,
+            as_file,
+            destination,
+            depth,
+            headers,
+            write,
+            query,
+        })
     }
 
     /// `GET` alone unless named, and `HEAD` wherever there is `GET`.
@@ -243,14 +280,15 @@ impl Check<'_> {
             document.size.map(Values::Size),
         ];
         let mut found = found.into_iter().flatten();
+        let bare = document.bare;
         match (found.next(), found.next()) {
-            (Some(values), None) => {
+            (values, None) if values.is_some() || bare => {
                 let (key, required) = (key.get_ref().clone(), document.required);
-                Some(QueryRule { key, values, required })
+                Some(QueryRule { key, values, bare, required })
             }
             _ => {
-                let message =
-                    "a query key has exactly one of `one_of`, `any_of`, `token`, `number`, `size`";
+                let message = "a query key has exactly one of `one_of`, `any_of`, `token`, \
+                               `number`, `size`, or stands alone with `bare = true`";
                 self.error("adapter::query", message, values.span());
                 None
             }
@@ -265,7 +303,7 @@ impl Check<'_> {
         needs: Needs,
         query: &[QueryRule],
     ) {
-        let has_size = query.iter().any(|rule| matches!(rule.values, Values::Size(_)));
+        let has_size = query.iter().any(|rule| matches!(rule.values, Some(Values::Size(_))));
         if matches!(needs, Needs::BySize(_)) != has_size {
             let message =
                 "what a size needs goes with a query key that is a `size`, and the reverse";

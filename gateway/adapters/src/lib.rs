@@ -31,5 +31,9 @@ mod query;
 mod size;
 mod template;
 
-pub use ask::{Ask, BadTarget, Classified, ForwardTarget, Kind, Span, Wanted};
+pub use ask::{
+    Ask, BadTarget, Classified, Depth, ForwardTarget, Further, HeaderWord, Kind, Span, Wanted,
+    Write, WriteTarget,
+};
+pub use classify::Asked;
 pub use map::{HandOver, RouteMap};

@@ -3,22 +3,27 @@
 use std::sync::Arc;
 
 use toml::Spanned;
-use vestibule_schema::{GalleryPath, Problem, Source};
+use vestibule_schema::{Action, GalleryPath, Problem, Source};
 
-use crate::ask::{Kind, Span, Wanted};
+use crate::ask::{Depth, HeaderWord, Kind, Span, Wanted};
 use crate::check;
-use crate::document::{ExampleDocument, SizeUse};
+use crate::document::{ExampleDocument, SizeUse, WriteWord};
 use crate::query::QueryRule;
 use crate::template::Template;
 
 /// The maps that are part of the program: name and text.
-const BUILT_IN: &[(&str, &str)] = &[("vestibule", include_str!("../vestibule.toml"))];
+pub(crate) const BUILT_IN: &[(&str, &str)] = &[
+    ("vestibule", include_str!("../vestibule.toml")),
+    ("copyparty", include_str!("../copyparty.toml")),
+];
 
 /// The routes of one gallery server.
 #[derive(Debug)]
 pub struct RouteMap {
     pub(crate) name: String,
     pub(crate) hand_over: HandOver,
+    pub(crate) keeps_prefix: bool,
+    pub(crate) cookies: Option<Vec<String>>,
     pub(crate) folder_page: Option<Template>,
     pub(crate) image_page: Option<Template>,
     pub(crate) routes: Vec<Route>,
@@ -45,6 +50,16 @@ pub(crate) struct Route {
     pub(crate) kind: Kind,
     pub(crate) span: Span,
     pub(crate) needs: Needs,
+    /// What is needed as well, each.
+    pub(crate) and: Vec<Action>,
+    /// What else is needed if there is a file where the path names a folder.
+    pub(crate) as_file: Option<Action>,
+    /// What is needed at the destination.
+    pub(crate) destination: Option<Action>,
+    /// The depths that it may have; `None`: the header is neither read nor forwarded.
+    pub(crate) depth: Option<Vec<Depth>>,
+    pub(crate) headers: Arc<[HeaderWord]>,
+    pub(crate) write: Option<WriteWord>,
     /// Sorted by key: the order in which a query is forwarded.
     pub(crate) query: Vec<QueryRule>,
 }
@@ -87,6 +102,25 @@ impl RouteMap {
     #[must_use]
     pub fn hand_over(&self) -> HandOver {
         self.hand_over
+    }
+
+    /// Whether the server is told, by its own configuration, of the path that a site is mounted
+    /// at: what is forwarded has it, and so have the addresses in its answers.
+    #[must_use]
+    pub fn keeps_prefix(&self) -> bool {
+        self.keeps_prefix
+    }
+
+    /// Whether a cookie that is not the gateway's own passes to the server.
+    #[must_use]
+    pub fn passes_cookie(&self, name: &str) -> bool {
+        self.cookies.as_ref().is_none_or(|known| known.iter().any(|known| known == name))
+    }
+
+    /// Whether programs mount the server's folders: they are asked for a name and a password.
+    #[must_use]
+    pub fn speaks_webdav(&self) -> bool {
+        self.routes.iter().any(|route| route.depth.is_some())
     }
 
     /// The site-relative address of a folder's page, if the server has such pages.

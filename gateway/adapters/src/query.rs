@@ -46,7 +46,7 @@ impl<'a> Pairs<'a> {
 
     /// The size that a route's query names.
     pub(crate) fn size(&self, rules: &[QueryRule]) -> Option<AskedSize> {
-        let rule = rules.iter().find(|rule| matches!(rule.values, Values::Size(_)))?;
+        let rule = rules.iter().find(|rule| matches!(rule.values, Some(Values::Size(_))))?;
         AskedSize::parse(self.value(&rule.key)?)
     }
 
@@ -56,7 +56,8 @@ impl<'a> Pairs<'a> {
         let named = |key: &str| rules.iter().any(|rule| rule.key == key);
         self.0.iter().all(|(key, _)| named(key))
             && rules.iter().all(|rule| match self.value(&rule.key) {
-                Some(value) => rule.values.allow(value),
+                Some("") => rule.bare,
+                Some(value) => rule.values.as_ref().is_some_and(|values| values.allow(value)),
                 None => !rule.required,
             })
     }
@@ -69,8 +70,10 @@ impl<'a> Pairs<'a> {
             if let Some(value) = self.value(&rule.key) {
                 target.push(mark);
                 target.push_str(&rule.key);
-                target.push('=');
-                target.push_str(value);
+                if !value.is_empty() {
+                    target.push('=');
+                    target.push_str(value);
+                }
                 mark = '&';
             }
         }
@@ -94,7 +97,10 @@ fn decode(text: &str) -> Result<Cow<'_, str>, BadTarget> {
 #[derive(Debug)]
 pub(crate) struct QueryRule {
     pub(crate) key: String,
-    pub(crate) values: Values,
+    /// The values; none for a key that stands alone.
+    pub(crate) values: Option<Values>,
+    /// Whether it may stand alone.
+    pub(crate) bare: bool,
     pub(crate) required: bool,
 }
 
@@ -155,7 +161,8 @@ mod tests {
     use super::*;
 
     fn rule(key: &str, values: Values) -> QueryRule {
-        QueryRule { key: key.to_owned(), values, required: false }
+        let key = key.to_owned();
+        QueryRule { key, values: Some(values), bare: false, required: false }
     }
 
     #[test]
@@ -211,5 +218,20 @@ mod tests {
         let mut target = String::new();
         Pairs::parse(Some("b=%31&a=x")).unwrap().write(&rules, &mut target);
         assert_eq!(target, "?a=x&b=1");
+    }
+
+    #[test]
+    fn a_key_stands_alone_only_where_it_may() {
+        let word = || Values::OneOf(vec!["crc".to_owned()]);
+        let alone = QueryRule { key: "ls".into(), values: None, bare: true, required: false };
+        let either =
+            QueryRule { key: "zip".into(), values: Some(word()), bare: true, required: false };
+        let rules = [alone, either, rule("a", word())];
+        let fit = |query: &str| Pairs::parse(Some(query)).unwrap().fit(&rules);
+        assert!(fit("ls") && fit("ls=") && fit("zip") && fit("zip=crc") && fit("a=crc"));
+        assert!(!fit("ls=1") && !fit("zip=x") && !fit("a") && !fit("a="));
+        let mut target = String::new();
+        Pairs::parse(Some("zip=&ls")).unwrap().write(&rules, &mut target);
+        assert_eq!(target, "?ls&zip");
     }
 }

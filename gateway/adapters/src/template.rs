@@ -17,8 +17,13 @@ pub(crate) enum Capture {
     Nothing,
     /// The rest of the path, as a folder.
     Folder,
+    /// The rest of the path, as a folder, if it ends in a slash.
+    Slashed,
     /// The rest of the path, as an image.
     Image,
+    /// The rest of the path, as whatever the server finds there: a folder or a file, with a slash
+    /// or without.
+    Place,
     /// One of a few names.
     File(Vec<String>),
 }
@@ -28,6 +33,8 @@ pub(crate) enum Capture {
 pub(crate) enum Captured {
     /// The resource.
     Place(GalleryPath),
+    /// The resource, of which only the server knows whether it is a folder.
+    Either(GalleryPath),
     /// The gallery as a whole, at this file of the list.
     File(String),
     /// The gallery's root.
@@ -41,7 +48,10 @@ pub(crate) enum TemplateError {
     NotAbsolute,
     #[error("a literal part of a path may have letters, digits, `.`, `_` and `-` only")]
     Literal,
-    #[error("a capture is `{{folder}}`, `{{image}}` or `{{file}}`, and the last part of the path")]
+    #[error(
+        "a capture is `{{folder}}`, `{{folder}}/`, `{{image}}`, `{{place}}` or `{{file}}`, and the \
+         last part of the path"
+    )]
     Capture,
 }
 
@@ -51,18 +61,24 @@ impl Template {
         if rest.is_empty() {
             return Ok(Self { literal: String::new(), capture: Capture::Nothing });
         }
+        if let Some(folder) = text.strip_suffix("/{folder}/") {
+            let whole = Self::parse(&format!("{folder}/{{folder}}"), Vec::new())?;
+            return Ok(Self { capture: Capture::Slashed, ..whole });
+        }
         let (head, last) = rest.rsplit_once('/').map_or((None, rest), |(h, l)| (Some(h), l));
         let capture = match last {
             "{folder}" => Capture::Folder,
             "{image}" => Capture::Image,
+            "{place}" => Capture::Place,
             "{file}" => Capture::File(files),
             _ if last.contains('{') => return Err(TemplateError::Capture),
             _ => Capture::Nothing,
         };
         let literal = if capture == Capture::Nothing { Some(rest) } else { head };
         let is_literal = |segment: &str| {
-            !segment.is_empty()
-                && !segment.starts_with('.')
+            let visible = segment.strip_prefix('.').unwrap_or(segment);
+            !visible.is_empty()
+                && !visible.starts_with('.')
                 && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
         };
         match literal {
@@ -89,6 +105,12 @@ impl Template {
             Capture::Folder if rest.starts_with('/') => {
                 Some(Captured::Place(GalleryPath::from_decoded(rest)?.as_folder()))
             }
+            Capture::Slashed if rest.starts_with('/') && rest.ends_with('/') => {
+                Some(Captured::Place(GalleryPath::from_decoded(rest)?))
+            }
+            Capture::Place if rest.starts_with('/') => {
+                Some(Captured::Either(GalleryPath::from_decoded(rest)?))
+            }
             Capture::Image if rest.starts_with('/') && !rest.ends_with('/') => {
                 Some(Captured::Place(GalleryPath::from_decoded(rest)?))
             }
@@ -96,7 +118,7 @@ impl Template {
                 .strip_prefix('/')
                 .filter(|name| files.iter().any(|file| file == name))
                 .map(|name| Captured::File(name.to_owned())),
-            Capture::Folder | Capture::Image => None,
+            Capture::Folder | Capture::Slashed | Capture::Image | Capture::Place => None,
         })
     }
 
@@ -134,6 +156,10 @@ mod tests {
         assert_eq!(parse("/a//b"), Err(TemplateError::Literal));
         assert_eq!(parse("/a b"), Err(TemplateError::Literal));
         assert_eq!(parse("/../b"), Err(TemplateError::Literal));
+        assert_eq!(parse("/./b"), Err(TemplateError::Literal));
+        assert_eq!(parse("/.cpr/b").unwrap().literal, "/.cpr/b");
+        assert_eq!(parse("/{folder}/").unwrap().capture, Capture::Slashed);
+        assert_eq!(parse("/{folder}//"), Err(TemplateError::Capture));
     }
 
     #[test]
@@ -144,6 +170,19 @@ mod tests {
             zip.fit("/zip/a"),
             Ok(Some(Captured::Place(GalleryPath::from_decoded("/a/").unwrap())))
         );
+    }
+
+    /// Where the server tells no file from a folder by its slash, the map does.
+    #[test]
+    fn a_slash_at_the_end_is_seen() {
+        let path = |text: &str| GalleryPath::from_decoded(text).unwrap();
+        let slashed = Template::parse("/{folder}/", Vec::new()).unwrap();
+        assert_eq!(slashed.fit("/a"), Ok(None));
+        assert_eq!(slashed.fit("/a/"), Ok(Some(Captured::Place(path("/a/")))));
+        assert_eq!(slashed.fit("/"), Ok(Some(Captured::Place(path("/")))));
+        let place = Template::parse("/{place}", Vec::new()).unwrap();
+        assert_eq!(place.fit("/a"), Ok(Some(Captured::Either(path("/a")))));
+        assert_eq!(place.fit("/a/"), Ok(Some(Captured::Either(path("/a/")))));
     }
 
     #[test]

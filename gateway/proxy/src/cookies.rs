@@ -28,6 +28,14 @@ pub(crate) fn without_ours(headers: &HeaderMap) -> Option<HeaderValue> {
     if left.is_empty() { None } else { HeaderValue::from_str(&left.join("; ")).ok() }
 }
 
+/// The cookies whose names pass.
+pub(crate) fn only(cookies: &HeaderValue, passes: impl Fn(&str) -> bool) -> Option<HeaderValue> {
+    let pairs = cookies.to_str().ok()?.split(';').map(str::trim);
+    let left: Vec<&str> =
+        pairs.filter(|pair| passes(pair.split('=').next().unwrap_or_default().trim())).collect();
+    if left.is_empty() { None } else { HeaderValue::from_str(&left.join("; ")).ok() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -105,7 +105,8 @@ impl Exchange {
     pub(crate) fn not_there(&self) -> Refusal {
         match (&self.forwarding, &self.head) {
             (Some(forwarding), Some(head)) if forwarding.kind() != Kind::Asset => {
-                Refusal::missing_view(forwarding.permit().principal(), forwarding.kind(), head)
+                let who = forwarding.permit().principal();
+                Refusal::missing_view(who, forwarding.kind(), head, forwarding.site())
             }
             _ => Refusal::NotFound,
         }

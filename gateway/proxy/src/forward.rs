@@ -3,13 +3,14 @@
 //! The target is rebuilt from the judged path, headers pass by name only, and what says who asks
 //! is set after everything from outside has been left behind (requirements S56 to S58).
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::header::InvalidHeaderValue;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use pingora::http::RequestHeader;
-use vestibule_adapters::{Ask, ForwardTarget, HandOver, Kind};
+use vestibule_adapters::{Ask, Depth, ForwardTarget, HandOver, HeaderWord, Kind, WriteTarget};
 use vestibule_policies::Permit;
 
 use crate::cookies;
@@ -18,6 +19,8 @@ use crate::headers::{passes_to_any, passes_to_backend};
 use crate::request_id::RequestId;
 use crate::world::SiteRuntime;
 
+const DEPTH: HeaderName = HeaderName::from_static("depth");
+const DESTINATION: HeaderName = HeaderName::from_static("destination");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
@@ -35,6 +38,13 @@ pub struct Forwarding {
     target: ForwardTarget,
     kind: Kind,
     grant: Option<HeaderValue>,
+    /// The permits of what is asked beside it.
+    further: Vec<Permit>,
+    /// The place that something is moved or copied to.
+    destination: Option<WriteTarget>,
+    depth: Option<Depth>,
+    /// The headers that pass on this route beside those that pass on any.
+    headers: Arc<[HeaderWord]>,
 }
 
 /// Why a permitted request does not go on: a mistake of the gateway's own.
@@ -71,7 +81,17 @@ impl Forwarding {
         if *permit.site() != site.id {
             return Err(ForwardError::AnotherSite);
         }
-        Ok(Self { permit, site, target: ask.forward, kind: ask.kind, grant: None })
+        Ok(Self {
+            permit,
+            site,
+            target: ask.forward,
+            kind: ask.kind,
+            grant: None,
+            further: Vec::new(),
+            destination: ask.write.and_then(|write| write.target),
+            depth: ask.depth,
+            headers: ask.headers,
+        })
     }
 
     /// The permit.
@@ -98,6 +118,25 @@ impl Forwarding {
         self.target.as_str()
     }
 
+    /// Adds the permits of what is asked beside it.
+    ///
+    /// # Errors
+    /// If one is for another site or for somebody else, or there is none for the destination.
+    pub(crate) fn set_further(&mut self, further: Vec<Permit>) -> Result<(), ForwardError> {
+        let who = self.permit.principal();
+        if further.iter().any(|permit| *permit.site() != self.site.id || permit.principal() != who)
+        {
+            return Err(ForwardError::AnotherSite);
+        }
+        let is_for =
+            |target: &WriteTarget| further.iter().any(|permit| *permit.path() == target.path);
+        if !self.destination.as_ref().is_none_or(is_for) {
+            return Err(ForwardError::AnotherPath);
+        }
+        self.further = further;
+        Ok(())
+    }
+
     pub(crate) fn set_grant(&mut self, grant: HeaderValue) {
         self.grant = Some(grant);
     }
@@ -109,14 +148,63 @@ impl Forwarding {
         head: &Head,
         id: RequestId,
     ) -> Result<RequestHeader, ForwardError> {
+        let target = self.upstream_path(&self.target);
         let outgoing = Outgoing {
-            target: self.target.as_str(),
+            target: &target,
             hand_over: self.site.adapter.hand_over(),
             base: self.site.mount.base(),
             grant: self.grant.as_ref(),
             id,
         };
-        outgoing.request(incoming, head)
+        let mut request = outgoing.request(incoming, head)?;
+        self.keep_known_cookies(&mut request)?;
+        self.add_webdav(&mut request, incoming)?;
+        if let Some(identity) = &self.site.identity_headers {
+            identity.add(&mut request, self.permit.principal())?;
+        }
+        Ok(request)
+    }
+
+    /// A target in the server's own form.
+    fn upstream_path<'t>(&self, target: &'t ForwardTarget) -> Cow<'t, str> {
+        let base = self.site.mount.base();
+        if self.site.adapter.keeps_prefix() && !base.is_empty() {
+            Cow::Owned(format!("{base}{target}"))
+        } else {
+            Cow::Borrowed(target.as_str())
+        }
+    }
+
+    /// Of the cookies that are not the gateway's, those that the map names.
+    fn keep_known_cookies(&self, request: &mut RequestHeader) -> Result<(), ForwardError> {
+        let Some(cookies) = request.remove_header(&header::COOKIE) else { return Ok(()) };
+        let passes = |name: &str| self.site.adapter.passes_cookie(name);
+        match cookies::only(&cookies, passes) {
+            Some(cookies) => add(request, header::COOKIE, cookies),
+            None => Ok(()),
+        }
+    }
+
+    /// What a WebDAV request says in headers, rebuilt from what was judged.
+    fn add_webdav(
+        &self,
+        request: &mut RequestHeader,
+        incoming: &HeaderMap,
+    ) -> Result<(), ForwardError> {
+        if let Some(depth) = self.depth {
+            add(request, DEPTH, HeaderValue::from_static(depth.as_str()))?;
+        }
+        if let Some(destination) = &self.destination {
+            let path = self.upstream_path(&destination.forward);
+            add(request, DESTINATION, HeaderValue::from_str(&path)?)?;
+        }
+        for word in self.headers.iter() {
+            let name = HeaderName::from_static(word.name());
+            for value in incoming.get_all(&name) {
+                add(request, name.clone(), value.clone())?;
+            }
+        }
+        Ok(())
     }
 }
 

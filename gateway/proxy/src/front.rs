@@ -34,6 +34,12 @@ pub struct Head {
     pub client: ClientKind,
     /// Whether `Sec-Fetch-*` tells of a browser.
     pub has_fetch_metadata: bool,
+    /// The header `Depth` of WebDAV.
+    pub depth: Option<String>,
+    /// The header `Destination` of WebDAV, as it came.
+    pub destination: Option<String>,
+    /// Whether the client waits to be told before it sends the body.
+    pub expects_continue: bool,
 }
 
 /// What kind of client sent a request, as far as that settles how a refusal looks.
@@ -113,6 +119,9 @@ pub enum FrontError {
     /// There is more than one `Authorization`.
     #[error("a request has at most one authorization")]
     Authorization,
+    /// A header that says what a WebDAV request is about stands there twice, or is no text.
+    #[error("a request has at most one depth and one destination, of plain characters")]
+    WebDav,
     /// `CONNECT` and `TRACE`.
     #[error("the method is not served")]
     Method,
@@ -156,7 +165,20 @@ impl Head {
         let client = ClientKind::of(&method, headers);
         let has_fetch_metadata =
             headers.contains_key("sec-fetch-site") || headers.contains_key("sec-fetch-mode");
-        Ok(Self { origin, host_length, method, target, framing, client, has_fetch_metadata })
+        let expects = headers.get(header::EXPECT);
+        Ok(Self {
+            origin,
+            host_length,
+            method,
+            target,
+            framing,
+            client,
+            has_fetch_metadata,
+            depth: only(headers, "depth")?,
+            destination: only(headers, "destination")?,
+            expects_continue: expects
+                .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")),
+        })
     }
 
     /// The host, in lower case, without port.
@@ -253,6 +275,19 @@ fn check_connection(headers: &HeaderMap) -> Result<(), FrontError> {
         return Err(FrontError::Upgrade);
     }
     Ok(())
+}
+
+/// The one value of a header that two readers must not read differently.
+fn only(headers: &HeaderMap, name: &str) -> Result<Option<String>, FrontError> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => match value.to_str() {
+            Ok(text) => Ok(Some(text.trim().to_owned())),
+            Err(_) => Err(FrontError::WebDav),
+        },
+        (Some(_), Some(_)) => Err(FrontError::WebDav),
+    }
 }
 
 #[cfg(test)]

@@ -34,6 +34,22 @@ pub trait FolderWatch: Send + Sync {
     /// Whether there is such a folder or image, as far as the gateway can see: of a gallery that
     /// is on another machine, everything may be there.
     fn exists(&self, site: &SiteId, path: &GalleryPath) -> bool;
+
+    /// What is at a path, whether or not it ends in a slash.
+    fn find(&self, site: &SiteId, path: &GalleryPath) -> Found;
+}
+
+/// What is at a path of a gallery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// The gallery is on another machine.
+    Unknown,
+    /// A folder.
+    Folder,
+    /// A symbolic link, there or on the way.
+    Link,
+    /// A file, or nothing.
+    Other,
 }
 
 /// Whether a folder's rules were known already.

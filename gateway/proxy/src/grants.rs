@@ -214,7 +214,7 @@ fn sign(request: &GrantRequest<'_>, now: SystemTime) -> Result<HeaderValue, Gran
     // there is closed to it
     let (below, reach) = match span {
         Span::One => (Vec::new(), Some(0)),
-        Span::Listing => {
+        Span::Children | Span::Listing => {
             let (below, levels) = judge.below_in_view(principal, permit.path(), LISTED);
             (below, Some(levels))
         }

@@ -1,17 +1,20 @@
 //! Who asks, what, and whether they may: identity, adapter, engine, in this order.
 
+mod whole;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderMap, header};
 use jiff::Timestamp;
-use vestibule_adapters::{Ask, Classified, HandOver, Kind, Span};
+use vestibule_adapters::{Ask, Asked, Classified, HandOver, Kind};
 use vestibule_identity::{Audience, Authentication, Credentials};
 use vestibule_policies::decision::Missing;
 use vestibule_policies::engine::Judge;
 use vestibule_policies::{Decision, Denial, Need, Permit, Principal, RequestContext};
-use vestibule_schema::{Action, SiteId};
+use vestibule_schema::SiteId;
 
+use crate::destination;
 use crate::forward::{ForwardError, Forwarding};
 use crate::front::Head;
 use crate::gateway::Gateway;
@@ -118,7 +121,10 @@ pub(crate) fn classify(
     head: &Head,
     path: &str,
 ) -> Result<Option<Ask>, Refusal> {
-    let classified = site.adapter.classify(head.method.as_str(), path, head.query(), &site.sizes);
+    let mut request = Asked::new(head.method.as_str(), path, head.query());
+    request.depth = head.depth.as_deref();
+    request.destination = destination::within(site, head)?;
+    let classified = site.adapter.classify_all(request, &site.sizes);
     let asked = match classified {
         Classified::BadRequest(_) => return Err(Refusal::BadRequest),
         Classified::Ask(ask) => Ok(Some(ask)),
@@ -169,10 +175,13 @@ impl Question<'_> {
     // INVARIANT: the world is taken after the folders are known. One that was taken before may
     // lack the block of a folder that another request has made known in between.
     fn refresh(&mut self, ask: &Ask) -> Result<(), Refusal> {
-        let freshness = self.gateway.folders.ensure(&self.site.id, &ask.path);
-        if let Err(unready) = freshness {
-            tracing::warn!(site = %self.site.id, error = %unready, "a request is refused");
-            return Err(Refusal::Unavailable);
+        let further = ask.further.iter().map(|further| &further.path);
+        for path in std::iter::once(&ask.path).chain(further) {
+            let freshness = self.gateway.folders.ensure(&self.site.id, path);
+            if let Err(unready) = freshness {
+                tracing::warn!(site = %self.site.id, error = %unready, "a request is refused");
+                return Err(Refusal::Unavailable);
+            }
         }
         let now = self.gateway.world();
         if Arc::ptr_eq(&now, &self.world) {
@@ -216,15 +225,11 @@ impl Question<'_> {
     }
 
     fn allow(&self, judge: Judge<'_>, permit: Permit, ask: Ask) -> Verdict {
-        let hand_over = self.site.adapter.hand_over();
-        if hand_over == HandOver::Nothing
-            && ask.span != Span::One
-            && !self.may_everywhere(judge, &permit)
-        {
-            // a server that reads no grant would show what lies beneath to anybody
-            return self.missing_view(ask.kind).into();
-        }
-        match self.forward(judge, permit, ask) {
+        let further = match self.ask_the_rest(judge, &permit, &ask) {
+            Ok(further) => further,
+            Err((refusal, denial)) => return Verdict::Refuse(refusal, denial),
+        };
+        match self.forward(judge, (permit, further), ask) {
             Ok(forwarding) => Verdict::Forward(Box::new(forwarding)),
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -237,11 +242,12 @@ impl Question<'_> {
     fn forward(
         &self,
         judge: Judge<'_>,
-        permit: Permit,
+        (permit, further): (Permit, Vec<Permit>),
         ask: Ask,
     ) -> Result<Forwarding, ForwardError> {
         let span = ask.span;
         let mut forwarding = Forwarding::new(permit, ask, Arc::clone(&self.site))?;
+        forwarding.set_further(further)?;
         match self.site.adapter.hand_over() {
             HandOver::Nothing => {}
             HandOver::Grant => {
@@ -261,18 +267,6 @@ impl Question<'_> {
         Ok(forwarding)
     }
 
-    /// Whether the permitted action is allowed in every folder beneath, and nothing there is
-    /// hidden from the principal.
-    fn may_everywhere(&self, judge: Judge<'_>, permit: &Permit) -> bool {
-        let here = judge.permissions(self.principal, permit.path());
-        here.allows(Action::SeeHidden)
-            && judge.below(self.principal, permit.path()).iter().all(|place| {
-                [Action::View, Action::SeeHidden, permit.action()]
-                    .into_iter()
-                    .all(|action| place.permissions.allows(action))
-            })
-    }
-
     fn refusal(&self, judge: Judge<'_>, ask: &Ask, missing: Missing) -> Refusal {
         match missing {
             Missing::View => {
@@ -281,13 +275,15 @@ impl Question<'_> {
             }
             // who may see the folder is not told "forbidden" of what is not there: a folder below
             // that is closed would be known by the difference
-            Missing::Action(_) if !self.gateway.folders.exists(&self.site.id, &ask.path) => {
+            Missing::Action(_)
+                if !self.may_tell(ask, &ask.path) || self.is_closed_folder(judge, ask) =>
+            {
                 self.missing_view(ask.kind)
             }
             Missing::Action(missing) if self.principal.is_signed_in() => {
                 Refusal::Forbidden { missing }
             }
-            Missing::Action(_) => Refusal::unauthorized(self.head),
+            Missing::Action(_) => Refusal::unauthorized(self.head, &self.site),
         }
     }
 
@@ -315,6 +311,6 @@ impl Question<'_> {
     }
 
     fn missing_view(&self, kind: Kind) -> Refusal {
-        Refusal::missing_view(self.principal, kind, self.head)
+        Refusal::missing_view(self.principal, kind, self.head, &self.site)
     }
 }

@@ -23,13 +23,16 @@
 
 pub mod audit;
 mod balance;
+mod body;
 mod cookies;
+mod destination;
 mod exchange;
 pub mod forward;
 pub mod front;
 mod gateway;
 mod grants;
 mod headers;
+mod identity_headers;
 pub mod judge;
 pub mod local;
 pub mod refuse;
@@ -42,7 +45,8 @@ mod world;
 
 pub use audit::{AuditSink, Noted};
 pub use balance::{UpstreamError, Upstreams};
-pub use gateway::{FolderWatch, Freshness, Gateway, GatewayParts, PortalService, Unready};
+pub use gateway::{FolderWatch, Found, Freshness, Gateway, GatewayParts, PortalService, Unready};
+pub use identity_headers::{IdentityHeaderError, IdentityHeaders};
 pub use local::portal_service;
 pub use refuse::{Challenge, FolderLink, Refusal, RefusalPages};
 pub use request_id::RequestId;

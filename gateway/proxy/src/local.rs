@@ -15,6 +15,7 @@ use tower::{Service, ServiceExt as _, service_fn};
 use vestibule_identity::{Audience, Authentication};
 use vestibule_schema::GalleryPath;
 
+use crate::body;
 use crate::front::{Framing, Head};
 use crate::gateway::{Gateway, PortalService};
 use crate::headers::passes_to_any;
@@ -104,11 +105,7 @@ async fn read_body(session: &mut Session, head: &Head) -> Result<Bytes, Refusal>
     if announced > MAX_BODY_BYTES {
         return Err(Refusal::BodyTooLarge);
     }
-    let expects = session.req_header().headers.get(header::EXPECT);
-    if expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
-        let written = session.as_downstream_mut().write_continue_response().await;
-        written.map_err(|_| Refusal::BadRequest)?;
-    }
+    body::invite(session, head).await.map_err(|_| Refusal::BadRequest)?;
     let mut body = BytesMut::with_capacity(announced);
     loop {
         match session.as_downstream_mut().read_request_body().await {

@@ -13,6 +13,7 @@ use vestibule_policies::Principal;
 use vestibule_schema::Action;
 
 use crate::front::{ClientKind, FrontError, Head};
+use crate::world::SiteRuntime;
 
 /// Where one signs in, and how it knows the way back.
 const SIGN_IN: &str = "/_vestibule/sign-in?return=";
@@ -51,6 +52,8 @@ pub enum Refusal {
     Unauthorized {
         /// The path and query to come back to.
         back: String,
+        /// What a program is asked for.
+        challenge: Challenge,
     },
     /// A password or token that is worth nothing was sent.
     WrongCredential {
@@ -96,7 +99,14 @@ pub enum Challenge {
 }
 
 impl Challenge {
-    fn header(self) -> (HeaderName, HeaderValue) {
+    /// What somebody who sent nothing is asked for. A browser is not made to show its dialogue; a
+    /// program that mounts folders knows nothing but a name and a password.
+    pub(crate) fn to(head: &Head, site: &SiteRuntime) -> Self {
+        let mounts = site.adapter.speaks_webdav() && !head.has_fetch_metadata;
+        if mounts { Self::Basic } else { Self::Bearer }
+    }
+
+    pub(crate) fn header(self) -> (HeaderName, HeaderValue) {
         let value = match self {
             Self::Basic => "Basic realm=\"vestibule\", charset=\"UTF-8\"",
             Self::Bearer => "Bearer realm=\"vestibule\"",
@@ -143,19 +153,25 @@ impl Refusal {
 
     /// As if nothing were there: a visitor may sign in and see, anybody else may not. What really
     /// is not there is refused by this too, so that nobody can tell the two apart.
-    pub(crate) fn missing_view(principal: &Principal, kind: Kind, head: &Head) -> Self {
+    pub(crate) fn missing_view(
+        principal: &Principal,
+        kind: Kind,
+        head: &Head,
+        site: &SiteRuntime,
+    ) -> Self {
         if principal.is_signed_in() {
             Self::NotFound
         } else if kind == Kind::Page && head.client == ClientKind::Navigation {
             Self::SignIn { back: head.target().to_owned() }
         } else {
-            Self::unauthorized(head)
+            Self::unauthorized(head, site)
         }
     }
 
     /// A visitor would have to sign in for it.
-    pub(crate) fn unauthorized(head: &Head) -> Self {
-        Self::Unauthorized { back: head.target().to_owned() }
+    pub(crate) fn unauthorized(head: &Head, site: &SiteRuntime) -> Self {
+        let challenge = Challenge::to(head, site);
+        Self::Unauthorized { back: head.target().to_owned(), challenge }
     }
 
     /// The status.
@@ -261,8 +277,9 @@ impl Refusal {
                 let allow = HeaderValue::from_str(allow);
                 headers.extend(allow.ok().map(|allow| (header::ALLOW, allow)));
             }
-            Self::Unauthorized { .. } => headers.push(Challenge::Bearer.header()),
-            Self::WrongCredential { challenge } => headers.push(challenge.header()),
+            Self::Unauthorized { challenge, .. } | Self::WrongCredential { challenge } => {
+                headers.push(challenge.header())
+            }
             Self::Unavailable => headers.push((header::RETRY_AFTER, HeaderValue::from_static("5"))),
             _ => {}
         }

@@ -1,12 +1,36 @@
 //! The answer's headers: nothing of the inside, nothing for shared caches.
 
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use pingora::http::ResponseHeader;
 use vestibule_adapters::HandOver;
 
 use crate::cookies;
+use crate::forward::Forwarding;
+use crate::front::Head;
 use crate::headers::is_internal;
+use crate::refuse::Challenge;
 use crate::world::SiteRuntime;
+
+/// A gallery server that asks for a name and a password would get those of the gateway: who has
+/// signed in is refused by it, and a visitor is asked by the gateway.
+///
+/// # Errors
+/// If the answer can't be changed; it does not go out then.
+pub(crate) fn take_no_challenge(
+    response: &mut ResponseHeader,
+    forwarding: &Forwarding,
+    head: &Head,
+) -> Result<(), Box<pingora::Error>> {
+    while response.remove_header(&header::WWW_AUTHENTICATE).is_some() {}
+    if response.status != StatusCode::UNAUTHORIZED {
+        return Ok(());
+    }
+    if forwarding.permit().principal().is_signed_in() {
+        return response.set_status(StatusCode::FORBIDDEN);
+    }
+    let (name, value) = Challenge::to(head, forwarding.site()).header();
+    response.insert_header(name, value)
+}
 
 /// Corrects the headers of a gallery server's answer.
 ///
@@ -29,7 +53,9 @@ pub fn correct(
         HandOver::Grant => while response.remove_header(&header::SET_COOKIE).is_some() {},
         HandOver::Nothing => {
             filter_cookies(response, site.mount.base())?;
-            rewrite_location(response, site.mount.base(), authority)?;
+            // a server that knows of the path has it in its addresses already
+            let kept = site.adapter.keeps_prefix();
+            rewrite_location(response, if kept { "" } else { site.mount.base() }, authority)?;
         }
     }
     Ok(())
@@ -121,6 +147,13 @@ fn with_path(cookie: &str, base: &str) -> String {
         }
     }
     let path = if path.starts_with('/') { path.as_str() } else { "/" };
+    // a server that knows of its path says so itself
+    let below = path.strip_prefix(base).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let path = match below {
+        Some("") => "/",
+        Some(rest) => rest,
+        None => path,
+    };
     kept.push_str("; Path=");
     kept.push_str(base);
     kept.push_str(path);
@@ -184,6 +217,9 @@ mod tests {
         assert_eq!(with_path("a=b; Path=/; HttpOnly", "/i/f"), "a=b; HttpOnly; Path=/i/f/");
         assert_eq!(with_path("a=b;path=/x;Domain=example.com", "/i/f"), "a=b; Path=/i/f/x");
         assert_eq!(with_path("a=b", "/i/f"), "a=b; Path=/i/f/");
+        assert_eq!(with_path("a=b; Path=/i/f", "/i/f"), "a=b; Path=/i/f/");
+        assert_eq!(with_path("a=b; Path=/i/f/c", "/i/f"), "a=b; Path=/i/f/c");
+        assert_eq!(with_path("a=b; Path=/i/form", "/i/f"), "a=b; Path=/i/f/i/form");
         let mut response = ResponseHeader::build(200, None).unwrap();
         for value in ["vestibule=stolen", "__Host-vestibule=stolen", "a=b"] {
             response.append_header(header::SET_COOKIE, value).unwrap();

@@ -18,6 +18,7 @@ use vestibule_adapters::HandOver;
 use vestibule_identity::Audience;
 use vestibule_schema::SiteId;
 
+use crate::body;
 pub use crate::exchange::Exchange;
 use crate::exchange::Replacement;
 use crate::forward::{Forwarding, is_repeatable};
@@ -85,12 +86,8 @@ impl Enforcement {
             Place::Home => {
                 return Err(Refusal::Elsewhere { location: OWN_PREFIX.to_owned() });
             }
-            Place::AddSlash(mut location) => {
-                if let Some(query) = head.query() {
-                    location.push('?');
-                    location.push_str(query);
-                }
-                return Err(Refusal::Moved { location });
+            Place::AddSlash(location) => {
+                return Err(Refusal::Moved { location: with_query(location, head.query()) });
             }
             Place::Nothing => return Err(Refusal::NotFound),
             Place::UnknownHost => return Err(Refusal::UnknownHost),
@@ -173,6 +170,13 @@ impl Enforcement {
     }
 }
 
+fn with_query(path: String, query: Option<&str>) -> String {
+    match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    }
+}
+
 #[async_trait]
 impl ProxyHttp for Enforcement {
     type CTX = Exchange;
@@ -193,10 +197,17 @@ impl ProxyHttp for Enforcement {
         let answer = match journey {
             Ok(Ok(Step::Forward(forwarding))) => {
                 exchange.forwarding = Some(forwarding);
+                let (_, head) = exchange.forwarding()?;
+                body::invite(session, head).await?;
                 return Ok(false);
             }
             Ok(Ok(Step::Answer(answer))) => answer,
-            Ok(Err(refusal)) => self.refuse(exchange, &refusal),
+            Ok(Err(refusal)) => {
+                if let Some(head) = &exchange.head {
+                    body::leave(session, head);
+                }
+                self.refuse(exchange, &refusal)
+            }
             // S83: this request alone, and without a permit
             Err(_) => {
                 tracing::error!(request_id = %exchange.id, "judging a request panicked");
@@ -278,6 +289,7 @@ impl ProxyHttp for Enforcement {
             }
             StatusCode::UNAUTHORIZED if reads_grants => Err(Error::new(NO_BELIEF)),
             _ => {
+                respond::take_no_challenge(response, forwarding, head)?;
                 respond::correct(response, forwarding.site(), &head.origin.authority)?;
                 exchange.sign_off(response)
             }

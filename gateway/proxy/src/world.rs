@@ -9,6 +9,7 @@ use vestibule_policies::{Engine, SiteEngine};
 use vestibule_schema::{SiteId, Sizes};
 
 use crate::balance::Upstreams;
+use crate::identity_headers::IdentityHeaders;
 use crate::sites::{Authority, HostName, Mount, PortalHosts, SiteTable};
 
 /// The policies and the sites of one generation. Immutable: a reload makes a new one.
@@ -37,6 +38,8 @@ pub struct SiteRuntime {
     pub grant_key: Arc<GrantKey>,
     /// Whether RAW files go out with their metadata to who lacks the permission to see it.
     pub raw_keeps_metadata: bool,
+    /// The headers by which the gallery server learns who asks, if it does.
+    pub identity_headers: Option<IdentityHeaders>,
     /// Whether the site is served.
     pub state: SiteState,
 }

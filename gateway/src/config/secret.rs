@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use vestibule_identity::Secret;
-use vestibule_schema::document::{Reader, Spanned, Table};
+use vestibule_schema::document::{Reader, SecretSource, Spanned, Table};
 use vestibule_schema::problem::Problem;
 
 /// A longer file is not the one that was meant.
@@ -49,6 +49,17 @@ pub(crate) fn read_secret(
             report(reader, "config::bad_secret", message, &span, &mend);
             None
         }
+    }
+}
+
+/// The secret that a site's document points to.
+///
+/// # Errors
+/// What is wrong with it, without the secret.
+pub(crate) fn find(source: &SecretSource, dir: &Path) -> Result<Secret<String>, String> {
+    match source {
+        SecretSource::File(file) => from_file(&dir.join(&file.value)),
+        SecretSource::Env(name) => from_env(&name.value),
     }
 }
 

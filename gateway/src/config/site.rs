@@ -11,6 +11,8 @@ use vestibule_schema::document::{FoldersDocument, Mount, SiteDocument, UpstreamA
 use vestibule_schema::problem::{self, Problem, Source};
 use vestibule_schema::{GalleryPath, SiteId};
 
+use super::identity_headers;
+
 /// The documents that a site's folder may have.
 const DOCUMENTS: [&str; 4] = ["site.toml", "permissions.toml", "grants.toml", "folders.toml"];
 
@@ -221,6 +223,7 @@ impl SiteConfig {
                     .help(r#"write `gallery = "/srv/photos"`"#),
             );
         }
+        self.problems.extend(identity_headers::check(&document, dir, source));
         self.document = Some(document);
     }
 

@@ -1,10 +1,13 @@
 //! `site.toml`: where one protected gallery is, and how it is reached.
 
+mod identity_headers;
+
 use std::net::{IpAddr, SocketAddr};
 
 use super::reader::{Reader, Spanned, Table};
 use crate::problem::{Problem, Source};
 use crate::size::Sizes;
+pub use identity_headers::{HeaderSecret, IdentityHeadersDocument, SecretSource};
 
 /// How folder blocks below each other combine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -72,6 +75,8 @@ pub struct SiteDocument {
     pub timezone: Option<Spanned<String>>,
     /// Whether hand-written policies may permit, too.
     pub custom_permits: bool,
+    /// By which headers the gallery server learns who asks.
+    pub identity_headers: Option<IdentityHeadersDocument>,
 }
 
 impl SiteDocument {
@@ -88,6 +93,7 @@ impl SiteDocument {
         let raw = root.boolean("raw_keeps_metadata").is_some_and(|raw| raw.value);
         let timezone = root.string("timezone");
         let custom_permits = root.boolean("custom_permits").is_some_and(|permits| permits.value);
+        let identity_headers = root.table("identity_headers").and_then(identity_headers::read);
         let sizes = root.table("sizes").map(read_sizes).unwrap_or_default();
         root.finish();
         let document = match (mount, upstream, adapter) {
@@ -101,6 +107,7 @@ impl SiteDocument {
                 raw_keeps_metadata: raw,
                 timezone,
                 custom_permits,
+                identity_headers,
             }),
             _ => None,
         };

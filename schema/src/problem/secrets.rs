@@ -4,15 +4,28 @@
 const SECRET: [&str; 6] = ["secret", "passw", "pasw", "pwd", "token", "credential"];
 
 /// A document with asterisks in the place of its secrets: the values of keys that are called so,
-/// and what stands before the `@` of an address. Every byte keeps its place.
+/// all values of tables that are, and what stands before the `@` of an address. Every byte keeps
+/// its place.
 pub(super) fn masked(text: &str) -> String {
-    text.split_inclusive('\n').map(masked_line).collect()
+    let mut table_is_secret = false;
+    let lines = text.split_inclusive('\n').map(|line| {
+        if line.trim_start().starts_with('[') {
+            table_is_secret = names_secret(line);
+            return line.to_owned();
+        }
+        masked_line(line, table_is_secret)
+    });
+    lines.collect()
 }
 
-fn masked_line(line: &str) -> String {
+fn names_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET.iter().any(|word| name.contains(word))
+}
+
+fn masked_line(line: &str, table_is_secret: bool) -> String {
     let (key, value) = line.split_once('=').unwrap_or((line, ""));
-    let name = key.to_ascii_lowercase();
-    if SECRET.iter().any(|word| name.contains(word)) {
+    if table_is_secret || names_secret(key) {
         let stars =
             stars(value, |byte| !matches!(byte, b'"' | b'\'' | b'{' | b'}' | b' ' | b'\r' | b'\n'));
         let equals = if value.is_empty() && !line.contains('=') { "" } else { "=" };
@@ -47,6 +60,7 @@ mod tests {
         check("store = \"postgres://u:p@ss@h/db\"", "store = \"postgres://******@h/db\"");
         check("public_url = \"https://a.example\"", "public_url = \"https://a.example\"");
         check("secret", "secret");
+        check("[a.secret]\nvalue = \"ab\"\n[b]\nc = 1", "[a.secret]\nvalue = \"**\"\n[b]\nc = 1");
         check("key = \"privkey.pem\"", "key = \"privkey.pem\"");
     }
 }

@@ -43,6 +43,7 @@ fn site() -> Arc<SiteRuntime> {
         sizes: Sizes::default(),
         grant_key: Arc::new(GrantKey::from_secret("test", SECRET)),
         raw_keeps_metadata: false,
+        identity_headers: None,
         state: SiteState::Open,
     })
 }
@@ -77,7 +78,7 @@ fn grants_of(engine: &SiteEngine, span: Span, seconds: &[u64]) -> Vec<HeaderValu
     let all = engine.folders().len();
     let told = match span {
         Span::One => (0, Some(0)),
-        Span::Listing => (all, Some(LISTED.levels)),
+        Span::Children | Span::Listing => (all, Some(LISTED.levels)),
         Span::Tree => (all, None),
     };
     assert_eq!((claims.below.len(), claims.reach), told);

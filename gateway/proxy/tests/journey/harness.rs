@@ -19,9 +19,9 @@ use vestibule_identity::{
 use vestibule_policies::model::{Folders, Rights};
 use vestibule_policies::{Engine, Principal, SiteEngine, Vocabulary, check};
 use vestibule_proxy::{
-    AuditSink, Certificate, FolderWatch, Freshness, Gateway, GatewayParts, HostName, Listeners,
-    Mount, Noted, PortalHosts, Refusal, RefusalPages, SiteRuntime, SiteState, TlsListener, Unready,
-    Upstreams, World, portal_service, server,
+    AuditSink, Certificate, FolderWatch, Found, Freshness, Gateway, GatewayParts, HostName,
+    IdentityHeaders, Listeners, Mount, Noted, PortalHosts, Refusal, RefusalPages, SiteRuntime,
+    SiteState, TlsListener, Unready, Upstreams, World, portal_service, server,
 };
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{AccountRole, GalleryPath, SiteId, Sizes, Source, UserName};
@@ -39,6 +39,11 @@ const PERMISSIONS: &str = "public_role = \"guestbook\"\n\
 const CLOSED: &str = "[permissions.roles.family]\npermissions = { can_view = true }\n\
     [[permissions.user_roles]]\nusername = \"jane\"\nroles = [\"family\"]";
 
+/// Where jane changes things.
+const FILES: &str = "public_role = \"guestbook\"\n\
+    [roles.guestbook]\npermissions = { can_view = true }\n\
+    [[user_roles]]\nusername = \"jane\"\nroles = [\"manager\"]\n";
+
 /// The map of a server that reads no grants.
 const PLAIN: &str = "name = \"plain\"\n\
     [[route]]\npath = \"/files/{image}\"\nkind = \"media\"\nneeds = { action = \"view\" }\n\
@@ -49,6 +54,7 @@ pub(crate) struct Running {
     pub(crate) tls: SocketAddr,
     pub(crate) certificate: CertificateDer<'static>,
     pub(crate) jane_at_clients: String,
+    pub(crate) jane_at_files: String,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) jane: String,
     pub(crate) mia: String,
@@ -80,6 +86,10 @@ impl FolderWatch for Known {
 
     fn exists(&self, _site: &SiteId, _path: &GalleryPath) -> bool {
         true
+    }
+
+    fn find(&self, _site: &SiteId, _path: &GalleryPath) -> Found {
+        Found::Unknown
     }
 }
 
@@ -137,7 +147,11 @@ async fn portal(
 }
 
 fn engine_of(id: &str) -> SiteEngine {
-    let text = if id == "clients" { "" } else { PERMISSIONS };
+    let text = match id {
+        "clients" => "",
+        "files" | "files-below" => FILES,
+        _ => PERMISSIONS,
+    };
     let vocabulary = Arc::new(Vocabulary::load().unwrap());
     let site = SiteId::parse(id).unwrap();
     let permissions = Source::new("permissions.toml", text);
@@ -154,8 +168,11 @@ fn engine_of(id: &str) -> SiteEngine {
 fn site(id: &str, mount: Mount, upstream: SocketAddr) -> SiteRuntime {
     let adapter = match id {
         "plain" | "plain-below" => RouteMap::parse(&Source::new("plain.toml", PLAIN)).unwrap(),
+        "files" | "files-below" => RouteMap::built_in("copyparty").unwrap(),
         _ => RouteMap::built_in("vestibule").unwrap(),
     };
+    let identity = IdentityHeaders::new("X-Files-User").unwrap();
+    let identity = identity.with_secret("X-Files-Key", "hunter2").unwrap();
     SiteRuntime {
         id: SiteId::parse(id).unwrap(),
         mount,
@@ -164,6 +181,7 @@ fn site(id: &str, mount: Mount, upstream: SocketAddr) -> SiteRuntime {
         sizes: Sizes::default(),
         grant_key: Arc::new(GrantKey::from_secret("test", GRANT_SECRET)),
         raw_keeps_metadata: false,
+        identity_headers: id.starts_with("files").then_some(identity),
         state: if id == "shut" { SiteState::Closed } else { SiteState::Open },
     }
 }
@@ -179,6 +197,8 @@ fn world() -> World {
         site("clients", Mount::at_hosts(vec![host("clients.localhost")]), upstream),
         site("plain", Mount::at_hosts(vec![host("plain.localhost")]), upstream),
         site("plain-below", Mount::at_path("/i/plain/").unwrap(), upstream),
+        site("files", Mount::at_hosts(vec![host("files.localhost")]), upstream),
+        site("files-below", Mount::at_path("/i/files/").unwrap(), upstream),
         site("family", Mount::at_path("/i/family/").unwrap(), upstream),
     ];
     let engines: Vec<_> = sites.iter().map(|site| Arc::new(engine_of(site.id.as_str()))).collect();
@@ -210,14 +230,15 @@ async fn sign_in(identity: &Identity, site: &str, name: &str) -> String {
 fn start() -> Running {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let (identity, jane, mia, jane_at_clients) = runtime.block_on(async {
+    let (identity, jane, mia, [jane_at_clients, jane_at_files]) = runtime.block_on(async {
         let store = Store::open_in_memory().await.unwrap();
         let settings = Settings::for_tests(Arc::new(SystemClock));
         let identity = Identity::open(store, settings).await.unwrap();
         let jane = sign_in(&identity, "photos", "jane").await;
         let mia = sign_in(&identity, "photos", "mia").await;
         let clients = sign_in(&identity, "clients", "jane").await;
-        (identity, jane, mia, clients)
+        let files = sign_in(&identity, "files", "jane").await;
+        (identity, jane, mia, [clients, files])
     });
     let gateway = Arc::new(Gateway::new(GatewayParts {
         world: Arc::new(world()),
@@ -237,7 +258,17 @@ fn start() -> Running {
     while TcpStream::connect(address).is_err() || TcpStream::connect(tls).is_err() {
         std::thread::yield_now();
     }
-    Running { address, tls, certificate, jane_at_clients, gateway, jane, mia, _runtime: runtime }
+    Running {
+        address,
+        tls,
+        certificate,
+        jane_at_clients,
+        jane_at_files,
+        gateway,
+        jane,
+        mia,
+        _runtime: runtime,
+    }
 }
 
 fn tls_listener() -> (TlsListener, CertificateDer<'static>) {

@@ -4,6 +4,7 @@
 
 mod harness;
 mod upstream;
+mod webdav;
 
 use std::time::SystemTime;
 
@@ -14,7 +15,7 @@ use vestibule_schema::Action;
 const HTML: &str = "Accept: text/html,*/*;q=0.8";
 
 /// The value of a header in what the gallery server was sent.
-fn forwarded<'r>(reply: &'r Reply, name: &str) -> Vec<&'r str> {
+pub(crate) fn forwarded<'r>(reply: &'r Reply, name: &str) -> Vec<&'r str> {
     let lines = reply.body.lines().filter_map(|line| line.split_once(':'));
     lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim()).collect()
 }
@@ -295,7 +296,7 @@ fn worlds_are_replaced_whole() {
     let before = RUNNING.gateway.world();
     RUNNING.gateway.replace_world(std::sync::Arc::clone(&before));
     assert_eq!(RUNNING.gateway.world().generation(), before.generation());
-    assert_eq!(before.sites().count(), 7);
+    assert_eq!(before.sites().count(), 9);
 }
 
 /// Who may see some folder but not the root is led there, and gets what its page is made of.
