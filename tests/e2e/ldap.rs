@@ -25,7 +25,7 @@ async fn shared() -> &'static OpenLdap {
     SHARED.get_or_init(OpenLdap::start).await
 }
 
-fn config(ldap: &OpenLdap) -> LdapConfig {
+pub(crate) fn config(ldap: &OpenLdap) -> LdapConfig {
     LdapConfig {
         id: ProviderId::parse("office").unwrap(),
         servers: vec![server(&format!("ldaps://127.0.0.1:{}", ldap.tls_port))],

@@ -14,6 +14,7 @@ mod camera;
 mod cli;
 mod cli_audit;
 mod cli_explain;
+mod directory_sign_in;
 mod galleries;
 mod journey;
 mod ldap;
