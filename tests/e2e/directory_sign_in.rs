@@ -14,7 +14,7 @@ use vestibule_identity::{
 use vestibule_store::Store;
 use vestibule_tests::openldap::SUFFIX;
 use vestibule_tests::samba::{BASE_DN, samba};
-use vestibule_tests::{Client, ConfigDir, Gateway, OpenLdap, eventually, pictures};
+use vestibule_tests::{Client, ConfigDir, Gateway, OpenLdap, Run, eventually, pictures};
 
 use crate::reload::{ROOT, becomes};
 
@@ -64,7 +64,7 @@ fn records(gateway: &Gateway, kind: &str) -> Vec<Value> {
     all.filter(|record| record["event"] == kind).collect()
 }
 
-/// A group of the directory opens a site; who is in another one signs in and sees nothing.
+/// A group of the directory opens a site; who is not in it signs in and sees nothing.
 #[tokio::test]
 async fn a_group_of_the_directory_opens_a_site() {
     let ldap = OpenLdap::start().await;
@@ -74,8 +74,9 @@ async fn a_group_of_the_directory_opens_a_site() {
         let alice = enter(&gateway, name, "alice-directory-password").await;
         alice.get(ROOT).await.expect(200);
     }
-    let twin = enter(&gateway, "twin1", "twin1-directory-password").await;
-    twin.get(ROOT).await.expect(404);
+    let twin = gateway.client();
+    twin.try_sign_in("twin1", "twin1-directory-password").await.expect(303);
+    twin.enter("/").await.expect(404);
     let users = gateway.config.run(&["users", "ls"]).expect(0).out;
     assert_eq!(users.matches("alice").count(), 1, "one account: {users}");
     assert!(users.contains("alice@office"), "{users}");
@@ -209,4 +210,21 @@ async fn both_names_of_an_active_directory_are_one_account() {
     }
     let users = gateway.config.run(&["users", "ls"]).expect(0).out;
     assert_eq!(users.matches("wanda").count(), 1, "{users}");
+}
+
+/// S45: a local password stands in for a directory that is down where that is said, and never for
+/// one that answers.
+#[tokio::test]
+async fn a_local_password_stands_in_where_that_is_said() {
+    let ldap = OpenLdap::start().await;
+    let gateway = behind(&ldap, "local_fallback = true\n").await;
+    enter(&gateway, "alice", "alice-directory-password").await;
+    let folder = gateway.config.path().to_str().unwrap();
+    let arguments = ["users", "passwd", "alice@office", "--password-stdin", "--config", folder];
+    Run::vestibule(&arguments, "a local password").expect(0);
+    let local = async || gateway.client().try_sign_in("alice@office", "a local password").await;
+    local().await.expect(403);
+    drop(ldap);
+    local().await.expect(303);
+    gateway.client().try_sign_in("alice", "a local password").await.expect(503);
 }
