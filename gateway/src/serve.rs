@@ -75,7 +75,7 @@ pub(crate) fn prepare(
     settings.audit = audit.clone();
     settings.providers = gateway_config.identity.registrations();
     settings.directories = directories(&gateway_config.identity, &settings)?;
-    let watches: Vec<_> = settings.directories.iter().cloned().map(DirectoryWatch::new).collect();
+    let directories = settings.directories.clone();
     let (identity, stored, control) = runtime.block_on(async {
         let control = control::listen(&state.control_socket()).await?;
         let store = state.open_store(&gateway_config.store).await?;
@@ -108,9 +108,7 @@ pub(crate) fn prepare(
     settings.threads = gateway_config.threads.unwrap_or(settings.threads);
     let server = vestibule_proxy::server(gateway, &listeners, settings)?;
     runtime.spawn(control::serve(control, Arc::clone(&live), Arc::clone(&identity)));
-    for watch in watches {
-        runtime.spawn(ask_again(watch, Arc::clone(&identity)));
-    }
+    watch_directories(&runtime, directories, &identity);
     runtime.spawn(upkeep(Arc::clone(&live), Arc::clone(&identity), certificates));
     let version = env!("CARGO_PKG_VERSION").to_owned();
     runtime.block_on(audit.record(Entry::new(Actor::Gateway, Event::Opened { version })))?;
@@ -208,6 +206,13 @@ fn directories(config: &IdentityConfig, settings: &Settings) -> anyhow::Result<V
             .with_context(|| format!("the directory `{}` can't be used", directory.id))
     };
     config.ldap.values().map(|directory| open(&directory.config)).collect()
+}
+
+/// Asks each directory again and again, however slow another one is.
+fn watch_directories(runtime: &Runtime, all: Vec<LdapProvider>, identity: &Arc<Identity>) {
+    for watch in all.into_iter().map(DirectoryWatch::new) {
+        runtime.spawn(ask_again(watch, Arc::clone(identity)));
+    }
 }
 
 /// Asks a directory again and again of those who are signed in.

@@ -148,10 +148,7 @@ impl Client {
         let mut step = self.open(&format!("/_vestibule/sign-in?return={query}")).await;
         for _ in 0..8 {
             let to = step.header("location").to_owned();
-            let (at, target) = match to.split_once("/_vestibule/") {
-                Some((at, target)) => (at, target),
-                None => break,
-            };
+            let Some((at, target)) = to.split_once("/_vestibule/") else { break };
             if !at.is_empty() {
                 at.clone_into(&mut origin);
             }

@@ -1,5 +1,5 @@
-//! An OpenLDAP of one's own: StartTLS, LDAPS, `memberOf`, password policies, and people with every
-//! kind of account.
+//! An OpenLDAP of one's own: `StartTLS`, LDAPS, `memberOf`, password policies, and people with
+//! every kind of account.
 
 use std::fs;
 use std::net::TcpListener;
@@ -25,7 +25,7 @@ const ADMIN: [&str; 4] = ["-D", "cn=admin,dc=example,dc=test", "-w", "admin-pass
 pub struct OpenLdap {
     _launch: Launch,
     folder: TempFolder,
-    /// LDAP and StartTLS, on 127.0.0.1.
+    /// LDAP and `StartTLS`, on 127.0.0.1.
     pub port: u16,
     /// LDAPS.
     pub tls_port: u16,

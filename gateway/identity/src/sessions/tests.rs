@@ -236,7 +236,7 @@ async fn what_ends_a_session_is_in_force_at_once() {
         assert!(user_of(&f.who(&[&cookie]).await).is_some());
         let (identity, jane) = (&f.identity, name("jane"));
         match way {
-            "sign-out" => drop(identity.sign_out(&f.origin, who).await.unwrap()),
+            "sign-out" => identity.sign_out(&f.origin, who).await.unwrap(),
             "one" => drop(identity.end_session(who.account, who.session().unwrap()).await.unwrap()),
             "all" => drop(identity.end_all_sessions(who.account).await.unwrap()),
             "password" => identity.set_password(&jane, &PASSWORD.into()).await.unwrap(),
