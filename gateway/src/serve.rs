@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use pingora::server::RunArgs;
 use tokio::runtime::Runtime;
-use vestibule_identity::{Changed, Identity, Settings};
+use vestibule_identity::providers::ldap::{LdapConfig, LdapProvider};
+use vestibule_identity::{Changed, DirectoryWatch, Identity, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_portal::Portal;
 use vestibule_proxy::{Certificate, Gateway, GatewayParts, Listeners, TlsListener};
@@ -15,7 +16,7 @@ use vestibule_store::audit::{Actor, Entry, Event};
 
 use crate::audit::{self, Sink};
 use crate::build::{self, Surroundings};
-use crate::config::{Configuration, Watching};
+use crate::config::{Configuration, IdentityConfig, Watching};
 use crate::control;
 use crate::pages::PortalPages;
 use crate::reload::{self, Live};
@@ -73,6 +74,8 @@ pub(crate) fn prepare(
     let mut settings = cost;
     settings.audit = audit.clone();
     settings.providers = gateway_config.identity.registrations();
+    settings.directories = directories(&gateway_config.identity, &settings)?;
+    let directories = settings.directories.clone();
     let (identity, stored, control) = runtime.block_on(async {
         let control = control::listen(&state.control_socket()).await?;
         let store = state.open_store(&gateway_config.store).await?;
@@ -105,6 +108,7 @@ pub(crate) fn prepare(
     settings.threads = gateway_config.threads.unwrap_or(settings.threads);
     let server = vestibule_proxy::server(gateway, &listeners, settings)?;
     runtime.spawn(control::serve(control, Arc::clone(&live), Arc::clone(&identity)));
+    watch_directories(&runtime, directories, &identity);
     runtime.spawn(upkeep(Arc::clone(&live), Arc::clone(&identity), certificates));
     let version = env!("CARGO_PKG_VERSION").to_owned();
     runtime.block_on(audit.record(Entry::new(Actor::Gateway, Event::Opened { version })))?;
@@ -191,6 +195,33 @@ async fn upkeep(live: Arc<Live>, identity: Arc<Identity>, certificates: Vec<Arc<
                     tracing::error!(error = format!("{error:#}"), "the last good one stays");
                 }
             }
+        }
+    }
+}
+
+/// The directories of a configuration, by name.
+fn directories(config: &IdentityConfig, settings: &Settings) -> anyhow::Result<Vec<LdapProvider>> {
+    let open = |directory: &LdapConfig| {
+        LdapProvider::with_clock(directory.clone(), Arc::clone(&settings.clock))
+            .with_context(|| format!("the directory `{}` can't be used", directory.id))
+    };
+    config.ldap.values().map(|directory| open(&directory.config)).collect()
+}
+
+/// Asks each directory again and again, however slow another one is.
+fn watch_directories(runtime: &Runtime, all: Vec<LdapProvider>, identity: &Arc<Identity>) {
+    for watch in all.into_iter().map(DirectoryWatch::new) {
+        runtime.spawn(ask_again(watch, Arc::clone(identity)));
+    }
+}
+
+/// Asks a directory again and again of those who are signed in.
+async fn ask_again(mut watch: DirectoryWatch, identity: Arc<Identity>) {
+    loop {
+        tokio::time::sleep(watch.pause()).await;
+        // that the store can't be reached is said by who looks after it
+        if let Err(error) = watch.round(&identity).await {
+            tracing::debug!(%error, "a directory was not asked");
         }
     }
 }

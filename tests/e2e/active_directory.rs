@@ -124,7 +124,7 @@ async fn many_groups_come_in_pages() {
     assert_eq!(accepted(few, "bob").await.groups, ProviderGroups::Unknown);
 }
 
-/// S42: Active Directory takes no password in the clear; StartTLS it does.
+/// S42: Active Directory takes no password in the clear; `StartTLS` it does.
 #[tokio::test]
 async fn start_tls_works_and_plain_text_does_not() {
     let url = "ldap://127.0.0.2";

@@ -25,7 +25,7 @@ async fn shared() -> &'static OpenLdap {
     SHARED.get_or_init(OpenLdap::start).await
 }
 
-fn config(ldap: &OpenLdap) -> LdapConfig {
+pub(crate) fn config(ldap: &OpenLdap) -> LdapConfig {
     LdapConfig {
         id: ProviderId::parse("office").unwrap(),
         servers: vec![server(&format!("ldaps://127.0.0.1:{}", ldap.tls_port))],
@@ -152,7 +152,7 @@ async fn a_certificate_is_verified_and_so_is_its_host() {
     }
 }
 
-/// Somebody in between who answers StartTLS himself; gives back all that came in the clear.
+/// Somebody in between who answers `StartTLS` himself; gives back all that came in the clear.
 async fn answers_start_tls(answer: &'static [u8]) -> (u16, tokio::task::JoinHandle<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -168,7 +168,7 @@ async fn answers_start_tls(answer: &'static [u8]) -> (u16, tokio::task::JoinHand
     (port, heard)
 }
 
-/// S42: who refuses StartTLS, or says nothing like it, is not spoken to in the clear.
+/// S42: who refuses `StartTLS`, or says nothing like it, is not spoken to in the clear.
 #[tokio::test]
 async fn there_is_no_way_back_to_plain_text() {
     let refused = b"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x34\x04\x00\x04\x00";
@@ -180,7 +180,7 @@ async fn there_is_no_way_back_to_plain_text() {
     assert_eq!(heard.await.unwrap().len(), 31, "nothing but the question is sent");
 }
 
-/// S42: an answer to a bind, sent in the clear behind the answer to StartTLS, lets nobody in.
+/// S42: an answer to a bind, sent in the clear behind the answer to `StartTLS`, lets nobody in.
 #[tokio::test]
 async fn what_is_said_before_tls_does_not_count() {
     let ldap = shared().await;

@@ -15,6 +15,7 @@ mod cli;
 mod cli_audit;
 mod cli_explain;
 mod copyparty;
+mod directory_sign_in;
 mod galleries;
 mod journey;
 mod ldap;

@@ -1,5 +1,5 @@
-//! An `OpenLDAP` of one's own: `StartTLS`, LDAPS, `memberOf`, password policies, and people with every
-//! kind of account.
+//! An OpenLDAP of one's own: `StartTLS`, LDAPS, `memberOf`, password policies, and people with
+//! every kind of account.
 
 use std::fs;
 use std::net::TcpListener;

@@ -9,7 +9,7 @@ use crate::hasher::HashError;
 use crate::identity::Identity;
 use crate::origin::RequestOrigin;
 use crate::password::{self, PasswordError};
-use crate::sign_in::{Attempt, NewSession, Proof, SignInError};
+use crate::sign_in::{Attempt, NewSession, Proof, Proven, SignInError};
 
 /// Why an account was not made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -155,7 +155,10 @@ impl Identity {
             password: change.old,
             user_agent: change.user_agent,
         };
-        let account = self.check_password(origin, &attempt).await?;
+        // a directory's password is changed there
+        let Proven::Here(account) = self.check_password(origin, &attempt).await? else {
+            return Err(SignInError::Refused.into());
+        };
         if account.id != signed_in.account {
             return Err(SignInError::Refused.into());
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use vestibule_schema::{AccountRole, GroupId, ProviderId, UserName};
+use vestibule_store::audit::SignInRefusal;
 use vestibule_store::{Account, AccountId, AccountState, NewAccount, NewIdentity, StoreError};
 pub use vestibule_store::{ProviderGroups, Subject};
 
@@ -98,6 +99,7 @@ impl Identity {
         user_agent: &str,
     ) -> Result<NewSession, SignInError> {
         if origin.transport() == Transport::Exposed {
+            self.audit_refused(origin, SignInRefusal::InsecureOrigin, None).await;
             return Err(SignInError::InsecureOrigin);
         }
         let failed = |error: StoreError| SignInError::Unavailable(error.into());
@@ -106,14 +108,28 @@ impl Identity {
                 self.take_over_groups(&account, user).await?;
                 account
             }
-            None => self.register(user).await?,
+            None => match self.register(user).await {
+                Ok(account) => account,
+                Err(error) => {
+                    let reason = match error {
+                        SignInError::Unavailable(_) => SignInRefusal::Unavailable,
+                        _ => SignInRefusal::Provider,
+                    };
+                    self.audit_refused(origin, reason, None).await;
+                    return Err(error);
+                }
+            },
         };
         if account.state == AccountState::Disabled {
             tracing::info!(user = %account.name, provider = %user.provider, "sign-in refused: disabled");
+            let known = Some(&account.name);
+            self.audit_refused(origin, SignInRefusal::Disabled, known).await;
             return Err(SignInError::Refused);
         }
+        let rules = self.settings.providers.get(&user.provider);
+        let asks_directory = rules.is_some_and(|rules| rules.asks_directory);
         let proof = Proof {
-            by: "provider",
+            by: if asks_directory { "ldap" } else { "provider" },
             provider: Some(&user.provider),
             second_factor: user.second_factor,
             user_agent,

@@ -14,6 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::external::Registration;
 use crate::hasher::{HashCost, Hasher};
 use crate::limits::SignInLimits;
+use crate::providers::ldap::{LdapError, LdapProvider};
 use crate::sessions::cache::SessionCache;
 use crate::shares::cache::ShareCache;
 
@@ -36,6 +37,9 @@ pub enum Unavailable {
     /// Something that was kept for later can't be read.
     #[error("something that was kept for later can't be read")]
     Unreadable,
+    /// A directory can't say.
+    #[error("a directory can't be asked")]
+    Directory(#[from] LdapError),
     /// What happens can't be written down, so it may not happen.
     #[error("the audit log can't be written")]
     Audit(#[from] AuditError),
@@ -53,6 +57,8 @@ pub struct Settings {
     pub provider_session_lifetime: Duration,
     /// The identity providers, with what each may do.
     pub providers: BTreeMap<ProviderId, Registration>,
+    /// The directories among them, in the order in which they are asked for a name.
+    pub directories: Vec<LdapProvider>,
     /// How long sessions that this process knows go on while the store can't be reached: 60 s.
     pub store_grace: Duration,
     /// What hashing a password costs.
@@ -76,6 +82,7 @@ impl Default for Settings {
             session_idle: Duration::from_secs(7 * 24 * 3600),
             provider_session_lifetime: Duration::from_secs(24 * 3600),
             providers: BTreeMap::new(),
+            directories: Vec::new(),
             store_grace: Duration::from_secs(60),
             hash_cost: HashCost::default(),
             hash_lanes: lanes,

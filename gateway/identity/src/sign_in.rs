@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vestibule_policies::UserFacts;
-use vestibule_schema::{ProviderId, UserName};
+use vestibule_schema::ProviderId;
 use vestibule_store::audit::SignInRefusal;
-use vestibule_store::{Account, Audience, StoreError, folded};
+use vestibule_store::{Account, Audience, StoreError};
 
 use crate::cookie::SetCookie;
 use crate::credentials::{Means, SignedIn};
+use crate::directories::{Judge, Meant};
+use crate::external::ExternalUser;
 use crate::hasher::HashError;
 use crate::identity::{Identity, Unavailable};
 use crate::limits::TooMany;
 use crate::origin::{RequestOrigin, Transport, counted};
+use crate::providers::ldap::Verdict;
 use crate::providers::local::{self, LocalError, Outcome};
 use crate::{Secret, token};
 
@@ -89,8 +92,12 @@ impl Identity {
             self.audit_refused(origin, SignInRefusal::InsecureOrigin, None).await;
             return Err(SignInError::InsecureOrigin);
         }
-        let account = self.check_password(origin, attempt).await?;
-        self.begin_session(origin, &account, &Proof::password(attempt.user_agent)).await
+        match self.check_password(origin, attempt).await? {
+            Proven::Here(account) => {
+                self.begin_session(origin, &account, &Proof::password(attempt.user_agent)).await
+            }
+            Proven::There(user) => self.sign_in_external(origin, &user, attempt.user_agent).await,
+        }
     }
 
     /// Signs somebody out: their session at the portal and every one at a site that was born of it
@@ -117,7 +124,7 @@ impl Identity {
         &self,
         origin: &RequestOrigin,
         attempt: &Attempt<'_>,
-    ) -> Result<Account, SignInError> {
+    ) -> Result<Proven, SignInError> {
         let checked = self.compare(origin, attempt).await;
         let reason = match &checked {
             // told of where it is known why
@@ -139,13 +146,10 @@ impl Identity {
         &self,
         origin: &RequestOrigin,
         attempt: &Attempt<'_>,
-    ) -> Result<Account, SignInError> {
+    ) -> Result<Proven, SignInError> {
         let client = origin.client;
-        let now = self.now();
-        self.limits.take_client(client, now)?;
-        let name = UserName::parse(attempt.name).ok();
-        let key = name.as_ref().map(folded).unwrap_or_default();
-        let taken = match self.take_account(client, name.as_ref(), &key).await {
+        self.limits.take_client(client, self.now())?;
+        let taken = match self.take_account(client, attempt.name).await {
             Ok(taken) => taken,
             Err(error) => {
                 // who is held back for the account's sake alone has not failed
@@ -153,43 +157,63 @@ impl Identity {
                 return Err(error);
             }
         };
+        let Taken { meant, counts } = taken;
+        let Meant { account, key, judge } = meant;
         // only a name that exists is logged: people type passwords into the wrong field
-        let known = taken.account.as_ref().map(|account| account.name.clone());
-        let outcome = local::verify(self, taken.account, attempt.password).await;
-        if !matches!(outcome, Ok(Outcome::Refused(_))) {
+        let known = account.as_ref().map(|account| account.name.clone());
+        let outcome = self.judged(judge, account, attempt.password).await;
+        if !matches!(outcome, Ok(Judged::Refused(..))) {
             self.limits.give_back_client(client);
-            if taken.counts {
+            if counts {
                 self.limits.give_back_account(&key);
             }
         }
         match outcome? {
-            Outcome::Accepted(account) => Ok(*account),
-            Outcome::Refused(reason) => {
-                tracing::info!(?reason, %client, user = ?known, "sign-in refused");
-                self.audit_refused(origin, reason.into(), known.as_ref()).await;
+            Judged::Proven(proven) => Ok(proven),
+            Judged::Refused(refusal, reason) => {
+                tracing::info!(reason, %client, user = ?known, "sign-in refused");
+                self.audit_refused(origin, refusal, known.as_ref()).await;
                 Err(SignInError::Refused)
             }
         }
     }
 
-    /// Takes an attempt from the account's bucket, and looks the account up.
-    async fn take_account(
+    /// Has a password compared by whoever can.
+    async fn judged(
         &self,
-        client: IpAddr,
-        name: Option<&UserName>,
-        key: &str,
-    ) -> Result<Taken, SignInError> {
-        let account = local::find(self, name).await.map_err(Unavailable::from);
-        let account = account.map_err(SignInError::Unavailable)?;
-        match self.limits.take_account(key, self.now()) {
-            Ok(()) => Ok(Taken { account, counts: true }),
+        judge: Judge,
+        account: Option<Account>,
+        password: &Secret<String>,
+    ) -> Result<Judged, SignInError> {
+        match judge {
+            Judge::Gateway => Ok(match local::verify(self, account, password).await? {
+                Outcome::Accepted(account) => Judged::Proven(Proven::Here(account)),
+                Outcome::Refused(reason) => Judged::Refused(reason.into(), format!("{reason:?}")),
+            }),
+            Judge::Directory(candidate) => {
+                let verdict = candidate.prove(password).await.map_err(Unavailable::from);
+                Ok(match verdict.map_err(SignInError::Unavailable)? {
+                    Verdict::Accepted(user) => Judged::Proven(Proven::There(user)),
+                    Verdict::Refused(reason) => {
+                        Judged::Refused(reason.into(), format!("{reason:?}"))
+                    }
+                })
+            }
+        }
+    }
+
+    /// Finds out who is meant, and takes an attempt from their bucket.
+    async fn take_account(&self, client: IpAddr, typed: &str) -> Result<Taken, SignInError> {
+        let meant = self.meant(typed).await.map_err(SignInError::Unavailable)?;
+        match self.limits.take_account(&meant.key, self.now()) {
+            Ok(()) => Ok(Taken { meant, counts: true }),
             Err(too_many) => {
                 // S13: a stranger can't lock somebody out of where they are signed in already
-                let known = match &account {
+                let known = match &meant.account {
                     Some(account) => self.is_known_client(account, client).await?,
                     None => false,
                 };
-                if known { Ok(Taken { account, counts: false }) } else { Err(too_many.into()) }
+                if known { Ok(Taken { meant, counts: false }) } else { Err(too_many.into()) }
             }
         }
     }
@@ -285,9 +309,25 @@ impl<'r> Proof<'r> {
     }
 }
 
+/// Whose password was right.
+#[derive(Debug)]
+pub(crate) enum Proven {
+    /// A local account's.
+    Here(Box<Account>),
+    /// Somebody's in a directory, who may have no account here.
+    There(Box<ExternalUser>),
+}
+
+/// What became of a password.
+enum Judged {
+    Proven(Proven),
+    /// No; why not, for the audit log and in more words for the log.
+    Refused(SignInRefusal, String),
+}
+
 /// An attempt that may go on.
 struct Taken {
-    account: Option<Account>,
+    meant: Meant,
     /// Whether the account's bucket holds it.
     counts: bool,
 }

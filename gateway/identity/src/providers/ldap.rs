@@ -277,15 +277,23 @@ impl Directory {
     /// Connects the first server that answers, as the service account.
     async fn connect(&self) -> Result<Connection, LdapError> {
         let mut last = LdapError::Unreachable(ConnectError::Late);
+        let mut failed = Vec::new();
         for server in &self.config.servers {
             let error = match self.connect_to(server).await {
-                Ok(connection) => return Ok(connection),
+                Ok(connection) => {
+                    if !failed.is_empty() {
+                        let directory = &self.config.id;
+                        tracing::warn!(%directory, %server, ?failed, "another server stands in");
+                    }
+                    return Ok(connection);
+                }
                 // another server knows the same account; too many tries would lock it
                 Err(error @ LdapError::ServiceAccount { .. }) => return Err(error),
                 Err(error) => error,
             };
             let (directory, shown) = (&self.config.id, &error as &dyn std::error::Error);
-            tracing::warn!(%directory, %server, error = shown, "a server can't be used");
+            tracing::debug!(%directory, %server, error = shown, "a server can't be used");
+            failed.push(server.to_string());
             last = error;
         }
         Err(last)

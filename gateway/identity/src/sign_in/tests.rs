@@ -302,7 +302,8 @@ async fn a_session_does_not_begin_after_a_change() {
     let password: Secret<String> = PASSWORD.into();
     let attempt = Attempt { name: "jane", password: &password, user_agent: "" };
     let origin = at("192.0.2.1");
-    let account = f.identity.check_password(&origin, &attempt).await.unwrap();
+    let proven = f.identity.check_password(&origin, &attempt).await.unwrap();
+    let Proven::Here(account) = proven else { panic!("{proven:?}") };
     f.identity.set_password(&name("jane"), &"another horse entirely".into()).await.unwrap();
     let result = f.identity.begin_session(&origin, &account, &Proof::password("")).await;
     assert!(is_refused(&result), "{result:?}");

@@ -32,7 +32,7 @@ impl Verify {
         let (series, files) = if self.files.is_empty() {
             let config = gateway_config(&self.config.config, output)?;
             let series = Series::of(config.audit.file);
-            let files = series.files().map_err(unreadable)?;
+            let files = series.files().map_err(|error| unreadable(&error))?;
             if files.is_empty() {
                 let shown = series.present().display();
                 return Err(anyhow!(BadInput(format!("there is no audit log at `{shown}`"))));
@@ -41,7 +41,8 @@ impl Verify {
         } else {
             (None, self.files)
         };
-        let found = verify(series.as_ref(), &files, self.holds.as_deref()).map_err(unreadable)?;
+        let found = verify(series.as_ref(), &files, self.holds.as_deref())
+            .map_err(|error| unreadable(&error))?;
         match self.format {
             Format::Json => output.json(&as_json(&found)),
             Format::Table | Format::Csv => tell(output, &found),
@@ -97,7 +98,7 @@ fn as_json(found: &Verified) -> serde_json::Value {
 }
 
 /// A file that can't be read says nothing of the chain.
-fn unreadable(error: AuditError) -> anyhow::Error {
-    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+fn unreadable(error: &AuditError) -> anyhow::Error {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
     anyhow!(BadInput(format!("{error}{}", cause.unwrap_or_default())))
 }

@@ -1,0 +1,139 @@
+//! Asking directories again of those who are signed in (requirement S45).
+
+use std::time::Duration;
+
+use vestibule_store::audit::{Actor, Ended, Entry, Event};
+use vestibule_store::{AccountId, ProviderGroups, Subject, UnixTime};
+
+use crate::identity::{Identity, Unavailable};
+use crate::providers::ldap::{LdapError, LdapProvider, Standing};
+
+/// How many are asked about in one round.
+const MOST_AT_ONCE: u32 = 64;
+
+/// For so many intervals sessions go on that the directory can't be asked about.
+const PATIENCE: u32 = 3;
+
+/// The longest time between two looks at who is due.
+const LONGEST: Duration = Duration::from_secs(15);
+/// The shortest.
+const SHORTEST: Duration = Duration::from_millis(500);
+
+/// Asks one directory again and again. What becomes of somebody there is in force when a round
+/// ends.
+#[derive(Debug)]
+pub struct DirectoryWatch {
+    directory: LdapProvider,
+    /// Whether it could not be asked the last time, so that this is said once.
+    is_lost: bool,
+}
+
+impl DirectoryWatch {
+    /// A watch that has not asked yet.
+    #[must_use]
+    pub const fn new(directory: LdapProvider) -> Self {
+        Self { directory, is_lost: false }
+    }
+
+    /// How long to wait between rounds.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        (self.directory.config().refresh / 4).clamp(SHORTEST, LONGEST)
+    }
+
+    /// One round: asks about everybody with a session whose groups were read an interval ago.
+    /// Groups are taken over; who is gone, or may not sign in any more, is signed out. While the
+    /// directory can't be asked nothing changes, for three intervals: then they are signed out.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn round(&mut self, identity: &Identity) -> Result<(), Unavailable> {
+        for (account, subject) in self.due(identity, 1).await? {
+            match self.directory.look_up(&subject.id).await {
+                Ok(standing) => {
+                    self.is_back();
+                    self.take_over(identity, (account, &subject), standing).await?;
+                }
+                Err(error) => {
+                    self.is_gone(&error);
+                    return self.end_of_patience(identity).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_over(
+        &self,
+        identity: &Identity,
+        (account, subject): (AccountId, &Subject),
+        standing: Option<Standing>,
+    ) -> Result<(), Unavailable> {
+        let why = match standing {
+            Some(Standing::Active(user)) => {
+                return identity.set_groups(account, subject, &user.groups).await;
+            }
+            Some(Standing::Shut(reason)) => format!("{reason:?}"),
+            None => "gone".to_owned(),
+        };
+        self.end(identity, account, &why).await
+    }
+
+    async fn end_of_patience(&self, identity: &Identity) -> Result<(), Unavailable> {
+        for (account, subject) in self.due(identity, PATIENCE).await? {
+            let stored = identity.store.accounts().by_id(account).await?;
+            if identity.may_fall_back(stored.as_ref(), Some(&self.directory)) {
+                // their own password stands; what the directory said of them does not
+                identity.set_groups(account, &subject, &ProviderGroups::Unknown).await?;
+            } else {
+                self.end(identity, account, "the directory can't be asked").await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whose groups were read so many intervals ago.
+    async fn due(
+        &self,
+        identity: &Identity,
+        intervals: u32,
+    ) -> Result<Vec<(AccountId, Subject)>, Unavailable> {
+        let config = self.directory.config();
+        let age = i64::try_from((config.refresh * intervals).as_secs()).unwrap_or(i64::MAX);
+        let before = UnixTime::from_seconds(identity.now().seconds().saturating_sub(age));
+        Ok(identity.store.identities().stale(&config.id, before, MOST_AT_ONCE).await?)
+    }
+
+    async fn end(
+        &self,
+        identity: &Identity,
+        account: AccountId,
+        why: &str,
+    ) -> Result<(), Unavailable> {
+        let count = identity.store.sessions().delete_of_account(account, None).await?;
+        identity.cache.end_of_account(account);
+        let directory = &self.directory.config().id;
+        let Some(account) = identity.store.accounts().by_id(account).await? else { return Ok(()) };
+        tracing::info!(user = %account.name, %directory, count, why, "signed out by the directory");
+        let event = Event::SessionsEnded { account: account.name, which: Ended::All, count };
+        identity.audit().note(Entry::new(Actor::Gateway, event)).await;
+        Ok(())
+    }
+
+    fn is_gone(&mut self, error: &LdapError) {
+        if !std::mem::replace(&mut self.is_lost, true) {
+            let (directory, error) = (&self.directory.config().id, error as &dyn std::error::Error);
+            tracing::error!(
+                %directory,
+                error,
+                "the directory can't be asked: sessions go on for {PATIENCE} intervals"
+            );
+        }
+    }
+
+    fn is_back(&mut self) {
+        if std::mem::replace(&mut self.is_lost, false) {
+            tracing::info!(directory = %self.directory.config().id, "the directory answers again");
+        }
+    }
+}
