@@ -16,6 +16,7 @@ use vestibule_schema::{PathKind, SiteId};
 use crate::cli::NotFound;
 pub(crate) use audit::AuditConfig;
 pub(crate) use gateway::{GatewayConfig, PublicUrl, TlsConfig, Watching};
+pub(crate) use identity::IdentityConfig;
 pub(crate) use site::SiteConfig;
 pub(crate) use store::StoreChoice;
 

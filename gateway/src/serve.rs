@@ -18,6 +18,7 @@ use crate::build::{self, Surroundings};
 use crate::config::{Configuration, Watching};
 use crate::control;
 use crate::pages::PortalPages;
+use crate::providers;
 use crate::reload::{self, Live};
 use crate::shown::Shown;
 use crate::sites::KnownSites;
@@ -56,12 +57,7 @@ pub(crate) fn prepare(
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let state = StateDir::open(&configuration.gateway.state_dir)?;
     let audit = audit::open(&configuration.gateway.audit)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("vestibule-aside")
-        .enable_all()
-        .build()
-        .context("can't start threads")?;
+    let runtime = threads_aside()?;
     let grant_key = state.grant_key()?;
     let gateway_config = configuration.gateway.clone();
     let around = Surroundings {
@@ -73,6 +69,7 @@ pub(crate) fn prepare(
     let mut settings = cost;
     settings.audit = audit.clone();
     settings.providers = gateway_config.identity.registrations();
+    let providers = providers::of(&gateway_config.identity, &settings.clock)?;
     let (identity, stored, control) = runtime.block_on(async {
         let control = control::listen(&state.control_socket()).await?;
         let store = state.open_store(&gateway_config.store).await?;
@@ -86,6 +83,7 @@ pub(crate) fn prepare(
     let world = live.world().context("there are no policies")?;
     let sites = Arc::new(KnownSites::new(Arc::clone(&live), gateway_config.public_url));
     let portal = runtime.block_on(Portal::open(Arc::clone(&identity), sites))?;
+    let portal = portal.with_providers(providers.clone());
     let gateway = Arc::new(Gateway::new(GatewayParts {
         world,
         identity: Arc::clone(&identity),
@@ -106,10 +104,23 @@ pub(crate) fn prepare(
     let server = vestibule_proxy::server(gateway, &listeners, settings)?;
     runtime.spawn(control::serve(control, Arc::clone(&live), Arc::clone(&identity)));
     runtime.spawn(upkeep(Arc::clone(&live), Arc::clone(&identity), certificates));
+    for provider in providers.into_values() {
+        runtime.spawn(providers::keep_up(Arc::clone(&identity), provider));
+    }
     let version = env!("CARGO_PKG_VERSION").to_owned();
     runtime.block_on(audit.record(Entry::new(Actor::Gateway, Event::Opened { version })))?;
     let watching = gateway_config.watch;
     Ok(Prepared { server, runtime, identity, live, watching, state, shown })
+}
+
+/// The threads for everything beside the proxy.
+fn threads_aside() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("vestibule-aside")
+        .enable_all()
+        .build()
+        .context("can't start threads")
 }
 
 impl Prepared {

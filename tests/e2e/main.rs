@@ -18,6 +18,7 @@ mod galleries;
 mod journey;
 mod ldap;
 mod media;
+mod oidc;
 mod postgres;
 mod proof;
 mod refusals;
