@@ -40,8 +40,8 @@ pub(super) struct Button {
 /// The providers as buttons, each with where somebody wants to go.
 pub(super) fn buttons(portal: &Portal, return_to: Option<&ReturnTo>) -> Vec<Button> {
     let query = return_to.map(|back| {
-        let mut query = form_urlencoded::Serializer::new("?".to_owned());
-        query.append_pair("return", back.as_str()).finish()
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        format!("?{}", query.append_pair("return", back.as_str()).finish())
     });
     let query = query.unwrap_or_default();
     let button = |provider: &OidcProvider| {
