@@ -15,6 +15,7 @@ mod gallery;
 mod hardened;
 mod logging;
 mod pages;
+mod providers;
 mod reload;
 mod serve;
 mod shown;

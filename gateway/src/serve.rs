@@ -19,6 +19,7 @@ use crate::build::{self, Surroundings};
 use crate::config::{Configuration, IdentityConfig, Watching};
 use crate::control;
 use crate::pages::PortalPages;
+use crate::providers;
 use crate::reload::{self, Live};
 use crate::shown::Shown;
 use crate::sites::KnownSites;
@@ -57,12 +58,7 @@ pub(crate) fn prepare(
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let state = StateDir::open(&configuration.gateway.state_dir)?;
     let audit = audit::open(&configuration.gateway.audit)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("vestibule-aside")
-        .enable_all()
-        .build()
-        .context("can't start threads")?;
+    let runtime = threads_aside()?;
     let grant_key = state.grant_key()?;
     let gateway_config = configuration.gateway.clone();
     let around = Surroundings {
@@ -76,6 +72,7 @@ pub(crate) fn prepare(
     settings.providers = gateway_config.identity.registrations();
     settings.directories = directories(&gateway_config.identity, &settings)?;
     let directories = settings.directories.clone();
+    let providers = providers::of(&gateway_config.identity, &settings.clock)?;
     let (identity, stored, control) = runtime.block_on(async {
         let control = control::listen(&state.control_socket()).await?;
         let store = state.open_store(&gateway_config.store).await?;
@@ -89,6 +86,7 @@ pub(crate) fn prepare(
     let world = live.world().context("there are no policies")?;
     let sites = Arc::new(KnownSites::new(Arc::clone(&live), gateway_config.public_url));
     let portal = runtime.block_on(Portal::open(Arc::clone(&identity), sites))?;
+    let portal = portal.with_providers(providers.clone());
     let gateway = Arc::new(Gateway::new(GatewayParts {
         world,
         identity: Arc::clone(&identity),
@@ -110,10 +108,23 @@ pub(crate) fn prepare(
     runtime.spawn(control::serve(control, Arc::clone(&live), Arc::clone(&identity)));
     watch_directories(&runtime, directories, &identity);
     runtime.spawn(upkeep(Arc::clone(&live), Arc::clone(&identity), certificates));
+    for provider in providers.into_values() {
+        runtime.spawn(providers::keep_up(Arc::clone(&identity), provider));
+    }
     let version = env!("CARGO_PKG_VERSION").to_owned();
     runtime.block_on(audit.record(Entry::new(Actor::Gateway, Event::Opened { version })))?;
     let watching = gateway_config.watch;
     Ok(Prepared { server, runtime, identity, live, watching, state, shown })
+}
+
+/// The threads for everything beside the proxy.
+fn threads_aside() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("vestibule-aside")
+        .enable_all()
+        .build()
+        .context("can't start threads")
 }
 
 impl Prepared {

@@ -21,6 +21,7 @@ mod journey;
 mod ldap;
 mod litmus;
 mod media;
+mod oidc;
 mod postgres;
 mod proof;
 mod refusals;

@@ -21,6 +21,7 @@ mod browser;
 mod enter;
 mod health;
 mod home;
+mod oidc;
 mod share;
 mod sign_in;
 mod sign_out;
@@ -35,6 +36,10 @@ pub fn router(portal: Portal) -> Router {
         .route("/_vestibule/enter", get(enter::show))
         .route("/_vestibule/arrive", get(enter::arrive))
         .route("/_vestibule/s/{token}", get(share::show).post(share::open))
+        .route("/_vestibule/oidc/{provider}", get(oidc::begin))
+        .route("/_vestibule/oidc/{provider}/callback", get(oidc::callback))
+        .route("/_vestibule/oidc/{provider}/back-channel-logout", post(oidc::back_channel_logout))
+        .route("/_vestibule/oidc/{provider}/signed-out", get(oidc::signed_out))
         .route("/_vestibule/sign-out", get(sign_out::show).post(sign_out::submit))
         .route("/_vestibule/account", get(account::show))
         .route("/_vestibule/account/password", post(account::change_password))

@@ -1,8 +1,11 @@
 //! [`Portal`]: what the pages share.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use vestibule_identity::providers::oidc::OidcProvider;
 use vestibule_identity::{Identity, Unavailable};
+use vestibule_schema::ProviderId;
 
 use crate::form_token::FormTokens;
 use crate::pages::Rounds;
@@ -15,6 +18,7 @@ pub struct Portal {
     pub(crate) sites: Arc<dyn Sites>,
     pub(crate) form_tokens: Arc<FormTokens>,
     pub(crate) rounds: Arc<Rounds>,
+    pub(crate) oidc: Arc<BTreeMap<ProviderId, OidcProvider>>,
 }
 
 impl Portal {
@@ -30,6 +34,13 @@ impl Portal {
             sites,
             form_tokens: Arc::new(FormTokens::new(&key)),
             rounds: Arc::default(),
+            oidc: Arc::default(),
         })
+    }
+
+    /// The same, where one may also sign in at these OpenID providers.
+    #[must_use]
+    pub fn with_providers(self, providers: BTreeMap<ProviderId, OidcProvider>) -> Self {
+        Self { oidc: Arc::new(providers), ..self }
     }
 }

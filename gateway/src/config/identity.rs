@@ -41,6 +41,9 @@ impl IdentityConfig {
         if let Some(providers) = identity.table("oidc") {
             for (name, mut table) in providers.named_tables() {
                 let Some(id) = read_name(reader, &name) else { continue };
+                if !public_url.is_known {
+                    report_no_address(reader, &name);
+                }
                 let registration = read_registration(&mut table);
                 if let Some(provider) = oidc::read(id.clone(), table, public_url, dir) {
                     let provider = Provider { config: provider, registration };
@@ -117,6 +120,18 @@ fn read_name(reader: &Reader<'_>, name: &Spanned<String>) -> Option<ProviderId> 
             None
         }
     }
+}
+
+/// Nobody can be sent back to an address that nobody knows.
+fn report_no_address(reader: &Reader<'_>, name: &Spanned<String>) {
+    reader.report(
+        Problem::error(
+            "config::no_public_url",
+            format!("`{}` can't send anybody back: there is no `public_url`", name.value),
+        )
+        .at(reader.source(), name.span.clone(), "needs the address of the portal")
+        .help("set `public_url` to the gateway's address, like `https://photos.example.com`"),
+    );
 }
 
 /// The keys that every provider has: which accounts it may make, and how it may name them.

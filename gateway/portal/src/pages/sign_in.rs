@@ -11,6 +11,7 @@ use http::{HeaderValue, StatusCode};
 use vestibule_identity::{Attempt, Audience, NewSession, SignInError, SignedIn, Transport};
 
 use super::enter::{self, Coming, Wish};
+use super::oidc::{self, Button};
 use crate::answer::{Failure, page, redirect, with_cookie};
 use crate::caller::Caller;
 use crate::form::Form;
@@ -29,6 +30,7 @@ struct SignIn<'r> {
     return_to: Option<&'r str>,
     form_token: &'r str,
     message: Option<&'r str>,
+    providers: &'r [Button],
 }
 
 #[derive(Template)]
@@ -174,6 +176,7 @@ fn form(portal: &Portal, caller: &Caller, again: &Again<'_>) -> Result<Response,
         return_to: again.return_to.map(ReturnTo::as_str),
         form_token: &portal.form_tokens.for_stranger(caller, &stranger),
         message: again.message,
+        providers: &oidc::buttons(portal, again.return_to),
     };
     Ok(with_cookie(page(again.status, &template), stranger.cookie))
 }

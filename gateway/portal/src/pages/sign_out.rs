@@ -7,7 +7,8 @@ use axum::response::Response;
 use http::StatusCode;
 use vestibule_identity::SetCookie;
 
-use crate::answer::{Failure, page, redirect, with_cookie};
+use super::oidc;
+use crate::answer::{Failure, go_on, page, redirect, with_cookie};
 use crate::caller::Caller;
 use crate::form::Form;
 use crate::form_token::Purpose;
@@ -44,6 +45,8 @@ pub(super) async fn submit(
     let fields = Form::read(&caller, &body)?;
     let Some(who) = &caller.signed_in else { return Ok(redirect("/")) };
     portal.form_tokens.check_user(&caller, who, (Purpose::SignOut, fields.token()))?;
+    let way_out = oidc::way_out(&portal, who).await?;
     portal.identity.sign_out(&caller.origin, who).await?;
-    Ok(with_cookie(redirect("/"), SetCookie::clear(&caller.origin, &caller.audience)))
+    let response = way_out.map_or_else(|| redirect("/"), |address| go_on(address.as_str()));
+    Ok(with_cookie(response, SetCookie::clear(&caller.origin, &caller.audience)))
 }

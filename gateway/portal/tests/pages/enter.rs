@@ -45,7 +45,7 @@ async fn enter(portal: &mut Browser, there: &mut Browser, back: &str) -> Page {
     let out = there.get(&format!("/_vestibule/sign-in?return={back}")).await;
     let mut page = portal.get(path_of(&out, PORTAL)).await;
     if page.location().is_some_and(|to| to.starts_with("/_vestibule/sign-in")) {
-        let form = portal.get(&page.location().unwrap().to_owned()).await;
+        let form = portal.get(page.location().unwrap()).await;
         let mark = "name=\"return\" value=\"";
         let start = form.body.find(mark).unwrap() + mark.len();
         let back = form.body[start..].split('"').next().unwrap().replace("&#38;", "&");
@@ -53,7 +53,7 @@ async fn enter(portal: &mut Browser, there: &mut Browser, back: &str) -> Page {
         let fields =
             [("form_token", &*token), ("name", "jane"), ("password", PASSWORD), ("return", &*back)];
         page = portal.post("/_vestibule/sign-in", &fields).await;
-        page = portal.get(&page.location().unwrap().to_owned()).await;
+        page = portal.get(page.location().unwrap()).await;
     }
     there.get(path_of(&page, &site)).await
 }

@@ -7,6 +7,11 @@ use vestibule_schema::problem::Source;
 use super::*;
 
 fn read(text: &str) -> (IdentityConfig, Vec<Problem>) {
+    read_at(true, text)
+}
+
+/// The same, with or without a `public_url` that is configured.
+fn read_at(is_known: bool, text: &str) -> (IdentityConfig, Vec<Problem>) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("secret"), "from a file\n").unwrap();
     let source = Source::new("vestibule.toml", text);
@@ -15,7 +20,7 @@ fn read(text: &str) -> (IdentityConfig, Vec<Problem>) {
     let url = PublicUrl {
         text: "https://photos.example.com".to_owned(),
         host: "photos.example.com".to_owned(),
-        is_known: true,
+        is_known,
     };
     let config = IdentityConfig::read(&mut root, &url, dir.path());
     root.finish();
@@ -117,4 +122,13 @@ fn mistakes_are_told() {
     let (_, problems) =
         read("[identity.oidc.a]\nissuer = \"http://id.example.com\"\nclient_id = \"v\"");
     assert_eq!(problems[0].code, "config::bad_issuer");
+}
+
+/// Where nobody knows how browsers reach the gateway, no provider can send them back.
+#[test]
+fn a_provider_needs_a_public_url() {
+    let text = "[identity.oidc.office]\nissuer = \"https://id.example.com\"\nclient_id = \"v\"\n";
+    let (_, problems) = read_at(false, text);
+    let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
+    assert_eq!(codes, ["config::no_public_url"]);
 }

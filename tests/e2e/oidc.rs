@@ -1,0 +1,195 @@
+//! Signing in at a provider of OpenID Connect, as people do: npm's `oidc-provider` on the other
+//! side, a browser that goes wherever it is sent in between.
+
+use pretty_assertions::assert_eq;
+use url::Url;
+use vestibule_tests::{ConfigDir, Gateway, OidcServer, Reply, Wanderer, free_port};
+
+/// A folder that only the family sees; visitors are sent to sign in.
+const CLOSED: &str = "/browse/family/";
+const AUTO: &str = "auto_register = true";
+
+/// A gateway whose only provider is `office`, where the group `family` has the role of that name.
+async fn with_provider(keys: &str) -> (OidcServer, Gateway) {
+    let provider = OidcServer::start().await;
+    let config = ConfigDir::demo().with_gateway(&provider.table("office", keys));
+    let gateway = start(config, "family").await;
+    provider.serve(&gateway, "office").await;
+    (provider, gateway)
+}
+
+async fn start(config: ConfigDir, group: &str) -> Gateway {
+    let grants = format!("[[groups]]\ngroup = \"{group}\"\nrole = \"family\"\n");
+    config.write("config.d/sites/gallery/grants.toml", &grants);
+    Gateway::start(config).await
+}
+
+fn at(gateway: &Gateway, path: &str) -> String {
+    format!("http://localhost:{}{path}", gateway.port)
+}
+
+fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
+    let rest = text.split_once(start).unwrap_or_else(|| panic!("no {start} in {text}")).1;
+    rest.split_once(end).unwrap().0
+}
+
+/// Wants to see the closed folder, and signs in at a provider; gives the last page.
+async fn sign_in(
+    browser: &Wanderer,
+    gateway: &Gateway,
+    (provider, name): (&str, &str),
+) -> (Url, Reply) {
+    let (_, page) = browser.open(&at(gateway, CLOSED)).await;
+    let start = format!("href=\"/_vestibule/oidc/{provider}?");
+    let query = between(page.text(), &start, "\"");
+    let begin = at(gateway, &format!("/_vestibule/oidc/{provider}?{query}"));
+    browser.sign_in_at_provider(&begin, name).await
+}
+
+/// The status of the closed folder: 200 for the family, 303 for whoever is not signed in.
+async fn folder(browser: &Wanderer, gateway: &Gateway) -> u16 {
+    browser.step(&Url::parse(&at(gateway, CLOSED)).unwrap(), None).await.status
+}
+
+/// Says yes to the provider's question whether to sign out there.
+async fn agree(browser: &Wanderer, page: &Reply) -> (Url, Reply) {
+    let action = between(page.text(), "action=\"", "\"");
+    let secret = between(page.text(), "name=\"xsrf\" value=\"", "\"");
+    browser.send(action, &[("xsrf", secret), ("logout", "yes")]).await
+}
+
+#[tokio::test]
+async fn somebody_signs_in_at_a_provider_and_comes_to_what_they_wanted() {
+    let (_provider, gateway) =
+        with_provider("auto_register = true\ndisplay_name = \"The office\"").await;
+    let browser = Wanderer::new();
+    let (_, page) = browser.open(&at(&gateway, CLOSED)).await;
+    assert!(page.text().contains("Continue with <bdi>The office</bdi>"), "{}", page.text());
+    let (there, page) = sign_in(&browser, &gateway, ("office", "alice")).await;
+    assert_eq!(there.as_str(), at(&gateway, CLOSED));
+    let page = page.expect(200);
+    assert!(page.text().contains("grandmother.jpg"), "{}", page.text());
+    let (_, account) = browser.open(&at(&gateway, "/_vestibule/account")).await;
+    assert!(account.text().contains("alice at the provider"), "{}", account.text());
+    // whoever is in no group that counts is signed in all the same, and sees less
+    let other = Wanderer::new();
+    sign_in(&other, &gateway, ("office", "jane")).await;
+    let (_, account) = other.open(&at(&gateway, "/_vestibule/account")).await;
+    assert!(account.text().contains("jane at the provider"), "{}", account.text());
+    assert!(folder(&other, &gateway).await >= 400);
+}
+
+#[tokio::test]
+async fn whoever_has_no_account_gets_none_unless_that_is_allowed() {
+    let (_provider, gateway) = with_provider("").await;
+    let browser = Wanderer::new();
+    let (_, page) = sign_in(&browser, &gateway, ("office", "alice")).await;
+    let page = page.expect(403);
+    assert!(page.text().contains("There is no account for you here"), "{}", page.text());
+    assert!(page.text().contains("href=\"/_vestibule/sign-in\""), "{}", page.text());
+    assert_eq!(folder(&browser, &gateway).await, 303);
+}
+
+/// S22: a provider's `jane` is not the `jane` who was here before.
+#[tokio::test]
+async fn nobody_gets_an_account_that_is_somebody_elses_by_its_name() {
+    let (_provider, gateway) = with_provider("auto_register = true\ntrust_names = true").await;
+    let browser = Wanderer::new();
+    let (_, page) = sign_in(&browser, &gateway, ("office", "jane")).await;
+    page.expect(403);
+    assert_eq!(folder(&browser, &gateway).await, 303);
+    let (_, page) = sign_in(&browser, &gateway, ("office", "jane")).await;
+    page.expect(403);
+}
+
+/// S26: groups are the provider's word of now, also for sessions that go on.
+#[tokio::test]
+async fn groups_that_changed_are_in_force_from_the_next_sign_in() {
+    let (provider, gateway) = with_provider(AUTO).await;
+    let browser = Wanderer::new();
+    sign_in(&browser, &gateway, ("office", "bob")).await.1.expect(200);
+    provider.control("groups", &[("name", "bob"), ("groups", "")]).await;
+    let other = Wanderer::new();
+    sign_in(&other, &gateway, ("office", "bob")).await;
+    assert!(folder(&other, &gateway).await >= 400);
+    assert!(folder(&browser, &gateway).await >= 400);
+    provider.control("groups", &[("name", "bob"), ("groups", "family")]).await;
+    sign_in(&Wanderer::new(), &gateway, ("office", "bob")).await.1.expect(200);
+    assert_eq!(folder(&browser, &gateway).await, 200);
+}
+
+/// S24.
+#[tokio::test]
+async fn new_keys_of_the_provider_are_read() {
+    let (provider, gateway) = with_provider(AUTO).await;
+    sign_in(&Wanderer::new(), &gateway, ("office", "alice")).await.1.expect(200);
+    provider.control("rotate", &[]).await;
+    sign_in(&Wanderer::new(), &gateway, ("office", "bob")).await.1.expect(200);
+}
+
+#[tokio::test]
+async fn who_signs_out_is_signed_out_at_the_provider_too() {
+    let (provider, gateway) = with_provider(AUTO).await;
+    let browser = Wanderer::new();
+    sign_in(&browser, &gateway, ("office", "alice")).await.1.expect(200);
+    let page = at(&gateway, "/_vestibule/sign-out");
+    let (_, form) = browser.open(&page).await;
+    let token = between(form.text(), "name=\"form_token\" value=\"", "\"");
+    let (_, gone) = browser.send(&page, &[("form_token", token)]).await;
+    // here it is over at once, whatever becomes of it there
+    assert_eq!(folder(&browser, &gateway).await, 303);
+    let to = between(gone.text(), "content=\"0; url=", "\"").replace("&#38;", "&");
+    assert!(to.starts_with(&provider.issuer), "{to}");
+    let (_, question) = browser.open(&to).await;
+    let (there, page) = agree(&browser, &question).await;
+    assert_eq!(there.path(), "/_vestibule/sign-out");
+    assert_eq!(page.status, 200);
+    assert_eq!(provider.control("sessions", &[]).await["signed_in"], 0);
+}
+
+/// S28: the provider's word ends the session at the site before the provider answers.
+#[tokio::test]
+async fn who_signs_out_at_the_provider_is_signed_out_here_too() {
+    let (provider, gateway) = with_provider(AUTO).await;
+    let (browser, other) = (Wanderer::new(), Wanderer::new());
+    sign_in(&browser, &gateway, ("office", "alice")).await.1.expect(200);
+    sign_in(&other, &gateway, ("office", "bob")).await.1.expect(200);
+    let (_, question) = browser.open(&format!("{}/session/end", provider.issuer)).await;
+    agree(&browser, &question).await;
+    assert_eq!(folder(&browser, &gateway).await, 303);
+    assert_eq!(folder(&other, &gateway).await, 200);
+    // a stranger's word ends nothing
+    let address = at(&gateway, "/_vestibule/oidc/office/back-channel-logout");
+    let (_, refused) = other.send(&address, &[("logout_token", "e30.e30.")]).await;
+    assert_eq!(refused.expect(400).json()["error"], "invalid_request");
+    assert_eq!(folder(&other, &gateway).await, 200);
+}
+
+/// S20: an answer is good in the browser that asked, and once.
+#[tokio::test]
+async fn an_answer_that_nobody_here_asked_for_is_refused_with_a_way_back() {
+    let (_provider, gateway) = with_provider(AUTO).await;
+    let browser = Wanderer::new();
+    let callback = at(&gateway, "/_vestibule/oidc/office/callback?code=x&state=y");
+    let (_, page) = browser.open(&callback).await;
+    let page = page.expect(403);
+    assert!(page.text().contains("Please begin again"), "{}", page.text());
+    assert!(page.text().contains("href=\"/_vestibule/sign-in\""), "{}", page.text());
+    browser.open(&at(&gateway, "/_vestibule/oidc/nowhere")).await.1.expect(404);
+}
+
+/// A provider that is away keeps nobody from the gallery but those who want to sign in there.
+#[tokio::test]
+async fn a_provider_that_is_away_is_told_with_a_way_back() {
+    let table = format!(
+        "[identity.oidc.office]\nissuer = \"http://127.0.0.1:{}\"\nclient_id = \"vestibule\"\n",
+        free_port()
+    );
+    let gateway = start(ConfigDir::demo().with_gateway(&table), "family").await;
+    let browser = Wanderer::new();
+    let (_, page) = sign_in(&browser, &gateway, ("office", "alice")).await;
+    let page = page.expect(503);
+    assert!(page.text().contains("reached at the moment"), "{}", page.text());
+    assert!(page.text().contains("href=\"/_vestibule/sign-in\""), "{}", page.text());
+    browser.open(&at(&gateway, "/")).await.1.expect(200);
+}
