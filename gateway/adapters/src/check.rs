@@ -197,9 +197,7 @@ impl Check<'_> {
             Ok(_) => {
                 let message = match capture {
                     Capture::Image => "the image page has no `{image}`",
-                    Capture::Nothing | Capture::Folder | Capture::File(_) => {
-                        "the folder page has no `{folder}`"
-                    }
+                    _ => "the folder page has no `{folder}`",
                 };
                 self.error("adapter::path", message, page.span());
                 None
