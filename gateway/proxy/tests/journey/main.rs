@@ -1,6 +1,10 @@
 //! A request's journey through a running gateway: raw bytes in, raw bytes out.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: clippy excuses test functions only")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests: clippy excuses test functions only"
+)]
 
 mod harness;
 mod upstream;
