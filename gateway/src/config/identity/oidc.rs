@@ -9,6 +9,7 @@ use vestibule_schema::document::{Reader, Spanned, Table};
 use vestibule_schema::problem::Problem;
 
 use super::PublicUrl;
+use crate::config::secret;
 
 /// The longest age of a sign-in that can be asked for, in seconds: a month.
 const LONGEST_AGE: i64 = 31 * 86_400;
@@ -24,6 +25,11 @@ pub(super) fn read(
     let issuer = table.required_string("issuer");
     let client_id = table.required_string("client_id");
     let secret = super::read_secret(&mut table, "client_secret", dir);
+    if let Some(empty) = secret.as_ref().filter(|secret| secret.value.expose().is_empty()) {
+        let message = "`client_secret` is empty".to_owned();
+        let mend = "write the secret, or leave the key out for a public client";
+        secret::report(reader, "config::bad_secret", message, &empty.span, mend);
+    }
     let secret = secret.map(|secret| secret.value);
     let portal = public_url.text.parse().ok()?;
     let config = match (&issuer, &client_id) {
