@@ -2,8 +2,8 @@
 //!
 //! [`OidcProvider::begin`] says where to send a browser, [`OidcProvider::finish`] reads what it
 //! brings back. This file is the order of things; each step has a module, and each module the
-//! rules of one thing that a provider says: its [`discovery`], its [`keys`], the [`callback`],
-//! the tokens' form ([`jwt`]) and their claims ([`id_token`], [`logout`]).
+//! rules of one thing that a provider says: its `discovery`, its `keys`, the `callback`,
+//! the tokens' form (`jwt`) and their claims (`id_token`, `logout`).
 //!
 //! The crate `openidconnect` makes the request and verifies signatures; claims are checked here,
 //! for here they are read more strictly where it matters, and less where it doesn't:
