@@ -9,7 +9,7 @@ use vestibule_tests::{ConfigDir, Gateway, OidcServer, Reply, Wanderer, free_port
 const CLOSED: &str = "/browse/family/";
 const AUTO: &str = "auto_register = true";
 
-/// A gateway whose only provider is `office`, where the group `family` has the role of that name.
+/// A gateway whose only provider is `office`, whose group `family` owns the gallery.
 async fn with_provider(keys: &str) -> (OidcServer, Gateway) {
     let provider = OidcServer::start().await;
     let config = ConfigDir::demo().with_gateway(&provider.table("office", keys));
@@ -19,7 +19,7 @@ async fn with_provider(keys: &str) -> (OidcServer, Gateway) {
 }
 
 async fn start(config: ConfigDir, group: &str) -> Gateway {
-    let grants = format!("[[groups]]\ngroup = \"{group}\"\nrole = \"family\"\n");
+    let grants = format!("[[groups]]\ngroup = \"{group}\"\nrole = \"admin\"\n");
     config.write("config.d/sites/gallery/grants.toml", &grants);
     Gateway::start(config).await
 }

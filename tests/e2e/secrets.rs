@@ -175,6 +175,10 @@ async fn a_planted_secret_reaches_no_log() {
     let client = sign_in(&gateway, &mut planted, &right).await;
     send_everything(&gateway, &client, &mut planted).await;
     gateway.client().get(&format!("/browse/family/{IN_THE_OPEN}/")).await.expect(401);
+    // what is no request is told at the loudest alone
+    let odd = vestibule_tests::raw::get("/", &["Host: elsewhere"]);
+    let refused = vestibule_tests::raw::tcp(gateway.address(), &odd).await;
+    assert_eq!(refused.status, 400, "{}", refused.text);
     gateway.config.write("vestibule.toml", &mistaken);
     vestibule_tests::eventually(
         std::time::Duration::from_secs(30),
