@@ -176,8 +176,8 @@ async fn a_planted_secret_reaches_no_log() {
     send_everything(&gateway, &client, &mut planted).await;
     gateway.client().get(&format!("/browse/family/{IN_THE_OPEN}/")).await.expect(401);
     // what is no request is told at the loudest alone
-    let odd = vestibule_tests::raw::get("/browse/#x", &[]);
-    let refused = vestibule_tests::raw::tcp(gateway.address(), &odd).await;
+    let odd = raw::get("/browse/#x", &[]);
+    let refused = raw::tcp(gateway.address(), &odd).await;
     assert_eq!(refused.status, 400, "{}", refused.text);
     gateway.config.write("vestibule.toml", &mistaken);
     vestibule_tests::eventually(

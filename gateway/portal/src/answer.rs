@@ -133,7 +133,6 @@ pub(crate) async fn in_time(request: Request, next: Next) -> Response {
 pub(crate) async fn finish(request: Request, next: Next) -> Response {
     let clear = cookie_to_clear(&request);
     let mut response = next.run(request).await;
-    let sets_cookie = response.headers().contains_key(SET_COOKIE);
     for (name, value) in PAGE_HEADERS {
         let name = HeaderName::from_static(name);
         let keeps_own = name == CACHE_CONTROL && response.headers().contains_key(CACHE_CONTROL);
@@ -142,10 +141,16 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
         }
     }
     // a sign-in that succeeded just now sets a good one
-    if sets_cookie && response.status() == StatusCode::SEE_OTHER {
-        return response;
-    }
-    with_cookie(response, clear)
+    let is_set = clear.as_ref().is_some_and(|clear| sets(&response, clear));
+    with_cookie(response, clear.filter(|_| !is_set))
+}
+
+/// Whether an answer sets the cookie of this one's name.
+fn sets(response: &Response, cookie: &SetCookie) -> bool {
+    let name = |text: &str| text.split('=').next().map(str::to_owned);
+    let wanted = name(cookie.as_str());
+    let mut set = response.headers().get_all(SET_COOKIE).iter();
+    set.any(|value| value.to_str().is_ok_and(|text| name(text) == wanted))
 }
 
 fn cookie_to_clear(request: &Request) -> Option<SetCookie> {

@@ -99,6 +99,24 @@ async fn a_site_below_a_path_has_a_session_of_its_own_too() {
     assert_eq!(names, ["__Host-vestibule", "__Host-vestibule.trips"]);
 }
 
+/// A form's answer leads to another origin by a page, and a cookie that was worth nothing does not
+/// take the new one with it.
+#[tokio::test]
+async fn a_form_leads_to_another_origin_by_a_page() {
+    let sites = [("family", "https://family.example")];
+    let fixed = Fixed { portal: Some(PORTAL.to_owned()), ..Fixed::sites(&sites) };
+    let mut portal = Browser::with(fixed).await;
+    portal.cookies.push(("__Host-vestibule".into(), "A".repeat(43)));
+    let token = portal.get("/_vestibule/sign-in").await.token().to_owned();
+    portal.cookies.push(("__Host-vestibule".into(), "A".repeat(43)));
+    let fields = [("form_token", &*token), ("name", "jane"), ("password", PASSWORD)];
+    let page = portal.post("/_vestibule/sign-in", &fields).await;
+    assert_eq!((page.status, page.location()), (StatusCode::OK, None), "no redirection");
+    let there = "https://family.example/_vestibule/sign-in?return=%2F";
+    assert!(page.body.contains(&format!("content=\"0; url={there}\"")), "{}", page.body);
+    assert!(portal.is_signed_in().await);
+}
+
 /// The code is used up by whoever shows it first, and is nothing in another browser.
 #[tokio::test]
 async fn a_code_is_good_once_for_a_minute_in_one_browser() {
