@@ -197,10 +197,8 @@ impl Identity {
                 tracing::warn!(
                     user = %taken,
                     provider = %user.provider,
-                    "the name belongs to another account; if both are one person: vestibule users \
-                     adopt '{taken}' --provider {} --subject '{}'",
-                    user.provider,
-                    user.subject.id
+                    subject = %user.subject.id,
+                    "the name belongs to another account, which is never taken over"
                 );
                 Err(SignInError::NotRegistered)
             }

@@ -6,7 +6,7 @@ use vestibule_store::{MappedGroup, Store};
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::{Settings, UnixTime};
+use crate::{Attempt, Secret, Settings, UnixTime};
 
 fn provider(name: &str) -> ProviderId {
     ProviderId::parse(name).unwrap()
@@ -156,4 +156,24 @@ async fn unknown_groups_admit_nobody() {
     let user = ExternalUser { groups: ProviderGroups::Unknown, ..alice() };
     let session = arrive(&identity, &user).await.unwrap();
     assert_eq!(groups_of(&session), [""; 0]);
+}
+
+/// Whoever belongs to a provider proves themselves there: a local password counts only where the
+/// provider's table says so, and not because the provider was taken out of the configuration.
+#[tokio::test]
+async fn a_local_password_counts_beside_a_provider_only_where_that_is_said() {
+    let falling_back = Registration { local_fallback: true, ..open() };
+    for (rules, expected) in [(open(), false), (falling_back, true)] {
+        let mut identity = identity(&[("idp", rules)]).await;
+        let session = arrive(&identity, &alice()).await.unwrap();
+        let password: Secret<String> = "correct horse battery".into();
+        identity.set_password(&session.signed_in.name, &password).await.unwrap();
+        let origin = RequestOrigin::new(true, "id.example.com", [192, 0, 2, 1].into());
+        let attempt = Attempt { name: "alice@idp", password: &password, user_agent: "test" };
+        let result = identity.sign_in(&origin, &attempt).await;
+        assert_eq!(result.is_ok(), expected, "{result:?}");
+        identity.settings.providers.clear();
+        let result = identity.sign_in(&origin, &attempt).await;
+        assert!(matches!(result, Err(SignInError::Refused)), "{result:?}");
+    }
 }

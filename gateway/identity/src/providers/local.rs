@@ -52,10 +52,22 @@ pub(crate) async fn verify(
     if account.state == AccountState::Disabled {
         return Ok(Outcome::Refused(Reason::Disabled));
     }
+    if !may_use_password(identity, &account).await? {
+        return Ok(Outcome::Refused(Reason::NoPassword));
+    }
     if let Verdict::RightRehashed(new) = &verdict {
         identity.store.accounts().strengthen_password(account.id, old, new).await?;
     }
     Ok(Outcome::Accepted(Box::new(account)))
+}
+
+/// Whether a local password counts: whoever belongs to a provider proves themselves there, unless
+/// its table says `local_fallback`. A provider that is not configured any more says nothing.
+async fn may_use_password(identity: &Identity, account: &Account) -> Result<bool, StoreError> {
+    let linked = identity.store.identities().of_account(account.id).await?;
+    let providers = &identity.settings.providers;
+    let falls_back = |id| providers.get(id).is_some_and(|rules| rules.local_fallback);
+    Ok(linked.is_empty() || linked.iter().any(|one| falls_back(&one.provider)))
 }
 
 /// The account of a name as somebody typed it. A text that can't be a name is nobody's.
