@@ -8,6 +8,7 @@
 )]
 
 mod active_directory;
+mod app_passwords;
 mod audit;
 mod bad_input;
 mod camera;

@@ -5,8 +5,9 @@
 
 use vestibule_schema::UserName;
 use vestibule_store::audit::{Actor, Change, Ended, Entry, Event, Object, SignInRefusal, Verb};
-use vestibule_store::{AccountId, AuditLog, SessionId};
+use vestibule_store::{AccountId, Audience, AuditLog, SessionId};
 
+use crate::credentials::SignedIn;
 use crate::identity::{Identity, Unavailable};
 use crate::origin::RequestOrigin;
 use crate::providers::local::Reason;
@@ -78,6 +79,31 @@ impl Identity {
             detail: None,
         };
         self.audit_of_user(origin, user, Event::Changed(change)).await
+    }
+
+    /// Somebody changed something of their own.
+    pub(crate) async fn audit_own(
+        &self,
+        origin: &RequestOrigin,
+        who: &SignedIn,
+        change: Change,
+    ) -> Result<(), Unavailable> {
+        self.audit_of_user(origin, &who.name, Event::Changed(change)).await
+    }
+
+    /// Something that a user did at a site, on disk when this returns.
+    pub(crate) async fn audit_at_site(
+        &self,
+        origin: &RequestOrigin,
+        user: &UserName,
+        (audience, event): (&Audience, Event),
+    ) -> Result<(), Unavailable> {
+        let site = match audience {
+            Audience::Portal => None,
+            Audience::Site(site) => Some(site.clone()),
+        };
+        let entry = entry(origin, Actor::User(user.clone()), event).on_site(site);
+        Ok(self.audit().record(entry).await?)
     }
 
     /// Something that a user did, on disk when this returns.

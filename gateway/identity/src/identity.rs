@@ -10,6 +10,8 @@ use vestibule_schema::ProviderId;
 use vestibule_store::{AuditError, AuditLog, Key, Store, StoreError, UnixTime};
 use zeroize::Zeroize;
 
+use crate::app_passwords;
+use crate::app_passwords::cache::AppPasswordCache;
 use crate::clock::{Clock, SystemClock};
 use crate::external::Registration;
 use crate::hasher::{HashCost, Hasher};
@@ -61,6 +63,8 @@ pub struct Settings {
     pub directories: Vec<LdapProvider>,
     /// How long sessions that this process knows go on while the store can't be reached: 60 s.
     pub store_grace: Duration,
+    /// Whether programs may show app passwords.
+    pub app_passwords: bool,
     /// What hashing a password costs.
     pub hash_cost: HashCost,
     /// How many passwords are hashed at a time, at 46 MiB each: half of the processors.
@@ -84,6 +88,7 @@ impl Default for Settings {
             providers: BTreeMap::new(),
             directories: Vec::new(),
             store_grace: Duration::from_secs(60),
+            app_passwords: true,
             hash_cost: HashCost::default(),
             hash_lanes: lanes,
             hash_queue: 16 * lanes,
@@ -122,6 +127,7 @@ pub struct Identity {
     pub(crate) limits: SignInLimits,
     pub(crate) cache: SessionCache,
     pub(crate) share_cache: ShareCache,
+    pub(crate) app_passwords: AppPasswordCache,
     /// The store's counter of changes when this process last looked.
     seen_changes: AtomicU64,
     /// When that was, in seconds.
@@ -145,6 +151,7 @@ impl Identity {
         let seen_changes = AtomicU64::new(store.meta().changes().await?);
         let hasher = Hasher::new(settings.hash_cost, settings.hash_lanes, settings.hash_queue);
         hasher.prepare().await.map_err(|_| Unavailable::Hashing)?;
+        let app_passwords = AppPasswordCache::new(&random_key(&store, app_passwords::KEY).await?);
         Ok(Self {
             store,
             hasher,
@@ -152,6 +159,7 @@ impl Identity {
             limits: SignInLimits::default(),
             cache: SessionCache::new(),
             share_cache: ShareCache::default(),
+            app_passwords,
             seen_changes,
             maintained: AtomicI64::new(i64::MIN),
             swept: AtomicU64::new(0),
@@ -175,11 +183,7 @@ impl Identity {
     /// # Errors
     /// If the store can't be reached.
     pub async fn key(&self, name: &str) -> Result<Key, Unavailable> {
-        let mut bytes = [0u8; 32];
-        getrandom::fill(&mut bytes).map_err(|_| Unavailable::Randomness)?;
-        let key = self.store.meta().key(name, Key::from_bytes(bytes)).await?;
-        bytes.zeroize();
-        Ok(key)
+        random_key(&self.store, name).await
     }
 
     /// One round of upkeep, to be run every half second or so: notices what another process
@@ -239,8 +243,17 @@ impl Identity {
         self.store.sessions().delete_expired(now, unused).await?;
         self.store.shares().delete_expired(now).await?;
         self.store.tickets().delete_expired(now).await?;
+        self.store.app_passwords().delete_expired(now).await?;
         Ok(())
     }
+}
+
+async fn random_key(store: &Store, name: &str) -> Result<Key, Unavailable> {
+    let mut bytes = [0u8; 32];
+    getrandom::fill(&mut bytes).map_err(|_| Unavailable::Randomness)?;
+    let key = store.meta().key(name, Key::from_bytes(bytes)).await?;
+    bytes.zeroize();
+    Ok(key)
 }
 
 /// Whether somebody changed accounts, grants or group mappings.

@@ -26,6 +26,7 @@
 //! ```
 
 pub mod accounts;
+pub mod app_passwords;
 mod audited;
 pub mod clock;
 pub mod cookie;
@@ -49,6 +50,7 @@ mod token;
 mod under_way;
 
 pub use accounts::{AccountError, ChangePasswordError, PasswordChange};
+pub use app_passwords::{AppPasswordOrder, MadeAppPassword, MakeAppPasswordError};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use cookie::SetCookie;
 pub use credentials::{Authentication, Credentials, FailedCredential, Means, SignedIn};
@@ -67,4 +69,6 @@ pub use shares::{
 };
 pub use sign_in::{Attempt, NewSession, SignInError};
 pub use under_way::{CameBack, Heard, UnderWayError};
-pub use vestibule_store::{AccountId, Audience, SessionId, UnixTime};
+pub use vestibule_store::{
+    AccountId, AppBounds, AppPasswordId, AppPasswordRow, AppScope, Audience, SessionId, UnixTime,
+};

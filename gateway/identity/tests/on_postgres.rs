@@ -29,7 +29,7 @@ async fn sign_in(identity: &Identity) -> Option<String> {
 }
 
 async fn who(identity: &Identity, cookie: &str) -> Result<bool, Unavailable> {
-    let credentials = Credentials { cookies: &[cookie], authorization: None };
+    let credentials = Credentials { cookies: &[cookie], ..Credentials::default() };
     let answer = identity.authenticate(&origin(), &Audience::Portal, &credentials).await?;
     Ok(matches!(answer, Authentication::SignedIn(_)))
 }

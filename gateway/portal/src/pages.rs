@@ -16,6 +16,7 @@ use crate::portal::Portal;
 pub(crate) use enter::Rounds;
 
 mod account;
+mod app_passwords;
 mod assets;
 mod browser;
 mod enter;
@@ -45,6 +46,8 @@ pub fn router(portal: Portal) -> Router {
         .route("/_vestibule/account/password", post(account::change_password))
         .route("/_vestibule/account/sessions/end", post(account::end_session))
         .route("/_vestibule/account/sessions/end-others", post(account::end_other_sessions))
+        .route(app_passwords::PATH, get(app_passwords::show).post(app_passwords::make))
+        .route(app_passwords::REVOKE, post(app_passwords::revoke))
         .route("/_vestibule/assets/{file}", get(assets::show))
         .route("/_vestibule/healthz", get(health::show))
         .route("/_vestibule/readyz", get(health::show_ready))

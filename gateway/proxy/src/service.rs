@@ -77,7 +77,9 @@ impl Enforcement {
                 let site = of_site.and_then(|index| world.at(index));
                 let audience = site.map_or(Audience::Portal, |s| Audience::Site(s.id.clone()));
                 let headers = &session.req_header().headers;
-                let who = judge::authenticate(&self.gateway, &audience, (head, headers)).await?;
+                // the gateway's own pages never take an app password (S17)
+                let at = (&audience, None);
+                let who = judge::authenticate(&self.gateway, at, (head, headers)).await?;
                 exchange.who = Some(who.clone());
                 head.origin.request_id = Some(id.to_string());
                 let answer = local::serve(&self.gateway, session, head, (audience, who)).await?;
@@ -95,17 +97,17 @@ impl Enforcement {
         let site = Arc::clone(world.at(index).ok_or(Refusal::Internal)?);
         exchange.site = Some(site.id.clone());
         let asked = judge::classify(&site, head, path);
-        if let Ok(Some(ask)) = &asked {
-            exchange.asked = Some(ask.path.clone());
-        }
+        let ask = asked.as_ref().ok().and_then(Option::as_ref);
+        exchange.asked = ask.map(|ask| ask.path.clone());
         if asked == Err(Refusal::BadRequest) {
             return Err(Refusal::BadRequest);
         }
         // a wrong credential is 401 whatever else the request is
         let headers = &session.req_header().headers;
         let audience = Audience::Site(site.id.clone());
-        let who = judge::authenticate(&self.gateway, &audience, (head, headers)).await?;
-        let who = &*exchange.who.insert(who);
+        let at = (&audience, Some(&*site));
+        let who =
+            &*exchange.who.insert(judge::authenticate(&self.gateway, at, (head, headers)).await?);
         let bearer = judge::with_shares(&self.gateway, (&site.id, who), (head, headers)).await?;
         let principal = bearer.as_ref().or(who.principal()).ok_or(Refusal::Internal)?;
         let question = Question {
@@ -115,6 +117,7 @@ impl Enforcement {
             head,
             principal,
             second_factor: who.has_second_factor(),
+            bounds: who.app_password().map(|(_, bounds)| bounds),
             now: Timestamp::now(),
         };
         match question.decide(asked?) {

@@ -1,5 +1,7 @@
 //! `vestibule users …`: local accounts.
 
+mod app_passwords;
+
 use std::io::{IsTerminal as _, Read as _};
 
 use anyhow::{Context as _, anyhow};
@@ -37,6 +39,11 @@ enum Verb {
     Passwd(Passwd),
     /// Remove an account with its sessions and grants
     Rm(Rm),
+    /// The passwords that its programs show: list, revoke
+    AppPasswords {
+        #[command(subcommand)]
+        verb: app_passwords::Verb,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -100,6 +107,7 @@ impl Users {
             Verb::Ls(verb) => verb.run(output),
             Verb::Passwd(verb) => verb.run(output),
             Verb::Rm(verb) => verb.run(output),
+            Verb::AppPasswords { verb } => verb.run(output),
         }
     }
 }

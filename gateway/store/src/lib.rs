@@ -2,7 +2,7 @@
 //!
 //! A [`Store`] is one SQLite file in the state directory, or a PostgreSQL database that several
 //! gateways share. Each table has a file here and a typed face: [`Store::accounts`],
-//! [`Store::identities`], [`Store::sessions`], [`Store::tickets`], [`Store::grants`],
+//! [`Store::identities`], [`Store::sessions`], [`Store::app_passwords`], [`Store::tickets`], [`Store::grants`],
 //! [`Store::group_mappings`],
 //! [`Store::meta`]. Rows come back as the schema's types, or not at all.
 //!
@@ -27,6 +27,7 @@
 //! ```
 
 pub mod accounts;
+pub mod app_passwords;
 pub mod audit;
 mod dialect;
 #[cfg(test)]
@@ -48,6 +49,9 @@ pub mod time;
 pub mod watch;
 
 pub use accounts::{Account, AccountId, AccountState, NewAccount, PasswordHash, folded};
+pub use app_passwords::{
+    AppBounds, AppPasswordId, AppPasswordRow, AppScope, NewAppPassword, NoScope,
+};
 pub use audit::{AuditError, AuditLog, AuditSettings};
 pub use error::{Cause, StoreError};
 pub use grants::{Access, Grant, GrantFilter, RoleChoice};

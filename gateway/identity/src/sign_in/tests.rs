@@ -328,7 +328,8 @@ async fn secrets_are_not_shown() {
     let token = session.cookie.as_str().split(['=', ';']).nth(1).unwrap().to_owned();
     let header = format!("__Host-vestibule={token}");
     let cookies = [header.as_str()];
-    let credentials = Credentials { cookies: &cookies, authorization: Some(PASSWORD) };
+    let credentials =
+        Credentials { cookies: &cookies, authorization: Some(PASSWORD), takes_app_passwords: true };
     let change = PasswordChange { old: &password, new: &password, user_agent: "" };
     let user = f.identity.user(&name("jane")).await.unwrap();
     let phc = user.password_hash.as_ref().unwrap().as_phc().to_owned();

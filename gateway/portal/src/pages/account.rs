@@ -197,7 +197,7 @@ fn is_own(session: &SessionInfo, who: &SignedIn) -> bool {
 }
 
 /// A moment to the minute, in UTC: the browser's time zone is not known without a script.
-fn shown(time: UnixTime) -> String {
+pub(super) fn shown(time: UnixTime) -> String {
     let text = time.to_string();
     match text.split_once('T').and_then(|(day, clock)| Some((day, clock.get(..5)?))) {
         Some((day, clock)) => format!("{day} {clock} UTC"),

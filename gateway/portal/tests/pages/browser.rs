@@ -156,7 +156,7 @@ impl Browser {
         if !cookies.is_empty() {
             request.headers_mut().insert(header::COOKIE, cookies.parse().unwrap());
         }
-        let credentials = Credentials { cookies: &[&cookies], authorization: None };
+        let credentials = Credentials { cookies: &[&cookies], ..Credentials::default() };
         let who = self.identity.authenticate(&self.origin, &self.audience, &credentials);
         let who = who.await.unwrap();
         request.extensions_mut().insert(self.origin.clone());

@@ -174,6 +174,7 @@ fn site(id: &str, mount: Mount, upstream: SocketAddr) -> SiteRuntime {
     let identity = IdentityHeaders::new("X-Files-User").unwrap();
     let identity = identity.with_secret("X-Files-Key", "hunter2").unwrap();
     SiteRuntime {
+        app_passwords: true,
         id: SiteId::parse(id).unwrap(),
         mount,
         upstreams: Upstreams::resolve(&[format!("http://{upstream}")]).unwrap(),

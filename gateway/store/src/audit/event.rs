@@ -22,6 +22,11 @@ pub enum Event {
         /// passwords into the wrong field.
         account: Option<UserName>,
     },
+    /// A program showed an app password, from another address than before or after a while.
+    AppPasswordUsed {
+        /// The app password's public number.
+        number: i64,
+    },
     /// A second factor was right, or not.
     SecondFactor {
         /// Whose.
@@ -278,6 +283,7 @@ impl Event {
             }
             Self::SignInAccepted { .. } => "sign_in_accepted",
             Self::SignInRefused { .. } => "sign_in_refused",
+            Self::AppPasswordUsed { .. } => "app_password_used",
             Self::SecondFactor { accepted: true, .. } => "second_factor_accepted",
             Self::SecondFactor { accepted: false, .. } => "second_factor_refused",
             Self::SignedOut { .. } => "signed_out",
@@ -311,6 +317,7 @@ impl Event {
             | Self::Cut { .. }
             | Self::Lost { .. } => "failed",
             Self::SignInAccepted { .. }
+            | Self::AppPasswordUsed { .. }
             | Self::SecondFactor { accepted: true, .. }
             | Self::SignedOut { .. }
             | Self::SessionsEnded { .. }
