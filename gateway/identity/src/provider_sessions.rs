@@ -13,9 +13,6 @@ use crate::identity::{Identity, Unavailable};
 use crate::providers::oidc::{Arrived, LogoutToken, OidcProvider, RefreshError, Tokens};
 use crate::under_way::Heard;
 
-/// How often the provider is asked again (the same for directories).
-const RENEW_AFTER: Duration = Duration::from_secs(5 * 60);
-
 /// How long one node may take for it; also how long a provider that failed is left alone.
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -111,7 +108,7 @@ impl Identity {
     /// If the store can't be reached.
     pub async fn renew(&self, provider: &OidcProvider) -> Result<usize, Unavailable> {
         let now = self.now();
-        let seconds = i64::try_from(RENEW_AFTER.as_secs()).unwrap_or(i64::MAX);
+        let seconds = i64::try_from(provider.config().refresh.as_secs()).unwrap_or(i64::MAX);
         let before = vestibule_store::UnixTime::from_seconds(now.seconds().saturating_sub(seconds));
         let id = &provider.config().id;
         let due = self.store.provider_sessions().due(id, (before, now), MOST_AT_ONCE).await?;
