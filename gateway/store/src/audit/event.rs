@@ -123,6 +123,8 @@ pub enum SignInRefusal {
     Overtaken,
     /// A provider said no, or what it said is not believed.
     Provider,
+    /// The code for the first administrator is wrong, or its time is over.
+    FirstRunCode,
 }
 
 impl SignInRefusal {
@@ -139,6 +141,7 @@ impl SignInRefusal {
             Self::Unavailable => "unavailable",
             Self::Overtaken => "overtaken",
             Self::Provider => "provider",
+            Self::FirstRunCode => "first_run_code",
         }
     }
 }
