@@ -1,4 +1,4 @@
-//! Who a request comes from: accounts, passwords, sessions, limits.
+//! Who a request comes from: accounts, passwords, second factors, sessions, limits.
 //!
 //! The one type to know is [`Identity`]. [`Identity::authenticate`] gives three answers:
 //! somebody who has not signed in, somebody who has, or a credential that failed, which is never
