@@ -33,7 +33,7 @@ async fn gateway(directory: &str, group: &str) -> Gateway {
 }
 
 /// A directory's table, with accounts made at the first sign-in.
-fn office(ldap: &OpenLdap, more: &str) -> String {
+pub(crate) fn office(ldap: &OpenLdap, more: &str) -> String {
     let (port, ca_file) = (ldap.tls_port, toml::Value::from(ldap.ca_file().to_str().unwrap()));
     format!(
         "[identity.ldap.office]\nurls = [\"ldaps://127.0.0.1:{port}\"]\nca_file = {ca_file}\n\

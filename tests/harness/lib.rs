@@ -13,6 +13,7 @@
     reason = "a test that can't be set up has failed, and says where"
 )]
 
+mod authenticator;
 mod authority;
 mod binaries;
 mod client;
@@ -28,6 +29,7 @@ pub mod samba;
 mod scratch;
 mod wait;
 
+pub use authenticator::Authenticator;
 pub use authority::Authority;
 pub use binaries::{Run, cedar, installed, repository, vestibule};
 pub use client::{Client, Reply};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use vestibule_schema::ProviderId;
@@ -134,6 +134,8 @@ pub struct Identity {
     maintained: AtomicI64,
     /// The hour in which sessions were last swept.
     swept: AtomicU64,
+    /// Whether there was an account when this process last looked, or ever before.
+    pub(crate) has_accounts: AtomicBool,
 }
 
 impl fmt::Debug for Identity {
@@ -163,6 +165,7 @@ impl Identity {
             seen_changes,
             maintained: AtomicI64::new(i64::MIN),
             swept: AtomicU64::new(0),
+            has_accounts: AtomicBool::new(false),
         })
     }
 

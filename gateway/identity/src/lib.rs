@@ -1,4 +1,4 @@
-//! Who a request comes from: accounts, passwords, sessions, limits.
+//! Who a request comes from: accounts, passwords, second factors, sessions, limits.
 //!
 //! The one type to know is [`Identity`]. [`Identity::authenticate`] gives three answers:
 //! somebody who has not signed in, somebody who has, or a credential that failed, which is never
@@ -34,6 +34,7 @@ pub mod credentials;
 mod directories;
 pub mod entry;
 pub mod external;
+mod first_run;
 mod hasher;
 mod identity;
 mod limits;
@@ -41,6 +42,9 @@ pub mod origin;
 pub mod password;
 mod provider_sessions;
 pub mod providers;
+mod sealed;
+mod second_factor;
+mod second_step;
 pub mod secret;
 mod sessions;
 pub mod shares;
@@ -57,11 +61,17 @@ pub use credentials::{Authentication, Credentials, FailedCredential, Means, Sign
 pub use directories::DirectoryWatch;
 pub use entry::{Arrived, Entry, browser_mark};
 pub use external::{ExternalUser, ProviderGroups, Registration, Subject};
+pub use first_run::{FirstAccount, FirstRunError};
 pub use hasher::HashCost;
 pub use identity::{Changed, Identity, Settings, Unavailable};
 pub use origin::{RequestOrigin, Transport};
 pub use password::PasswordError;
 pub use provider_sessions::SignedOutThere;
+pub use second_factor::{
+    Enrolled, Enrolment, FactorChange, FirstCode, NewCodes, OtherSessions, SecondFactorError,
+    SecondFactorState,
+};
+pub use second_step::{CodeAttempt, SecondStepDone, SignInStep};
 pub use secret::Secret;
 pub use sessions::SessionInfo;
 pub use shares::{

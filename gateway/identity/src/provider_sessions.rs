@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde::{Deserialize, Serialize};
 use vestibule_store::{AccountId, ProviderSession, SessionId, Subject};
 
@@ -55,7 +54,7 @@ impl Identity {
             provider: arrived.user.provider.clone(),
             subject: arrived.user.subject.clone(),
             name: arrived.tokens.session.clone(),
-            sealed: self.seal(session, &arrived.tokens).await?,
+            sealed: self.seal_tokens(session, &arrived.tokens).await?,
             renewed: self.now(),
         };
         Ok(self.store.provider_sessions().put(&kept).await?)
@@ -72,7 +71,7 @@ impl Identity {
         let Some(kept) = self.store.provider_sessions().find(session).await? else {
             return Ok(None);
         };
-        match self.unseal(session, &kept.sealed).await? {
+        match self.unseal_tokens(session, &kept.sealed).await? {
             Some(tokens) => Ok(Some((kept, tokens))),
             None => {
                 tracing::warn!(%session, "the tokens of a session can't be read: it keeps none");
@@ -185,7 +184,11 @@ impl Identity {
         Ok(all.into_iter().filter(|(_, session)| *session == kept.session).collect())
     }
 
-    async fn seal(&self, session: SessionId, tokens: &Tokens) -> Result<Vec<u8>, Unavailable> {
+    async fn seal_tokens(
+        &self,
+        session: SessionId,
+        tokens: &Tokens,
+    ) -> Result<Vec<u8>, Unavailable> {
         let exposed =
             |secret: &Option<Secret<String>>| secret.as_ref().map(|secret| secret.expose().clone());
         let written = Written {
@@ -194,41 +197,26 @@ impl Identity {
             session: tokens.session.clone(),
             nonce: tokens.nonce.expose().clone(),
         };
-        let mut sealed = serde_json::to_vec(&written).map_err(|_| Unavailable::Randomness)?;
-        let mut nonce = [0u8; NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(|_| Unavailable::Randomness)?;
-        let key = self.sealing_key().await?;
-        let aad = Aad::from(session.number().to_be_bytes());
-        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
-            .map_err(|_| Unavailable::Randomness)?;
-        let mut whole = nonce.to_vec();
-        whole.append(&mut sealed);
-        Ok(whole)
+        let written = serde_json::to_vec(&written).map_err(|_| Unavailable::Unreadable)?;
+        self.seal(KEY, session.number(), &Secret::new(written)).await
     }
 
-    async fn unseal(
+    async fn unseal_tokens(
         &self,
         session: SessionId,
         sealed: &[u8],
     ) -> Result<Option<Tokens>, Unavailable> {
-        let key = self.sealing_key().await?;
-        let Some((nonce, rest)) = sealed.split_first_chunk::<NONCE_LEN>() else { return Ok(None) };
-        let (nonce, mut rest) = (Nonce::assume_unique_for_key(*nonce), rest.to_vec());
-        let aad = Aad::from(session.number().to_be_bytes());
-        let Ok(opened) = key.open_in_place(nonce, aad, &mut rest) else { return Ok(None) };
-        let Ok(written) = serde_json::from_slice::<Written>(opened) else { return Ok(None) };
+        let Some(opened) = self.unseal(KEY, session.number(), sealed).await? else {
+            return Ok(None);
+        };
+        let Ok(written) = serde_json::from_slice::<Written>(opened.expose()) else {
+            return Ok(None);
+        };
         Ok(Some(Tokens::new(
             written.id_token.map(Secret::new),
             written.refresh_token.map(Secret::new),
             written.session,
             Secret::new(written.nonce),
         )))
-    }
-
-    async fn sealing_key(&self) -> Result<LessSafeKey, Unavailable> {
-        let key = self.key(KEY).await?;
-        let key =
-            UnboundKey::new(&AES_256_GCM, key.bytes()).map_err(|_| Unavailable::Randomness)?;
-        Ok(LessSafeKey::new(key))
     }
 }

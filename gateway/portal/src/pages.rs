@@ -19,10 +19,13 @@ mod account;
 mod app_passwords;
 mod assets;
 mod browser;
+mod code;
 mod enter;
 mod health;
 mod home;
 mod oidc;
+mod second_factor;
+mod setup;
 mod share;
 mod sign_in;
 mod sign_out;
@@ -34,6 +37,8 @@ pub fn router(portal: Portal) -> Router {
     Router::new()
         .route("/_vestibule/", get(home::show))
         .route("/_vestibule/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/_vestibule/sign-in/code", get(code::show).post(code::submit))
+        .route("/_vestibule/setup", get(setup::show).post(setup::submit))
         .route("/_vestibule/enter", get(enter::show))
         .route("/_vestibule/arrive", get(enter::arrive))
         .route("/_vestibule/s/{token}", get(share::show).post(share::open))
@@ -44,6 +49,10 @@ pub fn router(portal: Portal) -> Router {
         .route("/_vestibule/sign-out", get(sign_out::show).post(sign_out::submit))
         .route("/_vestibule/account", get(account::show))
         .route("/_vestibule/account/password", post(account::change_password))
+        .route("/_vestibule/account/second-factor", get(second_factor::show))
+        .route("/_vestibule/account/second-factor/begin", post(second_factor::begin))
+        .route("/_vestibule/account/second-factor/confirm", post(second_factor::confirm))
+        .route("/_vestibule/account/second-factor/change", post(second_factor::change))
         .route("/_vestibule/account/sessions/end", post(account::end_session))
         .route("/_vestibule/account/sessions/end-others", post(account::end_other_sessions))
         .route(app_passwords::PATH, get(app_passwords::show).post(app_passwords::make))

@@ -1,6 +1,7 @@
 //! `vestibule users …`: local accounts.
 
 mod app_passwords;
+mod totp;
 
 use std::io::{IsTerminal as _, Read as _};
 
@@ -19,6 +20,7 @@ Examples:
   vestibule users add jane                       asks for a password
   vestibule users add jane --password-stdin <password.txt
   vestibule users ls --format json
+  vestibule users totp reset jane                for who has lost it
   vestibule users rm jane --yes";
 
 /// Add, list and remove local accounts
@@ -37,6 +39,7 @@ enum Verb {
     Ls(Ls),
     /// Give an account another password; its sessions end
     Passwd(Passwd),
+    Totp(totp::Totp),
     /// Remove an account with its sessions and grants
     Rm(Rm),
     /// The passwords that its programs show: list, revoke
@@ -106,6 +109,7 @@ impl Users {
             Verb::Add(verb) => verb.run(output),
             Verb::Ls(verb) => verb.run(output),
             Verb::Passwd(verb) => verb.run(output),
+            Verb::Totp(verb) => verb.run(output),
             Verb::Rm(verb) => verb.run(output),
             Verb::AppPasswords { verb } => verb.run(output),
         }

@@ -2,8 +2,8 @@
 //!
 //! A [`Store`] is one SQLite file in the state directory, or a PostgreSQL database that several
 //! gateways share. Each table has a file here and a typed face: [`Store::accounts`],
-//! [`Store::identities`], [`Store::sessions`], [`Store::app_passwords`], [`Store::tickets`], [`Store::grants`],
-//! [`Store::group_mappings`],
+//! [`Store::identities`], [`Store::sessions`], [`Store::app_passwords`], [`Store::tickets`],
+//! [`Store::grants`], [`Store::group_mappings`], [`Store::second_factors`],
 //! [`Store::meta`]. Rows come back as the schema's types, or not at all.
 //!
 //! This crate is *not* the place of any rule about passwords, tokens, limits or time: it reads no
@@ -42,6 +42,7 @@ mod open;
 pub mod postgres;
 pub mod provider_sessions;
 mod row;
+pub mod second_factors;
 pub mod sessions;
 pub mod shares;
 pub mod tickets;
@@ -61,6 +62,7 @@ pub use meta::Key;
 pub use open::Store;
 pub use postgres::PostgresUrl;
 pub use provider_sessions::ProviderSession;
+pub use second_factors::{NewSecondFactor, RecoveryCodeHash, SecondFactor};
 pub use sessions::{Audience, NewSession, SessionId, SessionRow, SiteSession, TokenHash};
 pub use shares::{NewShare, Opener, ShareRow};
 pub use tickets::TicketKey;

@@ -59,7 +59,8 @@ impl Fixture {
     async fn session(&self, user: &str) -> Result<Arc<SignedIn>, SignInError> {
         let password = PASSWORD.into();
         let attempt = Attempt { name: user, password: &password, user_agent: "test" };
-        Ok(self.identity.sign_in(&self.origin, &attempt).await?.signed_in)
+        let step = self.identity.sign_in(&self.origin, &attempt).await?;
+        Ok(step.session().unwrap().signed_in)
     }
 
     async fn made(&self, user: &str) -> (AppPasswordId, String) {

@@ -47,7 +47,7 @@ impl Fixture {
     async fn sign_in(&self, user: &str) -> NewSession {
         let password: Secret<String> = PASSWORD.into();
         let attempt = Attempt { name: user, password: &password, user_agent: "test" };
-        self.identity.sign_in(&self.origin, &attempt).await.unwrap()
+        self.identity.sign_in(&self.origin, &attempt).await.unwrap().session().unwrap()
     }
 
     async fn who(&self, cookies: &[&str]) -> Authentication {

@@ -217,7 +217,7 @@ async fn sign_in(identity: &Identity, site: &str, name: &str) -> String {
     }
     let origin = RequestOrigin::new(false, "localhost", [127, 0, 0, 1].into());
     let attempt = Attempt { name, password: &password, user_agent: "test" };
-    let session = identity.sign_in(&origin, &attempt).await.unwrap();
+    let session = identity.sign_in(&origin, &attempt).await.unwrap().session().unwrap();
     let mark = browser_mark("a browser");
     let site = SiteId::parse(site).unwrap();
     let entry = Entry { site: &site, back: "/", browser: &mark, reason: "" };

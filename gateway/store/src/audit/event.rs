@@ -128,6 +128,8 @@ pub enum SignInRefusal {
     Overtaken,
     /// A provider said no, or what it said is not believed.
     Provider,
+    /// The code for the first administrator is wrong, or its time is over.
+    FirstRunCode,
 }
 
 impl SignInRefusal {
@@ -144,6 +146,7 @@ impl SignInRefusal {
             Self::Unavailable => "unavailable",
             Self::Overtaken => "overtaken",
             Self::Provider => "provider",
+            Self::FirstRunCode => "first_run_code",
         }
     }
 }
