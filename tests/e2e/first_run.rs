@@ -13,7 +13,7 @@ const PASSWORD: &str = "a-first-password-of-ada";
 const START: &str = "with the code\n  ";
 
 /// A configuration whose store holds nobody.
-fn empty() -> ConfigDir {
+pub(crate) fn empty() -> ConfigDir {
     let config = ConfigDir::new();
     for entry in fs::read_dir(config.at("state")).unwrap() {
         fs::remove_file(entry.unwrap().path()).unwrap();
@@ -22,7 +22,7 @@ fn empty() -> ConfigDir {
 }
 
 /// The code that a gateway printed, which is after it listens.
-async fn printed(gateway: &Gateway) -> String {
+pub(crate) async fn printed(gateway: &Gateway) -> String {
     eventually(SOON, "the code is printed", async || {
         let log = gateway.log();
         let (_, rest) = log.split_once(START)?;

@@ -24,6 +24,7 @@ mod ldap;
 mod litmus;
 mod media;
 mod oidc;
+mod pages;
 mod postgres;
 mod proof;
 mod refusals;
