@@ -3,31 +3,40 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::binaries::{Run, repository};
 
 /// What Chromium saw.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
 pub struct Seen {
     /// Every page, on every screen.
-    pub looks: Vec<Value>,
+    pub looks: Vec<Look>,
     /// What the flow is to tell.
     pub told: Value,
     /// What the browser complained of: something that a policy of a page forbids, a script that
     /// fails.
-    pub noise: Vec<Value>,
+    pub noise: Vec<String>,
+}
+
+/// One page on one screen, or walked through by keyboard.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Look {
+    name: String,
+    width: u32,
+    scheme: String,
+    violations: Vec<String>,
+    excess: i64,
+    keyboard: Vec<String>,
 }
 
 impl Seen {
     /// The names of the pages.
-    ///
-    /// # Panics
-    /// If one has none.
     #[must_use]
     pub fn pages(&self) -> Vec<&str> {
-        let mut names: Vec<_> =
-            self.looks.iter().map(|look| look["name"].as_str().unwrap()).collect();
+        let mut names: Vec<_> = self.looks.iter().map(|look| look.name.as_str()).collect();
         names.dedup();
         names
     }
@@ -38,11 +47,11 @@ impl Seen {
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         for look in &self.looks {
-            let place = format!("{} {} {}", look["name"], look["width"], look["scheme"]);
-            let listed = ["violations", "keyboard"].iter().filter_map(|key| look[*key].as_array());
-            faults.extend(listed.flatten().map(|fault| format!("{place}: {fault}")));
-            if look["excess"].as_i64().is_some_and(|excess| excess > 0) {
-                faults.push(format!("{place}: wider than the screen by {}", look["excess"]));
+            let place = format!("{} {} {}", look.name, look.width, look.scheme);
+            let listed = look.violations.iter().chain(&look.keyboard);
+            faults.extend(listed.map(|fault| format!("{place}: {fault}")));
+            if look.excess > 0 {
+                faults.push(format!("{place}: wider than the screen by {}", look.excess));
             }
         }
         faults.extend(self.noise.iter().map(|noise| format!("the browser says: {noise}")));
@@ -60,7 +69,7 @@ pub fn pictures_of_pages(flow: &str) -> PathBuf {
 ///
 /// # Panics
 /// If the browser or its driver is not installed, or the flow does not come to its end.
-pub async fn drive(flow: &str, mut wanted: Value) -> Seen {
+pub async fn drive(flow: &str, wanted: Value) -> Seen {
     let folder = repository().join("target/tools/browser");
     let driver = folder.join("node_modules/playwright-core");
     assert!(driver.is_dir(), "Chromium's driver is missing: run `make browser` (or `make test`)");
@@ -70,14 +79,12 @@ pub async fn drive(flow: &str, mut wanted: Value) -> Seen {
     let pictures = pictures_of_pages(flow);
     // those of before would tell of pages that are not there any more
     let _ = std::fs::remove_dir_all(&pictures);
-    wanted["flow"] = flow.into();
-    wanted["chromium"] = chromium.into();
-    wanted["pictures"] = pictures.to_str().unwrap().into();
+    let Value::Object(mut told) = wanted else { panic!("what a flow needs has names: {wanted}") };
+    told.insert("flow".to_owned(), flow.into());
+    told.insert("chromium".to_owned(), chromium.into());
+    told.insert("pictures".to_owned(), pictures.to_str().unwrap().into());
     let script = folder.join("drive.mjs");
-    let text = wanted.to_string();
+    let text = Value::Object(told).to_string();
     let run = tokio::task::spawn_blocking(move || Run::of(Command::new("node").arg(script), &text));
-    let mut seen = run.await.unwrap().expect(0).json();
-    let mut list = |key: &str| seen[key].take().as_array().cloned().unwrap();
-    let (looks, noise) = (list("looks"), list("noise"));
-    Seen { looks, noise, told: seen["told"].take() }
+    serde_json::from_str(&run.await.unwrap().expect(0).out).unwrap()
 }

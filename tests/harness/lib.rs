@@ -33,7 +33,7 @@ mod wait;
 pub use authenticator::Authenticator;
 pub use authority::Authority;
 pub use binaries::{Run, cedar, installed, repository, vestibule};
-pub use browser::{Seen, drive, pictures_of_pages};
+pub use browser::{Look, Seen, drive, pictures_of_pages};
 pub use client::{Client, Reply};
 pub use config_dir::{ConfigDir, demo_permissions, password};
 pub use copyparty::Copyparty;
