@@ -65,7 +65,7 @@ impl Identity {
         if !self.awaits_first().await? {
             return Ok(None);
         }
-        let code = code::random_text::<CODE>()?;
+        let code = code::random_text(CODE)?;
         let expires = self.now().plus(Purpose::FirstRun.lifetime());
         let tickets = self.store.tickets();
         tickets.delete_all(Purpose::FirstRun.name()).await?;

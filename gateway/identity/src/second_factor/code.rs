@@ -22,7 +22,7 @@ const LONGEST_NAME: usize = 64;
 
 /// A new secret.
 pub(crate) fn new_secret() -> Result<Secret<Vec<u8>>, Unavailable> {
-    Ok(Secret::new(random::<SECRET>()?.to_vec()))
+    random(SECRET)
 }
 
 /// The step of a code, if the code is one of about now.
@@ -51,7 +51,7 @@ pub(crate) fn address(secret: &Secret<Vec<u8>>, host: &str, user: &str) -> Optio
 
 /// A secret as people type it.
 pub(crate) fn text(secret: &Secret<Vec<u8>>) -> Secret<String> {
-    grouped(&totp_rs::Secret::from(secret.expose().as_slice()).to_base32(), ' ')
+    grouped(&base32(secret), ' ')
 }
 
 /// What somebody typed.
@@ -78,7 +78,7 @@ impl Typed {
 
 /// New recovery codes, as they are shown.
 pub(crate) fn new_recovery_codes() -> Result<Vec<Secret<String>>, Unavailable> {
-    (0..RECOVERY_CODES).map(|_| random_text::<RECOVERY>()).collect()
+    (0..RECOVERY_CODES).map(|_| random_text(RECOVERY)).collect()
 }
 
 /// What is kept of a recovery code of an account, however it is grouped.
@@ -88,12 +88,10 @@ pub(crate) fn recovery_hash(account: AccountId, code: &Secret<String>) -> Recove
     RecoveryCodeHash::from_bytes(tickets::digest(&parts))
 }
 
-/// Random bytes as text that can be typed: small letters and digits that are not mistaken for each
+/// So many random bytes as text that can be typed: small letters and digits that are not mistaken for each
 /// other, in groups of four.
-pub(crate) fn random_text<const N: usize>() -> Result<Secret<String>, Unavailable> {
-    let bytes = Secret::new(random::<N>()?.to_vec());
-    let text = totp_rs::Secret::from(bytes.expose().as_slice()).to_base32().to_lowercase();
-    Ok(grouped(&text, '-'))
+pub(crate) fn random_text(bytes: usize) -> Result<Secret<String>, Unavailable> {
+    Ok(grouped(&bare(&base32(&random(bytes)?)), '-'))
 }
 
 /// A text without what groups it, in small letters.
@@ -111,9 +109,14 @@ fn clock(secret: &Secret<Vec<u8>>) -> Totp {
         .build_noncompliant()
 }
 
-fn grouped(text: &str, between: char) -> Secret<String> {
-    let mut grouped = String::with_capacity(text.len() * 5 / 4);
-    for (at, character) in text.chars().enumerate() {
+/// Bytes in the alphabet of RFC 4648, section 6.
+fn base32(bytes: &Secret<Vec<u8>>) -> Secret<String> {
+    Secret::new(totp_rs::Secret::from(bytes.expose().as_slice()).to_base32())
+}
+
+fn grouped(text: &Secret<String>, between: char) -> Secret<String> {
+    let mut grouped = String::with_capacity(text.expose().len() * 5 / 4);
+    for (at, character) in text.expose().chars().enumerate() {
         if at > 0 && at % 4 == 0 {
             grouped.push(between);
         }
@@ -122,10 +125,10 @@ fn grouped(text: &str, between: char) -> Secret<String> {
     Secret::new(grouped)
 }
 
-fn random<const N: usize>() -> Result<[u8; N], Unavailable> {
-    let mut bytes = [0u8; N];
+fn random(length: usize) -> Result<Secret<Vec<u8>>, Unavailable> {
+    let mut bytes = vec![0; length];
     getrandom::fill(&mut bytes).map_err(|_| Unavailable::Randomness)?;
-    Ok(bytes)
+    Ok(Secret::new(bytes))
 }
 
 #[cfg(test)]
