@@ -17,6 +17,7 @@ use crate::limits::SignInLimits;
 use crate::providers::ldap::{LdapError, LdapProvider};
 use crate::sessions::cache::SessionCache;
 use crate::shares::cache::ShareCache;
+use crate::signing_keys::SigningKeys;
 
 /// How often at most the last use of a session is written down.
 const WRITE_USES_EVERY: Duration = Duration::from_secs(60);
@@ -40,6 +41,9 @@ pub enum Unavailable {
     /// A directory can't say.
     #[error("a directory can't be asked")]
     Directory(#[from] LdapError),
+    /// There is no key that signs, or none that can be read.
+    #[error("the keys that sign assertions can't be used")]
+    Signing,
     /// What happens can't be written down, so it may not happen.
     #[error("the audit log can't be written")]
     Audit(#[from] AuditError),
@@ -122,6 +126,7 @@ pub struct Identity {
     pub(crate) limits: SignInLimits,
     pub(crate) cache: SessionCache,
     pub(crate) share_cache: ShareCache,
+    pub(crate) signing: SigningKeys,
     /// The store's counter of changes when this process last looked.
     seen_changes: AtomicU64,
     /// When that was, in seconds.
@@ -152,6 +157,7 @@ impl Identity {
             limits: SignInLimits::default(),
             cache: SessionCache::new(),
             share_cache: ShareCache::default(),
+            signing: SigningKeys::new(),
             seen_changes,
             maintained: AtomicI64::new(i64::MIN),
             swept: AtomicU64::new(0),
@@ -183,8 +189,9 @@ impl Identity {
     }
 
     /// One round of upkeep, to be run every half second or so: notices what another process
-    /// changed, writes down when sessions were last used, and once an hour deletes those whose
-    /// time is over. Says whether accounts, grants or group mappings changed since the last round.
+    /// changed, writes down when sessions were last used, once an hour deletes those whose time is
+    /// over, and sees to the keys that sign. Says whether accounts, grants or group mappings
+    /// changed since the last round.
     ///
     /// # Errors
     /// If the store can't be reached.
@@ -202,6 +209,7 @@ impl Identity {
         self.store.sessions().touch(&uses).await?;
         self.cache.written(&uses);
         self.sweep().await?;
+        self.refresh_signing_keys().await?;
         Ok(if changed { Changed::Yes } else { Changed::No })
     }
 

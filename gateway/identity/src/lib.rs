@@ -26,6 +26,7 @@
 //! ```
 
 pub mod accounts;
+pub mod assertion;
 mod audited;
 pub mod clock;
 pub mod cookie;
@@ -40,15 +41,19 @@ pub mod origin;
 pub mod password;
 mod provider_sessions;
 pub mod providers;
+mod revocations;
+mod sealed;
 pub mod secret;
 mod sessions;
 pub mod shares;
 pub mod sign_in;
+mod signing_keys;
 mod tickets;
 mod token;
 mod under_way;
 
 pub use accounts::{AccountError, ChangePasswordError, PasswordChange};
+pub use assertion::Assertion;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use cookie::SetCookie;
 pub use credentials::{Authentication, Credentials, FailedCredential, Means, SignedIn};
@@ -60,11 +65,13 @@ pub use identity::{Changed, Identity, Settings, Unavailable};
 pub use origin::{RequestOrigin, Transport};
 pub use password::PasswordError;
 pub use provider_sessions::SignedOutThere;
+pub use revocations::Revocations;
 pub use secret::Secret;
 pub use sessions::SessionInfo;
 pub use shares::{
     MadeShare, MakeShareError, OpenShareError, OpenedShare, ShareAttempt, ShareFace, ShareOrder,
 };
 pub use sign_in::{Attempt, NewSession, SignInError};
+pub use signing_keys::PUBLISHED_FOR;
 pub use under_way::{CameBack, Heard, UnderWayError};
 pub use vestibule_store::{AccountId, Audience, SessionId, UnixTime};

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde::{Deserialize, Serialize};
 use vestibule_store::{AccountId, ProviderSession, SessionId, Subject};
 
@@ -197,16 +196,8 @@ impl Identity {
             session: tokens.session.clone(),
             nonce: tokens.nonce.expose().clone(),
         };
-        let mut sealed = serde_json::to_vec(&written).map_err(|_| Unavailable::Randomness)?;
-        let mut nonce = [0u8; NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(|_| Unavailable::Randomness)?;
-        let key = self.sealing_key().await?;
-        let aad = Aad::from(session.number().to_be_bytes());
-        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
-            .map_err(|_| Unavailable::Randomness)?;
-        let mut whole = nonce.to_vec();
-        whole.append(&mut sealed);
-        Ok(whole)
+        let text = serde_json::to_vec(&written).map_err(|_| Unavailable::Randomness)?;
+        self.seal_text(KEY, &session.number().to_be_bytes(), &text).await
     }
 
     async fn unseal(
@@ -214,24 +205,16 @@ impl Identity {
         session: SessionId,
         sealed: &[u8],
     ) -> Result<Option<Tokens>, Unavailable> {
-        let key = self.sealing_key().await?;
-        let Some((nonce, rest)) = sealed.split_first_chunk::<NONCE_LEN>() else { return Ok(None) };
-        let (nonce, mut rest) = (Nonce::assume_unique_for_key(*nonce), rest.to_vec());
-        let aad = Aad::from(session.number().to_be_bytes());
-        let Ok(opened) = key.open_in_place(nonce, aad, &mut rest) else { return Ok(None) };
-        let Ok(written) = serde_json::from_slice::<Written>(opened) else { return Ok(None) };
+        let belongs_to = session.number().to_be_bytes();
+        let Some(opened) = self.unseal_text(KEY, &belongs_to, sealed).await? else {
+            return Ok(None);
+        };
+        let Ok(written) = serde_json::from_slice::<Written>(&opened) else { return Ok(None) };
         Ok(Some(Tokens::new(
             written.id_token.map(Secret::new),
             written.refresh_token.map(Secret::new),
             written.session,
             Secret::new(written.nonce),
         )))
-    }
-
-    async fn sealing_key(&self) -> Result<LessSafeKey, Unavailable> {
-        let key = self.key(KEY).await?;
-        let key =
-            UnboundKey::new(&AES_256_GCM, key.bytes()).map_err(|_| Unavailable::Randomness)?;
-        Ok(LessSafeKey::new(key))
     }
 }

@@ -3,8 +3,7 @@
 //! A [`Store`] is one SQLite file in the state directory, or a PostgreSQL database that several
 //! gateways share. Each table has a file here and a typed face: [`Store::accounts`],
 //! [`Store::identities`], [`Store::sessions`], [`Store::tickets`], [`Store::grants`],
-//! [`Store::group_mappings`],
-//! [`Store::meta`]. Rows come back as the schema's types, or not at all.
+//! [`Store::group_mappings`], [`Store::signing_keys`], [`Store::meta`]. Rows come back as the schema's types, or not at all.
 //!
 //! This crate is *not* the place of any rule about passwords, tokens, limits or time: it reads no
 //! clock and makes no randomness (callers pass both), and knows neither HTTP nor Cedar. The one
@@ -43,6 +42,7 @@ pub mod provider_sessions;
 mod row;
 pub mod sessions;
 pub mod shares;
+pub mod signing_keys;
 pub mod tickets;
 pub mod time;
 pub mod watch;
@@ -59,6 +59,7 @@ pub use postgres::PostgresUrl;
 pub use provider_sessions::ProviderSession;
 pub use sessions::{Audience, NewSession, SessionId, SessionRow, SiteSession, TokenHash};
 pub use shares::{NewShare, Opener, ShareRow};
+pub use signing_keys::SigningKeyRow;
 pub use tickets::TicketKey;
 pub use time::UnixTime;
 pub use watch::Watch;
