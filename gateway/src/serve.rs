@@ -77,6 +77,7 @@ pub(crate) fn prepare(
         let control = control::listen(&state.control_socket()).await?;
         let store = state.open_store(&gateway_config.store).await?;
         let identity = Identity::open(store, settings).await?;
+        identity.refresh_signing_keys().await?;
         let stored = build::stored_rights(identity.store()).await?;
         anyhow::Ok((Arc::new(identity), stored, control))
     })?;
@@ -84,7 +85,7 @@ pub(crate) fn prepare(
     configuration.sites.iter().try_for_each(|site| shown.start(site))?;
     let live = Live::start(configuration, vocabulary, around, stored, Arc::clone(&shown))?;
     let world = live.world().context("there are no policies")?;
-    let sites = Arc::new(KnownSites::new(Arc::clone(&live), gateway_config.public_url));
+    let sites = Arc::new(KnownSites::new(Arc::clone(&live), gateway_config.public_url.clone()));
     let portal = runtime.block_on(Portal::open(Arc::clone(&identity), sites))?;
     let portal = portal.with_providers(providers.clone());
     let gateway = Arc::new(Gateway::new(GatewayParts {
@@ -95,6 +96,7 @@ pub(crate) fn prepare(
         folders: Arc::clone(&live) as Arc<dyn vestibule_proxy::FolderWatch>,
         audit: Arc::new(Sink(audit.clone())),
         trusted_proxies: gateway_config.trusted_proxies,
+        public_url: gateway_config.public_url.text,
     }));
     live.attach(&gateway);
     let listeners = Listeners {

@@ -1,5 +1,7 @@
 //! Who asks, what, and whether they may: identity, adapter, engine, in this order.
 
+mod again;
+mod assertion;
 mod whole;
 
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use crate::gateway::Gateway;
 use crate::grants::GrantRequest;
 use crate::refuse::{Challenge, FolderLink, Refusal};
 use crate::world::{SiteRuntime, SiteState, World};
+pub(crate) use again::Reach;
 
 /// What became of a request.
 #[derive(Debug)]
@@ -142,9 +145,9 @@ pub(crate) struct Question<'a> {
     pub(crate) world: Arc<World>,
     pub(crate) site: Arc<SiteRuntime>,
     pub(crate) head: &'a Head,
+    pub(crate) who: &'a Authentication,
+    /// Who asks, with the share links that they opened.
     pub(crate) principal: &'a Principal,
-    /// Whether the principal showed a second factor.
-    pub(crate) second_factor: bool,
     pub(crate) now: Timestamp,
 }
 
@@ -202,7 +205,7 @@ impl Question<'_> {
         RequestContext {
             ip: Some(self.head.origin.client),
             now: self.now,
-            mfa: self.second_factor,
+            mfa: self.who.has_second_factor(),
             method: self.head.method.as_str(),
         }
     }
@@ -248,6 +251,10 @@ impl Question<'_> {
         let span = ask.span;
         let mut forwarding = Forwarding::new(permit, ask, Arc::clone(&self.site))?;
         forwarding.set_further(further)?;
+        if let (true, Authentication::SignedIn(signed_in)) = (self.site.asserts, self.who) {
+            let said = self.assertion(judge, forwarding.permit(), signed_in)?;
+            forwarding.set_assertion(said);
+        }
         match self.site.adapter.hand_over() {
             HandOver::Nothing => {}
             HandOver::Grant => {

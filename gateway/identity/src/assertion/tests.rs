@@ -1,8 +1,13 @@
 //! Verified as a gallery server would: from the published keys alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr as _;
 use std::sync::Arc;
 
+use openidconnect::core::{
+    CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier, CoreJsonWebKeySet, CoreJwsSigningAlgorithm,
+};
+use openidconnect::{ClientId, IssuerUrl, Nonce};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::Value;
 use vestibule_schema::{AccountRole, UserName};
@@ -94,6 +99,55 @@ fn verify(token: &str, keys: &Keys, now: i64) -> Option<Value> {
     let claims: Value = serde_json::from_slice(&claims).ok()?;
     let is_now = claims["nbf"].as_i64()? <= now && now < claims["exp"].as_i64()?;
     is_now.then_some(claims)
+}
+
+/// The same by somebody else's library, as a token of an OpenID provider: it finds the key, and
+/// verifies signature, issuer, audience and time.
+fn verify_elsewhere(
+    token: &str,
+    keys: &str,
+    (site, now): (&str, i64),
+) -> Result<CoreIdTokenClaims, String> {
+    let keys: CoreJsonWebKeySet = serde_json::from_str(keys).unwrap();
+    let issuer = IssuerUrl::new("https://portal.example.com".to_owned()).unwrap();
+    let site = ClientId::new(site.to_owned());
+    let moment = Value::from(jiff::Timestamp::from_second(now).unwrap().to_string());
+    let moment = serde_json::from_value(moment).unwrap();
+    let verifier = CoreIdTokenVerifier::new_public_client(site, issuer, keys)
+        .set_allowed_algs([CoreJwsSigningAlgorithm::EdDsa])
+        .set_time_fn(move || moment);
+    let token = CoreIdToken::from_str(token).map_err(|error| error.to_string())?;
+    let claims = token.claims(&verifier, |_: Option<&Nonce>| Ok(()));
+    claims.cloned().map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn another_library_verifies_it_too() {
+    let f = fixture().await;
+    let (token, keys) = (f.token(), f.identity.published_keys());
+    let claims = verify_elsewhere(&token, &keys, ("photos", f.now())).unwrap();
+    assert_eq!(claims.subject().as_str(), f.session.signed_in.account.number().to_string());
+    assert_eq!(claims.preferred_username().unwrap().as_str(), "jane");
+    assert!(verify_elsewhere(&token, &keys, ("clients", f.now())).is_err(), "another site");
+    assert!(verify_elsewhere(&token, &keys, ("photos", f.now() + 300)).is_err(), "too old");
+    let none = "{\"keys\":[]}";
+    assert!(verify_elsewhere(&token, none, ("photos", f.now())).is_err(), "an unknown key");
+    // the next key is published, and then signs
+    f.clock.advance(29 * DAY);
+    f.identity.maintain().await.unwrap();
+    let (before, keys) = (f.token(), f.identity.published_keys());
+    assert!(verify_elsewhere(&before, &keys, ("photos", f.now())).is_ok());
+    f.clock.advance(DAY);
+    let after = f.token();
+    assert_ne!(kid(&before), kid(&after));
+    assert!(verify_elsewhere(&after, &keys, ("photos", f.now())).is_ok(), "by the keys of before");
+    f.identity.maintain().await.unwrap();
+    let keys = f.identity.published_keys();
+    let late = f.now() - i64::try_from(DAY.as_secs()).unwrap();
+    assert!(
+        verify_elsewhere(&before, &keys, ("photos", late)).is_ok(),
+        "the old one is still there"
+    );
 }
 
 /// S58, complaint 4: what is said, and that nothing else is.
