@@ -5,6 +5,7 @@ mod gateway;
 mod identity;
 pub(crate) mod identity_headers;
 mod secret;
+mod sessions;
 mod site;
 mod store;
 

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use pingora::server::RunArgs;
 use tokio::runtime::Runtime;
 use vestibule_identity::providers::ldap::{LdapConfig, LdapProvider};
-use vestibule_identity::{Changed, DirectoryWatch, Identity, Settings};
+use vestibule_identity::{DirectoryWatch, Identity, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_portal::Portal;
 use vestibule_proxy::{Certificate, Gateway, GatewayParts, Listeners, TlsListener};
@@ -69,6 +69,7 @@ pub(crate) fn prepare(
     };
     let mut settings = cost;
     settings.audit = audit.clone();
+    gateway_config.sessions.apply(&mut settings);
     settings.providers = gateway_config.identity.registrations();
     settings.directories = directories(&gateway_config.identity, &settings)?;
     let directories = settings.directories.clone();
@@ -241,9 +242,8 @@ async fn ask_again(mut watch: DirectoryWatch, identity: Arc<Identity>) {
 
 /// Takes over what other processes changed in the store.
 async fn look_at_store(live: &Live, identity: &Identity) -> anyhow::Result<()> {
-    if identity.maintain().await? == Changed::Yes {
-        live.replace_rights(build::stored_rights(identity.store()).await?);
-    }
+    identity.maintain().await?;
+    live.take_over_rights(identity.store()).await?;
     Ok(())
 }
 

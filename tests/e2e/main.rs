@@ -17,6 +17,7 @@ mod cli_explain;
 mod copyparty;
 mod directory_sign_in;
 mod galleries;
+mod in_force;
 mod journey;
 mod ldap;
 mod litmus;

@@ -63,6 +63,9 @@ pub struct Settings {
     pub providers: BTreeMap<ProviderId, Registration>,
     /// The directories among them, in the order in which they are asked for a name.
     pub directories: Vec<LdapProvider>,
+    /// How many sessions of the portal an account has at most; with one more its oldest ends. None:
+    /// no limit.
+    pub sessions_per_account: Option<u32>,
     /// How long sessions that this process knows go on while the store can't be reached: 60 s.
     pub store_grace: Duration,
     /// What hashing a password costs.
@@ -87,6 +90,7 @@ impl Default for Settings {
             provider_session_lifetime: Duration::from_secs(24 * 3600),
             providers: BTreeMap::new(),
             directories: Vec::new(),
+            sessions_per_account: None,
             store_grace: Duration::from_secs(60),
             hash_cost: HashCost::default(),
             hash_lanes: lanes,

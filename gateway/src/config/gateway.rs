@@ -11,6 +11,7 @@ use vestibule_schema::problem::{self, Problem};
 use super::StoreChoice;
 use super::audit::AuditConfig;
 use super::identity::IdentityConfig;
+use super::sessions::SessionsConfig;
 
 /// The gateway's own configuration.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub(crate) struct GatewayConfig {
     pub(crate) audit: AuditConfig,
     /// Who vouches for people beside the gateway itself.
     pub(crate) identity: IdentityConfig,
+    /// How long sessions last, and how many there may be.
+    pub(crate) sessions: SessionsConfig,
 }
 
 /// How changes of files are noticed.
@@ -147,6 +150,7 @@ impl GatewayConfig {
         let identity = IdentityConfig::read(root, &public_url, dir);
         Self {
             identity,
+            sessions: SessionsConfig::read(root.table("sessions")),
             listen,
             tls,
             public_url,

@@ -22,6 +22,13 @@ pub enum Event {
         /// passwords into the wrong field.
         account: Option<UserName>,
     },
+    /// Somebody who is signed in at the portal entered a site.
+    SiteEntered {
+        /// The session at the site that began.
+        session: SessionId,
+        /// How they were admitted, in words.
+        reason: String,
+    },
     /// A second factor was right, or not.
     SecondFactor {
         /// Whose.
@@ -150,6 +157,8 @@ pub enum Ended {
     One(SessionId),
     /// All but the one that asked for it.
     Others,
+    /// The oldest, as there were more than an account may have.
+    Oldest,
     /// All.
     All,
 }
@@ -278,6 +287,7 @@ impl Event {
             }
             Self::SignInAccepted { .. } => "sign_in_accepted",
             Self::SignInRefused { .. } => "sign_in_refused",
+            Self::SiteEntered { .. } => "site_entered",
             Self::SecondFactor { accepted: true, .. } => "second_factor_accepted",
             Self::SecondFactor { accepted: false, .. } => "second_factor_refused",
             Self::SignedOut { .. } => "signed_out",
@@ -311,6 +321,7 @@ impl Event {
             | Self::Cut { .. }
             | Self::Lost { .. } => "failed",
             Self::SignInAccepted { .. }
+            | Self::SiteEntered { .. }
             | Self::SecondFactor { accepted: true, .. }
             | Self::SignedOut { .. }
             | Self::SessionsEnded { .. }

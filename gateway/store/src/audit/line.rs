@@ -283,6 +283,10 @@ impl<'t> Members<'t> {
                 let account = account.as_ref().map(vestibule_schema::UserName::as_str);
                 self.text("account", account, MAX_TEXT);
             }
+            Event::SiteEntered { session, reason } => {
+                self.text("session", Some(&session.to_string()), MAX_TEXT);
+                self.text("reason", Some(reason), MAX_TEXT);
+            }
             Event::SecondFactor { account, .. } => {
                 self.text("account", Some(account.as_str()), MAX_TEXT);
             }
@@ -294,6 +298,7 @@ impl<'t> Members<'t> {
                 let which = match which {
                     Ended::One(session) => session.to_string(),
                     Ended::Others => "others".to_owned(),
+                    Ended::Oldest => "oldest".to_owned(),
                     Ended::All => "all".to_owned(),
                 };
                 self.text("sessions", Some(&which), MAX_TEXT);
