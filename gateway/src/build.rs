@@ -108,6 +108,7 @@ pub(crate) fn runtime(
         sizes: document.sizes,
         grant_key: Arc::clone(&around.grant_key),
         raw_keeps_metadata: document.raw_keeps_metadata,
+        asserts: document.assertion,
         identity_headers: identity.transpose()?,
         state,
     })

@@ -8,6 +8,7 @@ mod init;
 mod media;
 mod output;
 mod policy;
+mod reload;
 mod serve;
 mod users;
 
@@ -38,6 +39,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Serve(serve::Serve),
+    Reload(reload::Reload),
     Demo(demo::Demo),
     Init(init::Init),
     Check(check::Check),
@@ -89,6 +91,7 @@ pub(crate) fn run() -> ExitCode {
     let mut output = Output::standard();
     let ended = match cli.verb {
         Verb::Serve(verb) => verb.run(&mut output),
+        Verb::Reload(verb) => verb.run(&mut output),
         Verb::Demo(verb) => verb.run(&mut output),
         Verb::Init(verb) => verb.run(&mut output),
         Verb::Check(verb) => verb.run(&mut output),

@@ -6,6 +6,7 @@ mod groups;
 mod identity;
 pub(crate) mod identity_headers;
 mod secret;
+mod sessions;
 mod site;
 mod store;
 

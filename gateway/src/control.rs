@@ -13,11 +13,28 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 use vestibule_identity::Identity;
 
-use crate::build;
 use crate::reload::Live;
 
 /// What a verb asks.
-const REFRESH: &str = "refresh";
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// To take over what the store says now.
+    Refresh,
+    /// To read the configuration and the galleries again.
+    Reload,
+}
+
+impl Request {
+    const ALL: [Self; 2] = [Self::Refresh, Self::Reload];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Refresh => "refresh",
+            Self::Reload => "reload",
+        }
+    }
+}
+
 /// The answer when it is in force.
 const DONE: &str = "done";
 /// The longest request.
@@ -65,16 +82,22 @@ pub(crate) async fn serve(listener: UnixListener, live: Arc<Live>, identity: Arc
     }
 }
 
-async fn answer(stream: UnixStream, live: &Live, identity: &Identity) -> anyhow::Result<()> {
+async fn answer(stream: UnixStream, live: &Arc<Live>, identity: &Identity) -> anyhow::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     BufReader::new(read.take(MAX_LINE)).read_line(&mut line).await?;
-    let reply = match line.trim() {
-        REFRESH => {
+    let request = Request::ALL.into_iter().find(|request| request.word() == line.trim());
+    let reply = match request {
+        Some(Request::Refresh) => {
             refresh(live, identity).await?;
             DONE
         }
-        _ => "unknown request",
+        Some(Request::Reload) => {
+            let live = Arc::clone(live);
+            tokio::task::spawn_blocking(move || live.read_again()).await?;
+            DONE
+        }
+        None => "unknown request",
     };
     write.write_all(format!("{reply}\n").as_bytes()).await?;
     Ok(())
@@ -84,7 +107,7 @@ async fn answer(stream: UnixStream, live: &Live, identity: &Identity) -> anyhow:
 pub(crate) async fn refresh(live: &Live, identity: &Identity) -> anyhow::Result<()> {
     identity.maintain().await?;
     identity.invalidate_all();
-    live.replace_rights(build::stored_rights(identity.store()).await?);
+    live.take_over_rights(identity.store()).await?;
     Ok(())
 }
 
@@ -101,12 +124,12 @@ pub(crate) enum InForce {
 ///
 /// # Errors
 /// If a gateway runs but does not answer.
-pub(crate) async fn announce(path: &Path) -> anyhow::Result<InForce> {
+pub(crate) async fn announce(path: &Path, request: Request) -> anyhow::Result<InForce> {
     let Ok(mut stream) = UnixStream::connect(path).await else {
         return Ok(InForce::AtStart);
     };
     let exchange = async {
-        stream.write_all(format!("{REFRESH}\n").as_bytes()).await?;
+        stream.write_all(format!("{}\n", request.word()).as_bytes()).await?;
         let mut reply = String::new();
         BufReader::new(stream).read_line(&mut reply).await?;
         anyhow::Ok(reply)

@@ -21,7 +21,8 @@ impl RefusalPages for PortalPages {
             | Refusal::TargetTooLong
             | Refusal::HeadTooLarge
             | Refusal::BodyTooLarge
-            | Refusal::NoUpgrade => RefusalPage::BadRequest,
+            | Refusal::NoUpgrade
+            | Refusal::ForeignOrigin => RefusalPage::BadRequest,
             Refusal::UnknownHost => RefusalPage::SiteUnknown,
             Refusal::NotFound | Refusal::Elsewhere { .. } | Refusal::Moved { .. } => {
                 RefusalPage::NotFound

@@ -23,9 +23,10 @@ use vestibule_proxy::{
 use vestibule_schema::problem::Problem;
 use vestibule_schema::{GalleryPath, SiteId};
 use vestibule_store::audit::Event;
+use vestibule_store::{Store, StoreError};
 
 use crate::audit;
-use crate::build::Surroundings;
+use crate::build::{self, Surroundings};
 use crate::config::Configuration;
 use crate::gallery::{self, KnownFolders};
 use crate::shown::Shown;
@@ -101,6 +102,11 @@ pub(crate) struct Live {
     state: Mutex<State>,
     known: ArcSwap<Known>,
     gateway: OnceLock<Weak<Gateway>>,
+    /// Held while files are read and put in force: what was read before never replaces what was
+    /// read after.
+    reading: Mutex<()>,
+    /// The same of the store, with its counter of changes when it was last read.
+    taking_over: tokio::sync::Mutex<Option<u64>>,
     /// The watch has failed or overflowed since the last whole scan.
     degraded: AtomicBool,
     /// The errors of the configuration that were written down last.
@@ -139,6 +145,8 @@ impl Live {
             state: Mutex::new(State { stored, ..State::default() }),
             known: ArcSwap::default(),
             gateway: OnceLock::new(),
+            reading: Mutex::default(),
+            taking_over: tokio::sync::Mutex::default(),
             degraded: AtomicBool::new(false),
             told: Mutex::default(),
         };
@@ -179,8 +187,17 @@ impl Live {
         galleries.filter_map(|(id, site)| Some((id.clone(), site.gallery()?.clone()))).collect()
     }
 
+    /// Reads the configuration directory and the galleries anew. What is good of it is in force
+    /// when this returns.
+    pub(crate) fn read_again(&self) {
+        self.reload_configuration();
+        let is_degraded = self.degraded.load(Ordering::SeqCst);
+        self.rescan(if is_degraded { Trust::Unwatched } else { Trust::Watched });
+    }
+
     /// Reads the configuration directory anew. Sites with errors keep their last good state.
     pub(crate) fn reload_configuration(&self) {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let loaded = match Configuration::load(&self.around.config_dir, &self.vocabulary) {
             Ok(loaded) => loaded,
             Err(problems) => {
@@ -228,8 +245,25 @@ impl Live {
         elsewhere.for_each(|(id, _)| self.shown.stop(id));
     }
 
-    /// Takes over what the store says now.
-    pub(crate) fn replace_rights(&self, stored: BTreeMap<SiteId, Arc<Rights>>) {
+    /// Takes over what the store says, unless nothing changed since it was last read. What was
+    /// committed before this is called is in force when it returns.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    // INVARIANT: read and put in force under one lock, and the counter is read first: whoever
+    // reads later puts in force later, and a change in between is noticed the next time.
+    pub(crate) async fn take_over_rights(&self, store: &Store) -> Result<(), StoreError> {
+        let mut seen = self.taking_over.lock().await;
+        let changes = store.meta().changes().await?;
+        if *seen != Some(changes) {
+            self.replace_rights(build::stored_rights(store).await?);
+            *seen = Some(changes);
+        }
+        Ok(())
+    }
+
+    /// Takes over what the store said.
+    fn replace_rights(&self, stored: BTreeMap<SiteId, Arc<Rights>>) {
         let mut state = self.lock();
         let differs = |id: &SiteId| state.stored.get(id) != stored.get(id);
         let changed: HashSet<_> = state.sites.keys().filter(|id| differs(id)).cloned().collect();

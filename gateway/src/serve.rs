@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use pingora::server::RunArgs;
 use tokio::runtime::Runtime;
 use vestibule_identity::providers::ldap::{LdapConfig, LdapProvider};
-use vestibule_identity::{Changed, DirectoryWatch, Identity, Secret, Settings};
+use vestibule_identity::{DirectoryWatch, Identity, Secret, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_portal::Portal;
 use vestibule_proxy::{Certificate, Gateway, GatewayParts, Listeners, TlsListener};
@@ -75,6 +75,7 @@ pub(crate) fn prepare(
         let control = control::listen(&state.control_socket()).await?;
         let store = state.open_store(&gateway_config.store).await?;
         let identity = Identity::open(store, settings).await?;
+        identity.refresh_signing_keys().await?;
         let stored = build::stored_rights(identity.store()).await?;
         anyhow::Ok((Arc::new(identity), stored, control))
     })?;
@@ -82,7 +83,7 @@ pub(crate) fn prepare(
     configuration.sites.iter().try_for_each(|site| shown.start(site))?;
     let live = Live::start(configuration, vocabulary, around, stored, Arc::clone(&shown))?;
     let world = live.world().context("there are no policies")?;
-    let sites = Arc::new(KnownSites::new(Arc::clone(&live), gateway_config.public_url));
+    let sites = Arc::new(KnownSites::new(Arc::clone(&live), gateway_config.public_url.clone()));
     let portal = runtime.block_on(Portal::open(Arc::clone(&identity), sites))?;
     let portal = portal.with_providers(providers.clone());
     let gateway = Arc::new(Gateway::new(GatewayParts {
@@ -93,6 +94,7 @@ pub(crate) fn prepare(
         folders: Arc::clone(&live) as Arc<dyn vestibule_proxy::FolderWatch>,
         audit: Arc::new(Sink(audit.clone())),
         trusted_proxies: gateway_config.trusted_proxies,
+        public_url: gateway_config.public_url.text,
     }));
     live.attach(&gateway);
     let listeners = Listeners {
@@ -123,6 +125,7 @@ fn identity_settings(
     let mut settings = cost;
     settings.audit = audit;
     settings.app_passwords = config.app_passwords;
+    config.sessions.apply(&mut settings);
     settings.providers = config.identity.registrations();
     settings.directories = directories(&config.identity, &settings)?;
     Ok(settings)
@@ -260,9 +263,8 @@ async fn ask_again(mut watch: DirectoryWatch, identity: Arc<Identity>) {
 
 /// Takes over what other processes changed in the store.
 async fn look_at_store(live: &Live, identity: &Identity) -> anyhow::Result<()> {
-    if identity.maintain().await? == Changed::Yes {
-        live.replace_rights(build::stored_rights(identity.store()).await?);
-    }
+    identity.maintain().await?;
+    live.take_over_rights(identity.store()).await?;
     Ok(())
 }
 

@@ -19,6 +19,7 @@ mod copyparty;
 mod directory_sign_in;
 mod first_run;
 mod galleries;
+mod in_force;
 mod journey;
 mod ldap;
 mod litmus;

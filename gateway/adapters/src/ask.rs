@@ -39,6 +39,8 @@ pub struct Ask {
     pub further: Vec<Further>,
     /// What it changes, if it does.
     pub write: Option<Write>,
+    /// What the connection may become.
+    pub upgrade: Option<Upgrade>,
     /// What is sent to the gallery server.
     pub forward: ForwardTarget,
     /// The request headers that pass on this route beside those that pass on any.
@@ -212,6 +214,15 @@ pub enum Span {
     /// The resource and all that lies beneath it. A server that reads no grant may answer only if the
     /// action is allowed everywhere beneath.
     Tree,
+}
+
+/// What a connection may become, where the client asks for it. The route is judged like any other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Upgrade {
+    /// A WebSocket (RFC 6455).
+    #[serde(rename = "websocket")]
+    WebSocket,
 }
 
 /// Path and query as they are forwarded: canonical, rebuilt from what was judged.

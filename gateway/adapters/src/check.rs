@@ -8,7 +8,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use vestibule_schema::{Action, Problem, Source, problem};
 
-use crate::ask::{Kind, Span, Wanted};
+use crate::ask::{Kind, Span, Upgrade, Wanted};
 use crate::document::{
     ExampleDocument, HandOverWord, MapDocument, NeedsDocument, PrefixWord, RouteDocument,
     ValueDocument,
@@ -129,6 +129,7 @@ impl Check<'_> {
         let (methods, path, needs) = (methods?, path?, needs?);
         self.consistency(route, &path, needs, &query);
         self.dav_consistency(route, &path, &methods);
+        let upgrade = self.upgrade(route, &methods);
         let (kind, span, allow) = (route.kind, route.span, Arc::from(""));
         let Dav { as_file, destination, depth, headers } = dav;
         let write = route.write;
@@ -138,6 +139,7 @@ impl Check<'_> {
             path,
             kind,
             span,
+            upgrade,
             needs,
             and,
             as_file,
@@ -174,6 +176,16 @@ impl Check<'_> {
         methods.sort_unstable();
         methods.dedup();
         Some(methods)
+    }
+
+    /// A WebSocket begins with `GET`.
+    fn upgrade(&mut self, route: &RouteDocument, methods: &[String]) -> Option<Upgrade> {
+        let upgrade = route.upgrade.as_ref()?;
+        if !methods.iter().any(|method| method == "GET") {
+            let message = "only a request of the method `GET` becomes a WebSocket";
+            self.error("adapter::upgrade", message, upgrade.span());
+        }
+        Some(*upgrade.get_ref())
     }
 
     fn template(&mut self, route: &RouteDocument) -> Option<Template> {

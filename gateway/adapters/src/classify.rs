@@ -184,6 +184,7 @@ impl Route {
             span,
             further,
             write,
+            upgrade: self.upgrade,
             forward,
             headers,
             depth,

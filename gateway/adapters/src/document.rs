@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::ask::{Kind, Span};
+use crate::ask::{Kind, Span, Upgrade};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -55,6 +55,7 @@ pub(crate) struct RouteDocument {
     pub(crate) kind: Kind,
     #[serde(default)]
     pub(crate) span: Span,
+    pub(crate) upgrade: Option<Spanned<Upgrade>>,
     pub(crate) needs: Spanned<NeedsDocument>,
     /// What else it needs if the server finds a file where the path names a folder.
     pub(crate) as_file: Option<Spanned<String>>,

@@ -32,8 +32,8 @@ mod size;
 mod template;
 
 pub use ask::{
-    Ask, BadTarget, Classified, Depth, ForwardTarget, Further, HeaderWord, Kind, Span, Wanted,
-    Write, WriteTarget,
+    Ask, BadTarget, Classified, Depth, ForwardTarget, Further, HeaderWord, Kind, Span, Upgrade,
+    Wanted, Write, WriteTarget,
 };
 pub use classify::Asked;
 pub use map::{HandOver, RouteMap};

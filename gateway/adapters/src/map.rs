@@ -5,7 +5,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use vestibule_schema::{Action, GalleryPath, Problem, Source};
 
-use crate::ask::{Depth, HeaderWord, Kind, Span, Wanted};
+use crate::ask::{Depth, HeaderWord, Kind, Span, Upgrade, Wanted};
 use crate::check;
 use crate::document::{ExampleDocument, SizeUse, WriteWord};
 use crate::query::QueryRule;
@@ -49,6 +49,7 @@ pub(crate) struct Route {
     pub(crate) path: Template,
     pub(crate) kind: Kind,
     pub(crate) span: Span,
+    pub(crate) upgrade: Option<Upgrade>,
     pub(crate) needs: Needs,
     /// What is needed as well, each.
     pub(crate) and: Vec<Action>,

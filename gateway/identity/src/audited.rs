@@ -3,7 +3,7 @@
 //! Who is let in, and what is changed, is on disk before anybody is told so; who is not let in is
 //! written soon after, so that a flood of wrong passwords makes nobody wait for a disk.
 
-use vestibule_schema::UserName;
+use vestibule_schema::{SiteId, UserName};
 use vestibule_store::audit::{Actor, Change, Ended, Entry, Event, Object, SignInRefusal, Verb};
 use vestibule_store::{AccountId, Audience, AuditLog, SessionId};
 
@@ -29,6 +29,19 @@ impl Identity {
     ) -> Result<(), Unavailable> {
         let event = Event::SignInAccepted { session, by: by.to_owned() };
         self.audit_of_user(origin, user, event).await
+    }
+
+    /// Somebody enters a site. If that can't be written down, they don't.
+    pub(crate) async fn audit_entered(
+        &self,
+        origin: &RequestOrigin,
+        (user, site): (&UserName, &SiteId),
+        session: SessionId,
+        reason: &str,
+    ) -> Result<(), Unavailable> {
+        let event = Event::SiteEntered { session, reason: reason.to_owned() };
+        let entry = entry(origin, Actor::User(user.clone()), event).on_site(Some(site.clone()));
+        Ok(self.audit().record(entry).await?)
     }
 
     /// Somebody is not let in. An account is named only if there is one: people type passwords

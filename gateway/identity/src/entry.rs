@@ -8,7 +8,7 @@ use crate::credentials::SignedIn;
 use crate::identity::{Identity, Unavailable};
 use crate::origin::RequestOrigin;
 use crate::tickets::{self, Purpose};
-use crate::{Secret, SetCookie, token};
+use crate::{Secret, SetCookie, cookie, token};
 
 /// Where somebody is about to enter.
 #[derive(Debug, Clone, Copy)]
@@ -108,14 +108,45 @@ impl Identity {
             created: self.now(),
             client: origin.client,
         };
-        match self.store.sessions().insert_at_site(&session).await {
-            Ok(id) => {
-                tracing::info!(%site, session = %id, client = %origin.client, "entered");
-                Ok(Some(Arrived { cookie, site, back: kept.back }))
-            }
+        let id = match self.store.sessions().insert_at_site(&session).await {
+            Ok(id) => id,
             // ended in this very moment
-            Err(StoreError::NoSuchSession) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(StoreError::NoSuchSession) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let Some(row) = self.store.sessions().find(&session.token).await? else {
+            return Ok(None);
+        };
+        let whose = (&row.user, &site);
+        if let Err(error) = self.audit_entered(origin, whose, id, &session.reason).await {
+            // nobody has its token
+            self.end_one(row.account, id).await?;
+            return Err(error);
         }
+        tracing::info!(%site, session = %id, client = %origin.client, "entered");
+        Ok(Some(Arrived { cookie, site, back: kept.back }))
+    }
+
+    /// Ends the sessions at a site that a browser still shows when it enters anew: the token of
+    /// before is dead at once (requirement S3), also where the site is below a path of the portal's
+    /// host. `cookies` is what came with the request, without the token of now.
+    ///
+    /// # Errors
+    /// If the store can't be reached; then they go on.
+    pub async fn end_earlier_entries(
+        &self,
+        origin: &RequestOrigin,
+        site: &SiteId,
+        cookies: &[&str],
+    ) -> Result<(), Unavailable> {
+        let audience = Audience::Site(site.clone());
+        let shown = cookie::session_values(origin, &audience, cookies);
+        for token in shown.filter_map(token::hash) {
+            let found = self.store.sessions().find(&token).await?;
+            if let Some(row) = found.filter(|row| row.audience == audience) {
+                self.end_session(row.account, row.id).await?;
+            }
+        }
+        Ok(())
     }
 }

@@ -19,6 +19,7 @@ use crate::limits::SignInLimits;
 use crate::providers::ldap::{LdapError, LdapProvider};
 use crate::sessions::cache::SessionCache;
 use crate::shares::cache::ShareCache;
+use crate::signing_keys::SigningKeys;
 
 /// How often at most the last use of a session is written down.
 const WRITE_USES_EVERY: Duration = Duration::from_secs(60);
@@ -42,6 +43,9 @@ pub enum Unavailable {
     /// A directory can't say.
     #[error("a directory can't be asked")]
     Directory(#[from] LdapError),
+    /// There is no key that signs, or none that can be read.
+    #[error("the keys that sign assertions can't be used")]
+    Signing,
     /// What happens can't be written down, so it may not happen.
     #[error("the audit log can't be written")]
     Audit(#[from] AuditError),
@@ -61,6 +65,9 @@ pub struct Settings {
     pub providers: BTreeMap<ProviderId, Registration>,
     /// The directories among them, in the order in which they are asked for a name.
     pub directories: Vec<LdapProvider>,
+    /// How many sessions of the portal an account has at most; with one more its oldest ends. None:
+    /// no limit.
+    pub sessions_per_account: Option<u32>,
     /// How long sessions that this process knows go on while the store can't be reached: 60 s.
     pub store_grace: Duration,
     /// Whether programs may show app passwords.
@@ -87,6 +94,7 @@ impl Default for Settings {
             provider_session_lifetime: Duration::from_secs(24 * 3600),
             providers: BTreeMap::new(),
             directories: Vec::new(),
+            sessions_per_account: None,
             store_grace: Duration::from_secs(60),
             app_passwords: true,
             hash_cost: HashCost::default(),
@@ -128,6 +136,7 @@ pub struct Identity {
     pub(crate) cache: SessionCache,
     pub(crate) share_cache: ShareCache,
     pub(crate) app_passwords: AppPasswordCache,
+    pub(crate) signing: SigningKeys,
     /// The store's counter of changes when this process last looked.
     seen_changes: AtomicU64,
     /// When that was, in seconds.
@@ -162,6 +171,7 @@ impl Identity {
             cache: SessionCache::new(),
             share_cache: ShareCache::default(),
             app_passwords,
+            signing: SigningKeys::new(),
             seen_changes,
             maintained: AtomicI64::new(i64::MIN),
             swept: AtomicU64::new(0),
@@ -190,8 +200,9 @@ impl Identity {
     }
 
     /// One round of upkeep, to be run every half second or so: notices what another process
-    /// changed, writes down when sessions were last used, and once an hour deletes those whose
-    /// time is over. Says whether accounts, grants or group mappings changed since the last round.
+    /// changed, writes down when sessions were last used, once an hour deletes those whose time is
+    /// over, and sees to the keys that sign. Says whether accounts, grants or group mappings
+    /// changed since the last round.
     ///
     /// # Errors
     /// If the store can't be reached.
@@ -209,6 +220,7 @@ impl Identity {
         self.store.sessions().touch(&uses).await?;
         self.cache.written(&uses);
         self.sweep().await?;
+        self.refresh_signing_keys().await?;
         Ok(if changed { Changed::Yes } else { Changed::No })
     }
 

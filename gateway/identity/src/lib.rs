@@ -27,6 +27,7 @@
 
 pub mod accounts;
 pub mod app_passwords;
+pub mod assertion;
 mod audited;
 pub mod clock;
 pub mod cookie;
@@ -42,6 +43,7 @@ pub mod origin;
 pub mod password;
 mod provider_sessions;
 pub mod providers;
+mod revocations;
 mod sealed;
 mod second_factor;
 mod second_step;
@@ -49,12 +51,14 @@ pub mod secret;
 mod sessions;
 pub mod shares;
 pub mod sign_in;
+mod signing_keys;
 mod tickets;
 mod token;
 mod under_way;
 
 pub use accounts::{AccountError, ChangePasswordError, PasswordChange};
 pub use app_passwords::{AppPasswordOrder, MadeAppPassword, MakeAppPasswordError};
+pub use assertion::Assertion;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use cookie::SetCookie;
 pub use credentials::{Authentication, Credentials, FailedCredential, Means, SignedIn};
@@ -67,6 +71,7 @@ pub use identity::{Changed, Identity, Settings, Unavailable};
 pub use origin::{RequestOrigin, Transport};
 pub use password::PasswordError;
 pub use provider_sessions::SignedOutThere;
+pub use revocations::Revocations;
 pub use second_factor::{
     Enrolled, Enrolment, FactorChange, FirstCode, NewCodes, OtherSessions, SecondFactorError,
     SecondFactorState,
@@ -78,6 +83,7 @@ pub use shares::{
     MadeShare, MakeShareError, OpenShareError, OpenedShare, ShareAttempt, ShareFace, ShareOrder,
 };
 pub use sign_in::{Attempt, NewSession, SignInError};
+pub use signing_keys::PUBLISHED_FOR;
 pub use under_way::{CameBack, Heard, UnderWayError};
 pub use vestibule_store::{
     AccountId, AppBounds, AppPasswordId, AppPasswordRow, AppScope, Audience, SessionId, UnixTime,

@@ -198,7 +198,7 @@ impl Identity {
             nonce: tokens.nonce.expose().clone(),
         };
         let written = serde_json::to_vec(&written).map_err(|_| Unavailable::Unreadable)?;
-        self.seal(KEY, session.number(), &Secret::new(written)).await
+        self.seal(KEY, &session.number().to_be_bytes(), &Secret::new(written)).await
     }
 
     async fn unseal_tokens(
@@ -206,7 +206,7 @@ impl Identity {
         session: SessionId,
         sealed: &[u8],
     ) -> Result<Option<Tokens>, Unavailable> {
-        let Some(opened) = self.unseal(KEY, session.number(), sealed).await? else {
+        let Some(opened) = self.unseal(KEY, &session.number().to_be_bytes(), sealed).await? else {
             return Ok(None);
         };
         let Ok(written) = serde_json::from_slice::<Written>(opened.expose()) else {

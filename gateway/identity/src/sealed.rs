@@ -6,17 +6,17 @@ use crate::Secret;
 use crate::identity::{Identity, Unavailable};
 
 impl Identity {
-    /// Seals bytes with the key of a name, for a place: the number of the row that holds them.
+    /// Seals bytes with the key of a name, for a place: what names the row that holds them.
     pub(crate) async fn seal(
         &self,
         key: &str,
-        place: i64,
+        place: &[u8],
         open: &Secret<Vec<u8>>,
     ) -> Result<Vec<u8>, Unavailable> {
         let mut nonce = [0u8; NONCE_LEN];
         getrandom::fill(&mut nonce).map_err(|_| Unavailable::Randomness)?;
         let key = self.sealing_key(key).await?;
-        let aad = Aad::from(place.to_be_bytes());
+        let aad = Aad::from(place);
         let mut sealed = open.expose().clone();
         key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
             .map_err(|_| Unavailable::Randomness)?;
@@ -29,13 +29,13 @@ impl Identity {
     pub(crate) async fn unseal(
         &self,
         key: &str,
-        place: i64,
+        place: &[u8],
         sealed: &[u8],
     ) -> Result<Option<Secret<Vec<u8>>>, Unavailable> {
         let key = self.sealing_key(key).await?;
         let Some((nonce, rest)) = sealed.split_first_chunk::<NONCE_LEN>() else { return Ok(None) };
         let (nonce, mut rest) = (Nonce::assume_unique_for_key(*nonce), rest.to_vec());
-        let aad = Aad::from(place.to_be_bytes());
+        let aad = Aad::from(place);
         let Ok(opened) = key.open_in_place(nonce, aad, &mut rest).map(|opened| opened.len()) else {
             return Ok(None);
         };
@@ -62,15 +62,15 @@ mod tests {
         let settings = Settings::for_tests(std::sync::Arc::new(SystemClock));
         let identity = Identity::open(store, settings).await.unwrap();
         let open = Secret::new(b"a secret".to_vec());
-        let sealed = identity.seal("one", 7, &open).await.unwrap();
+        let sealed = identity.seal("one", b"7", &open).await.unwrap();
         assert!(!sealed.windows(8).any(|part| part == b"a secret"));
-        assert_ne!(identity.seal("one", 7, &open).await.unwrap(), sealed);
-        let opened = identity.unseal("one", 7, &sealed).await.unwrap().unwrap();
+        assert_ne!(identity.seal("one", b"7", &open).await.unwrap(), sealed);
+        let opened = identity.unseal("one", b"7", &sealed).await.unwrap().unwrap();
         assert_eq!(opened.expose(), open.expose());
-        assert!(identity.unseal("one", 8, &sealed).await.unwrap().is_none(), "another place");
-        assert!(identity.unseal("two", 7, &sealed).await.unwrap().is_none(), "another key");
+        assert!(identity.unseal("one", b"8", &sealed).await.unwrap().is_none(), "another place");
+        assert!(identity.unseal("two", b"7", &sealed).await.unwrap().is_none(), "another key");
         for changed in [&sealed[..5], &sealed[..sealed.len() - 1], &[]] {
-            assert!(identity.unseal("one", 7, changed).await.unwrap().is_none());
+            assert!(identity.unseal("one", b"7", changed).await.unwrap().is_none());
         }
     }
 }

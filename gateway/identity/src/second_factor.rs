@@ -194,7 +194,8 @@ impl Identity {
         let kept = kept.map_err(failed)?.filter(|kept| kept.is_of(who));
         let kept = kept.ok_or(SecondFactorError::TooLate)?;
         let sealed = STANDARD.decode(&kept.sealed).map_err(|_| failed(Unavailable::Unreadable))?;
-        let secret = self.unseal(KEY, kept.account, &sealed).await.map_err(failed)?;
+        let secret =
+            self.unseal(KEY, &kept.account.to_be_bytes(), &sealed).await.map_err(failed)?;
         let secret = secret.ok_or_else(|| failed(Unavailable::Unreadable))?;
         let code = code::bare(first.code);
         let Some(step) = code::step_of(&code, &secret, self.now()) else {
@@ -303,7 +304,7 @@ impl Identity {
         account: &Account,
     ) -> Result<Enrolment, Unavailable> {
         let secret = code::new_secret()?;
-        let sealed = self.seal(KEY, account.id.number(), &secret).await?;
+        let sealed = self.seal(KEY, &account.id.number().to_be_bytes(), &secret).await?;
         let kept = Kept {
             account: account.id.number(),
             session: who.session().map_or(-1, vestibule_store::SessionId::number),

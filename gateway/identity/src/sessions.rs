@@ -168,6 +168,17 @@ impl Identity {
         Ok(ended)
     }
 
+    /// Ends the oldest sessions of an account that has more than it may have (requirement S7).
+    pub(crate) async fn keep_to_limit(&self, account: AccountId) -> Result<(), Unavailable> {
+        let Some(most) = self.settings.sessions_per_account else { return Ok(()) };
+        let ended = self.store.sessions().delete_beyond(account, most).await?;
+        if ended > 0 {
+            self.cache.end_of_account(account);
+            self.audit_ended(account, Ended::Oldest, ended).await?;
+        }
+        Ok(())
+    }
+
     fn without_store(
         &self,
         origin: &RequestOrigin,

@@ -291,6 +291,7 @@ impl Identity {
             self.end_one(account.id, id).await.map_err(failed)?;
             return Err(failed(error));
         }
+        self.keep_to_limit(account.id).await.map_err(failed)?;
         tracing::info!(
             user = %account.name,
             session = %id,

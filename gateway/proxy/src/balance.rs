@@ -115,7 +115,7 @@ fn peer(text: &str) -> Result<HttpPeer, UpstreamError> {
     peer.options.read_timeout = Some(READ_TIMEOUT);
     peer.options.write_timeout = Some(WRITE_TIMEOUT);
     peer.options.idle_timeout = Some(IDLE_TIMEOUT);
-    // upgrades will go through a tunnel of our own; until then there are none
+    // upgrades go through a tunnel of our own
     peer.options.http_upstream_request_policy = HttpUpstreamRequestPolicy::deny_upgrades();
     Ok(peer)
 }

@@ -5,7 +5,6 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use pingora::http::ResponseHeader;
-use pingora::proxy::Session;
 use pingora::{Error, ErrorType};
 use vestibule_adapters::Kind;
 use vestibule_identity::{Audience, Authentication, SetCookie};
@@ -15,8 +14,10 @@ use vestibule_schema::{GalleryPath, SiteId};
 use crate::audit::{Decided, Record, known_method};
 use crate::forward::{Forwarding, REQUEST_ID};
 use crate::front::Head;
+use crate::guard::Guard;
 use crate::refuse::{Answer, Refusal};
 use crate::request_id::RequestId;
+use crate::tunnel::Handshake;
 
 /// One year, as requirement S80 asks. Other hosts of the domain are not ours to speak for.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
@@ -40,6 +41,14 @@ pub struct Exchange {
     pub(crate) failed: usize,
     /// What is sent in the place of an upstream's body.
     pub(crate) replacement: Option<Replacement>,
+    /// The WebSocket that the client asks for and the route allows.
+    pub(crate) handshake: Option<Handshake>,
+    /// What ends it when it may no longer be.
+    pub(crate) guard: Option<Guard>,
+    /// The status of a gallery server's answer that is under way.
+    pub(crate) under_way: u16,
+    /// Whether its line is written.
+    pub(crate) is_recorded: bool,
 }
 
 /// A body that takes the place of an upstream's.
@@ -64,6 +73,10 @@ impl Exchange {
             forwarding: None,
             failed: 0,
             replacement: None,
+            handshake: None,
+            guard: None,
+            under_way: 0,
+            is_recorded: false,
         }
     }
 
@@ -122,24 +135,34 @@ impl Exchange {
     }
 
     /// What is written down of the request.
-    pub(crate) fn record(&self, session: &Session) -> Record<'_> {
+    pub(crate) fn record(&self, method: &'static str, status: u16) -> Record<'_> {
         let decided = match (&self.forwarding, &self.denial) {
             (Some(forwarding), _) => Decided::Allow(forwarding.permit()),
             (None, Some(denial)) => Decided::Deny(denial),
             (None, None) => Decided::Nothing,
         };
+        let is_cut = self.guard.as_ref().is_some_and(Guard::has_cut);
         Record {
             id: self.id,
-            method: known_method(&session.req_header().method),
+            method,
             client: self.head.as_ref().map(|head| head.origin.client),
             site: self.site.as_ref(),
             who: self.who.as_ref(),
             path: self.asked.as_ref(),
             decided,
-            refusal: self.refusal,
+            refusal: self.refusal.or(is_cut.then_some("ended")),
             reason: self.reason,
-            status: session.response_written().map_or(0, |written| written.status.as_u16()),
+            status,
             took: self.started.elapsed(),
+        }
+    }
+}
+
+impl Drop for Exchange {
+    /// What ends with its connection, because that was cut or the gateway ends, has its line too.
+    fn drop(&mut self) {
+        if let (false, Some(head)) = (self.is_recorded, &self.head) {
+            self.record(known_method(&head.method), self.under_way).write();
         }
     }
 }

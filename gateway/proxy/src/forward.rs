@@ -11,6 +11,7 @@ use http::header::InvalidHeaderValue;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use pingora::http::RequestHeader;
 use vestibule_adapters::{Ask, Depth, ForwardTarget, HandOver, HeaderWord, Kind, WriteTarget};
+use vestibule_identity::{Unavailable, assertion};
 use vestibule_policies::Permit;
 
 use crate::cookies;
@@ -26,6 +27,7 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const GRANT: HeaderName = HeaderName::from_static(vestibule_grant::HEADER);
+const ASSERTION: HeaderName = HeaderName::from_static(assertion::HEADER);
 /// The header that names a request, on both sides.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -38,6 +40,7 @@ pub struct Forwarding {
     target: ForwardTarget,
     kind: Kind,
     grant: Option<HeaderValue>,
+    assertion: Option<HeaderValue>,
     /// The permits of what is asked beside it.
     further: Vec<Permit>,
     /// The place that something is moved or copied to.
@@ -60,6 +63,9 @@ pub enum ForwardError {
     /// There is no grant for it.
     #[error("the grant can't be made")]
     Grant(#[from] vestibule_grant::GrantError),
+    /// Nobody can be told who asks.
+    #[error("the assertion can't be signed")]
+    Assertion(#[from] Unavailable),
     /// The upstream request can't be made.
     #[error("the upstream request can't be made")]
     Request(#[source] Box<pingora::Error>),
@@ -87,6 +93,7 @@ impl Forwarding {
             target: ask.forward,
             kind: ask.kind,
             grant: None,
+            assertion: None,
             further: Vec::new(),
             destination: ask.write.and_then(|write| write.target),
             depth: ask.depth,
@@ -141,6 +148,10 @@ impl Forwarding {
         self.grant = Some(grant);
     }
 
+    pub(crate) fn set_assertion(&mut self, assertion: HeaderValue) {
+        self.assertion = Some(assertion);
+    }
+
     /// The upstream request. Of `incoming` only the headers that pass by name are taken.
     pub(crate) fn request(
         &self,
@@ -159,6 +170,9 @@ impl Forwarding {
         let mut request = outgoing.request(incoming, head)?;
         self.keep_known_cookies(&mut request)?;
         self.add_webdav(&mut request, incoming)?;
+        if let Some(assertion) = &self.assertion {
+            add(&mut request, ASSERTION, assertion.clone())?;
+        }
         if let Some(identity) = &self.site.identity_headers {
             identity.add(&mut request, self.permit.principal())?;
         }

@@ -5,6 +5,7 @@
 
 mod client;
 pub mod raw;
+mod websocket;
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -12,6 +13,7 @@ use std::net::IpAddr;
 use http::{HeaderMap, Method, header};
 use ipnet::IpNet;
 use pingora::http::RequestHeader;
+use vestibule_adapters::Upgrade;
 use vestibule_identity::RequestOrigin;
 
 use crate::headers::is_protected;
@@ -30,6 +32,8 @@ pub struct Head {
     target: http::uri::PathAndQuery,
     /// How the body is framed.
     pub framing: Framing,
+    /// What the client asks the connection to become.
+    pub upgrade: Option<Upgrade>,
     /// What kind of client sent it.
     pub client: ClientKind,
     /// Whether `Sec-Fetch-*` tells of a browser.
@@ -127,8 +131,8 @@ pub enum FrontError {
     /// `CONNECT` and `TRACE`.
     #[error("the method is not served")]
     Method,
-    /// A change of the protocol.
-    #[error("the protocol can't be changed")]
+    /// A change of the protocol in a form that is not understood.
+    #[error("the protocol can't be changed like this")]
     Upgrade,
 }
 
@@ -154,6 +158,7 @@ impl Head {
         }
         let headers = &request.headers;
         check_connection(headers)?;
+        let upgrade = websocket::asked(request, framing)?;
         let target = target(request)?;
         let seen = client::see(headers, connection);
         let (authority, host_length) = authority(request, seen.is_secure)?;
@@ -174,6 +179,7 @@ impl Head {
             method,
             target,
             framing,
+            upgrade,
             client,
             has_fetch_metadata,
             is_from_elsewhere: headers
@@ -264,7 +270,7 @@ fn authority(request: &RequestHeader, is_secure: bool) -> Result<(String, usize)
     Ok((folded, host_length))
 }
 
-/// S56: `Connection` may not name a header that the gateway relies on. And no upgrades.
+/// S56: `Connection` may not name a header that the gateway relies on.
 fn check_connection(headers: &HeaderMap) -> Result<(), FrontError> {
     for value in headers.get_all(header::CONNECTION) {
         let value = value.to_str().map_err(|_| FrontError::Connection)?;
@@ -275,10 +281,6 @@ fn check_connection(headers: &HeaderMap) -> Result<(), FrontError> {
     }
     if headers.get_all(header::AUTHORIZATION).iter().nth(1).is_some() {
         return Err(FrontError::Authorization);
-    }
-    let mut upgrades = headers.get_all(header::UPGRADE).iter();
-    if upgrades.any(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket")) {
-        return Err(FrontError::Upgrade);
     }
     Ok(())
 }

@@ -2,11 +2,13 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use ipnet::IpNet;
+use pingora::connectors::TransportConnector;
+use tokio::sync::watch;
 use tower::util::BoxCloneSyncService;
 use vestibule_identity::Identity;
 use vestibule_schema::{GalleryPath, SiteId};
@@ -14,6 +16,7 @@ use vestibule_schema::{GalleryPath, SiteId};
 use crate::audit::AuditSink;
 use crate::grants::GrantCache;
 use crate::refuse::RefusalPages;
+use crate::tunnel::TunnelLimits;
 use crate::world::World;
 
 /// The portal: everything below `/_vestibule/`, on every host. Each request has a `RequestOrigin`
@@ -82,18 +85,25 @@ pub struct GatewayParts {
     pub audit: Arc<dyn AuditSink>,
     /// The networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// The portal's address: who says what assertions say.
+    pub public_url: String,
 }
 
 /// What all requests share.
 pub struct Gateway {
     world: ArcSwap<World>,
+    /// Tells those who hold a request open that there is another world.
+    replaced: watch::Sender<()>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) portal: PortalService,
     pub(crate) pages: Arc<dyn RefusalPages>,
     pub(crate) folders: Arc<dyn FolderWatch>,
     pub(crate) audit: Arc<dyn AuditSink>,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) public_url: String,
     pub(crate) grants: GrantCache,
+    pub(crate) tunnels: TunnelLimits,
+    dialler: OnceLock<TransportConnector>,
 }
 
 impl Gateway {
@@ -102,14 +112,31 @@ impl Gateway {
     pub fn new(parts: GatewayParts) -> Self {
         Self {
             world: ArcSwap::new(parts.world),
+            replaced: watch::Sender::new(()),
             identity: parts.identity,
             portal: parts.portal,
             pages: parts.pages,
             folders: parts.folders,
             audit: parts.audit,
             trusted_proxies: parts.trusted_proxies,
+            public_url: parts.public_url,
             grants: GrantCache::default(),
+            tunnels: TunnelLimits::default(),
+            dialler: OnceLock::new(),
         }
+    }
+
+    /// The same with other limits for WebSockets.
+    #[must_use]
+    pub fn with_tunnel_limits(mut self, limits: TunnelLimits) -> Self {
+        self.tunnels = limits;
+        self
+    }
+
+    /// What makes the connections of tunnels; it reads the system's certificates when it is first
+    /// needed.
+    pub(crate) fn dialler(&self) -> &TransportConnector {
+        self.dialler.get_or_init(|| TransportConnector::new(None))
     }
 
     /// The present world. A request takes it once.
@@ -119,9 +146,15 @@ impl Gateway {
     }
 
     /// Puts a new world in the place of the present one: requests that begin after this returns
-    /// see it whole.
+    /// see it whole, and those that run by a right which it takes away end.
     pub fn replace_world(&self, world: Arc<World>) {
         self.world.store(world);
+        self.replaced.send_replace(());
+    }
+
+    /// Tells from now on when there is another world.
+    pub(crate) fn worlds(&self) -> watch::Receiver<()> {
+        self.replaced.subscribe()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Who asks, what, and whether they may: identity, adapter, engine, in this order.
 
+mod again;
+mod assertion;
 mod bounds;
 mod whole;
 
@@ -9,7 +11,7 @@ use std::time::SystemTime;
 use http::{HeaderMap, header};
 use jiff::Timestamp;
 use vestibule_adapters::{Ask, Asked, Classified, HandOver, Kind};
-use vestibule_identity::{AppBounds, Audience, Authentication, Credentials, FailedCredential};
+use vestibule_identity::{Audience, Authentication, Credentials, FailedCredential};
 use vestibule_policies::decision::Missing;
 use vestibule_policies::engine::Judge;
 use vestibule_policies::{Decision, Denial, Need, Permit, Principal, RequestContext};
@@ -22,6 +24,7 @@ use crate::gateway::Gateway;
 use crate::grants::GrantRequest;
 use crate::refuse::{Challenge, FolderLink, Refusal};
 use crate::world::{SiteRuntime, SiteState, World};
+pub(crate) use again::Reach;
 
 /// What became of a request.
 #[derive(Debug)]
@@ -149,11 +152,9 @@ pub(crate) struct Question<'a> {
     pub(crate) world: Arc<World>,
     pub(crate) site: Arc<SiteRuntime>,
     pub(crate) head: &'a Head,
+    pub(crate) who: &'a Authentication,
+    /// Who asks, with the share links that they opened.
     pub(crate) principal: &'a Principal,
-    /// Whether the principal showed a second factor.
-    pub(crate) second_factor: bool,
-    /// What a program's app password is good for.
-    pub(crate) bounds: Option<&'a AppBounds>,
     pub(crate) now: Timestamp,
 }
 
@@ -161,7 +162,8 @@ impl Question<'_> {
     /// Decides. What no route classifies is refused as if `view` were missing.
     pub(crate) fn decide(mut self, asked: Option<Ask>) -> Verdict {
         let Some(ask) = asked else { return self.missing_view(Kind::Page).into() };
-        if self.bounds.is_some_and(|bounds| !bounds::admit(bounds, &self.site, (self.head, &ask))) {
+        let bounds = self.who.app_password().map(|(_, bounds)| bounds);
+        if bounds.is_some_and(|bounds| !bounds::admit(bounds, &self.site, (self.head, &ask))) {
             return Refusal::OutOfBounds.into();
         }
         if let Err(refusal) = self.refresh(&ask) {
@@ -214,7 +216,7 @@ impl Question<'_> {
         RequestContext {
             ip: Some(self.head.origin.client),
             now: self.now,
-            mfa: self.second_factor,
+            mfa: self.who.has_second_factor(),
             method: self.head.method.as_str(),
         }
     }
@@ -260,6 +262,10 @@ impl Question<'_> {
         let span = ask.span;
         let mut forwarding = Forwarding::new(permit, ask, Arc::clone(&self.site))?;
         forwarding.set_further(further)?;
+        if let (true, Authentication::SignedIn(signed_in)) = (self.site.asserts, self.who) {
+            let said = self.assertion(judge, forwarding.permit(), signed_in)?;
+            forwarding.set_assertion(said);
+        }
         match self.site.adapter.hand_over() {
             HandOver::Nothing => {}
             HandOver::Grant => {

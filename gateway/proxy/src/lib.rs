@@ -3,8 +3,9 @@
 //! The request's journey, a module a step: [`front`] judges the raw request, [`sites`] finds the
 //! gallery it is for, [`judge`] asks who sends it and whether they may, [`refuse`] answers what
 //! may not be, [`forward`] makes the upstream request *from the permit*, [`respond`] corrects the
-//! answer's headers. [`local`] hands `/_vestibule/` to the portal. [`service`] strings them into
-//! pingora's phases and [`mod@server`] listens.
+//! answer's headers. What goes on for longer is asked for again by `guard`, and cut by `line`;
+//! WebSockets go through `tunnel`. [`local`] hands `/_vestibule/` to the portal.
+//! [`service`] strings them into pingora's phases and [`mod@server`] listens.
 //!
 //! This crate decides nothing (that is `vestibule-policies`) and does not know who anybody is
 //! (`vestibule-identity`). It is no general proxy: what no route of an adapter names is refused.
@@ -31,9 +32,11 @@ pub mod forward;
 pub mod front;
 mod gateway;
 mod grants;
+mod guard;
 mod headers;
 mod identity_headers;
 pub mod judge;
+mod line;
 pub mod local;
 pub mod refuse;
 mod request_id;
@@ -41,6 +44,8 @@ pub mod respond;
 pub mod server;
 pub mod service;
 pub mod sites;
+mod tunnel;
+mod well_known;
 mod world;
 
 pub use audit::{AuditSink, Noted};
@@ -54,4 +59,5 @@ pub use server::{
     Certificate, CertificateError, ListenError, Listeners, Settings, TlsListener, server,
 };
 pub use sites::{HostName, HostNameError, Mount, PortalHosts};
+pub use tunnel::TunnelLimits;
 pub use world::{SiteRuntime, SiteState, World, WorldError};

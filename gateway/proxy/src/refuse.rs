@@ -34,6 +34,8 @@ pub enum Refusal {
     BodyTooLarge,
     /// The protocol can't be changed.
     NoUpgrade,
+    /// A page of another origin asks for a WebSocket.
+    ForeignOrigin,
     /// No site has this host.
     UnknownHost,
     /// Nothing is there, or nothing that this one may see.
@@ -196,7 +198,9 @@ impl Refusal {
             Self::SignIn { .. } | Self::Elsewhere { .. } => StatusCode::SEE_OTHER,
             Self::Moved { .. } => StatusCode::PERMANENT_REDIRECT,
             Self::Unauthorized { .. } | Self::WrongCredential { .. } => StatusCode::UNAUTHORIZED,
-            Self::Forbidden { .. } | Self::OutOfBounds => StatusCode::FORBIDDEN,
+            Self::Forbidden { .. } | Self::OutOfBounds | Self::ForeignOrigin => {
+                StatusCode::FORBIDDEN
+            }
             Self::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Folders(_) => StatusCode::OK,
             Self::Closed | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -215,6 +219,7 @@ impl Refusal {
             Self::HeadTooLarge => "head_too_large",
             Self::BodyTooLarge => "body_too_large",
             Self::NoUpgrade => "no_upgrade",
+            Self::ForeignOrigin => "foreign_origin",
             Self::UnknownHost => "unknown_host",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",

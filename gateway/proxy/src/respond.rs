@@ -41,11 +41,7 @@ pub fn correct(
     site: &SiteRuntime,
     authority: &str,
 ) -> Result<(), Box<pingora::Error>> {
-    let internal: Vec<HeaderName> =
-        response.headers.keys().filter(|name| is_internal(name.as_str())).cloned().collect();
-    for name in internal {
-        while response.remove_header(&name).is_some() {}
-    }
+    leave_internal(response);
     make_private(response)?;
     response.append_header(header::VARY, HeaderValue::from_static("Cookie"))?;
     match site.adapter.hand_over() {
@@ -59,6 +55,15 @@ pub fn correct(
         }
     }
     Ok(())
+}
+
+/// Leaves behind what only the gateway and its upstreams know (requirement S58).
+pub(crate) fn leave_internal(response: &mut ResponseHeader) {
+    let internal: Vec<HeaderName> =
+        response.headers.keys().filter(|name| is_internal(name.as_str())).cloned().collect();
+    for name in internal {
+        while response.remove_header(&name).is_some() {}
+    }
 }
 
 /// What a permit was needed for is for the one who asked alone (requirement S77).

@@ -5,11 +5,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use pingora::listeners::tls::TlsSettings;
-use pingora::proxy::http_proxy_service_with_name;
+use pingora::proxy::http_proxy;
 use pingora::server::Server;
 use pingora::server::configuration::ServerConf;
+use pingora::services::listening::Service;
 
 use crate::gateway::Gateway;
+use crate::line::Lines;
 use crate::service::Enforcement;
 
 mod tls;
@@ -100,8 +102,8 @@ pub fn server(
         ..ServerConf::default()
     };
     let mut server = Server::new_with_opt_and_conf(None, configuration);
-    let mut service =
-        http_proxy_service_with_name(&server.configuration, Enforcement::new(gateway), "vestibule");
+    let proxy = http_proxy(&server.configuration, Enforcement::new(gateway));
+    let mut service = Service::new("vestibule".to_owned(), Lines(Arc::new(proxy)));
     for address in &listeners.plain {
         try_binding(*address)?;
         service.add_tcp(&address.to_string());

@@ -1,5 +1,7 @@
 //! pingora's phases, each a few lines: the work is in the modules they name.
 
+mod journey;
+
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,50 +10,39 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{Method, StatusCode, header};
-use jiff::Timestamp;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType};
 use vestibule_adapters::HandOver;
-use vestibule_identity::Audience;
 use vestibule_schema::SiteId;
 
+use crate::audit::known_method;
 use crate::body;
 pub use crate::exchange::Exchange;
 use crate::exchange::Replacement;
-use crate::forward::{Forwarding, is_repeatable};
-use crate::front::{ClientKind, Connection, Head};
+use crate::forward::is_repeatable;
+use crate::front::ClientKind;
 use crate::gateway::Gateway;
-use crate::judge::{self, Question, Verdict};
-use crate::local;
+use crate::guard;
 use crate::refuse::{Answer, Refusal};
 use crate::respond;
-use crate::sites::{OWN_PREFIX, Place};
+use crate::tunnel;
+use journey::Step;
 
 /// A gallery server said that there is nothing: ours is what the client gets.
 const NOT_FOUND: ErrorType = ErrorType::Custom("upstream has nothing there");
 /// A gallery server did not believe the grant.
 const NO_BELIEF: ErrorType = ErrorType::Custom("upstream did not believe the grant");
 
-/// How long a connection may be idle between two requests, and within the head of one.
-const IDLE_SECONDS: u64 = 75;
-
-/// How long a client may take none of an answer. Who stops reading holds a gallery server's
-/// stream, and a media backend has only so many.
-const STALLED: Duration = Duration::from_secs(30);
+/// What was asked for may no longer be.
+const ENDED: ErrorType = ErrorType::Custom("the answer comes when it may no longer be");
 
 /// The gateway as a pingora application.
 #[derive(Debug)]
 pub struct Enforcement {
     gateway: Arc<Gateway>,
-}
-
-/// What follows from the first steps.
-enum Step {
-    Forward(Box<Forwarding>),
-    Answer(Answer),
 }
 
 impl Enforcement {
@@ -61,99 +52,23 @@ impl Enforcement {
         Self { gateway }
     }
 
-    /// The journey of a request up to the point where it goes on or is answered.
-    async fn journey(
-        &self,
-        session: &mut Session,
-        exchange: &mut Exchange,
-    ) -> Result<Step, Refusal> {
-        let head = self.read_head(session)?;
-        let id = exchange.id;
-        let head = exchange.head.insert(head);
-        let world = self.gateway.world();
-        let (index, path) = match world.table().place(head.host(), head.path()) {
-            Place::Site(index, path) => (index, path),
-            Place::Own(of_site) => {
-                let site = of_site.and_then(|index| world.at(index));
-                let audience = site.map_or(Audience::Portal, |s| Audience::Site(s.id.clone()));
-                let headers = &session.req_header().headers;
-                // the gateway's own pages never take an app password (S17)
-                let at = (&audience, None);
-                let who = judge::authenticate(&self.gateway, at, (head, headers)).await?;
-                exchange.who = Some(who.clone());
-                head.origin.request_id = Some(id.to_string());
-                let answer = local::serve(&self.gateway, session, head, (audience, who)).await?;
-                return Ok(Step::Answer(answer));
-            }
-            Place::Home => {
-                return Err(Refusal::Elsewhere { location: OWN_PREFIX.to_owned() });
-            }
-            Place::AddSlash(location) => {
-                return Err(Refusal::Moved { location: with_query(location, head.query()) });
-            }
-            Place::Nothing => return Err(Refusal::NotFound),
-            Place::UnknownHost => return Err(Refusal::UnknownHost),
-        };
-        let site = Arc::clone(world.at(index).ok_or(Refusal::Internal)?);
-        exchange.site = Some(site.id.clone());
-        let asked = judge::classify(&site, head, path);
-        let ask = asked.as_ref().ok().and_then(Option::as_ref);
-        exchange.asked = ask.map(|ask| ask.path.clone());
-        if asked == Err(Refusal::BadRequest) {
-            return Err(Refusal::BadRequest);
-        }
-        // a wrong credential is 401 whatever else the request is
-        let headers = &session.req_header().headers;
-        let audience = Audience::Site(site.id.clone());
-        let at = (&audience, Some(&*site));
-        let who =
-            &*exchange.who.insert(judge::authenticate(&self.gateway, at, (head, headers)).await?);
-        let bearer = judge::with_shares(&self.gateway, (&site.id, who), (head, headers)).await?;
-        let principal = bearer.as_ref().or(who.principal()).ok_or(Refusal::Internal)?;
-        let question = Question {
-            gateway: &self.gateway,
-            world,
-            site,
-            head,
-            principal,
-            second_factor: who.has_second_factor(),
-            bounds: who.app_password().map(|(_, bounds)| bounds),
-            now: Timestamp::now(),
-        };
-        match question.decide(asked?) {
-            Verdict::Forward(forwarding) => Ok(Step::Forward(forwarding)),
-            Verdict::Refuse(refusal, denial) => {
-                exchange.denial = denial;
-                Err(refusal)
-            }
-        }
-    }
-
-    /// The first look; what does not pass it has its connection closed.
-    fn read_head(&self, session: &mut Session) -> Result<Head, Refusal> {
-        let raw = session.as_downstream().as_http1().map(|http1| http1.get_headers_raw_bytes());
-        let connection = Connection {
-            peer: session.client_addr().and_then(|address| address.as_inet()).map(|a| a.ip()),
-            is_tls: session.digest().is_some_and(|digest| digest.ssl_digest.is_some()),
-            trusted_proxies: &self.gateway.trusted_proxies,
-        };
-        // an idle connection ends some day, and so does a head that never does
-        if session.get_keepalive() == Some(0) {
-            session.set_keepalive(Some(IDLE_SECONDS));
-        }
-        session.as_downstream_mut().set_write_timeout(Some(STALLED));
-        Head::read(raw.as_deref(), session.req_header(), connection).map_err(|error| {
-            tracing::debug!(error = %error, "a request is not read");
-            session.set_keepalive(None);
-            Refusal::of_front(error)
-        })
-    }
-
     fn refuse(&self, exchange: &mut Exchange, refusal: &Refusal) -> Answer {
         exchange.refusal = Some(refusal.code());
         exchange.reason = refusal.reason();
         let client = exchange.head.as_ref().map_or(ClientKind::Program, |head| head.client);
         refusal.answer(client, &*self.gateway.pages)
+    }
+
+    /// Refuses a request that did not go on: it is answered.
+    async fn send_refusal(
+        &self,
+        session: &mut Session,
+        exchange: &mut Exchange,
+        refusal: &Refusal,
+    ) -> pingora::Result<bool> {
+        let answer = self.refuse(exchange, refusal);
+        Self::send(session, exchange, answer).await?;
+        Ok(true)
     }
 
     /// Sends an answer of the gateway's own.
@@ -170,13 +85,6 @@ impl Enforcement {
             session.write_response_body(Some(answer.body), true).await?;
         }
         Ok(())
-    }
-}
-
-fn with_query(path: String, query: Option<&str>) -> String {
-    match query {
-        Some(query) => format!("{path}?{query}"),
-        None => path,
     }
 }
 
@@ -200,8 +108,18 @@ impl ProxyHttp for Enforcement {
         let answer = match journey {
             Ok(Ok(Step::Forward(forwarding))) => {
                 exchange.forwarding = Some(forwarding);
+                if let Some(handshake) = exchange.handshake.take() {
+                    return match tunnel::run(&self.gateway, session, exchange, &handshake).await {
+                        Ok(()) => Ok(true),
+                        Err(refusal) => self.send_refusal(session, exchange, &refusal).await,
+                    };
+                }
                 let (_, head) = exchange.forwarding()?;
+                let is_long = guard::is_long_request(head);
                 body::invite(session, head).await?;
+                if is_long {
+                    guard::watch(&self.gateway, session, exchange)?;
+                }
                 return Ok(false);
             }
             Ok(Ok(Step::Answer(answer))) => answer,
@@ -269,8 +187,13 @@ impl ProxyHttp for Enforcement {
         exchange: &mut Exchange,
     ) -> pingora::Result<()> {
         if response.status.is_informational() {
+            respond::leave_internal(response);
             return Ok(());
         }
+        if guard::is_late_and_refused(&self.gateway, session, exchange).await {
+            return Err(Error::new(ENDED));
+        }
+        exchange.under_way = response.status.as_u16();
         let (forwarding, head) = exchange.forwarding()?;
         let reads_grants = forwarding.site().adapter.hand_over() == HandOver::Grant;
         match response.status {
@@ -292,9 +215,11 @@ impl ProxyHttp for Enforcement {
             }
             StatusCode::UNAUTHORIZED if reads_grants => Err(Error::new(NO_BELIEF)),
             _ => {
+                let is_long = guard::is_long(head, response);
                 respond::take_no_challenge(response, forwarding, head)?;
                 respond::correct(response, forwarding.site(), &head.origin.authority)?;
-                exchange.sign_off(response)
+                exchange.sign_off(response)?;
+                if is_long { guard::watch(&self.gateway, session, exchange) } else { Ok(()) }
             }
         }
     }
@@ -337,7 +262,7 @@ impl ProxyHttp for Enforcement {
         error: &Error,
         exchange: &mut Exchange,
     ) -> FailToProxy {
-        let is_missing = *error.etype() == NOT_FOUND;
+        let is_missing = *error.etype() == NOT_FOUND || *error.etype() == ENDED;
         let refusal = if is_missing { exchange.not_there() } else { refusal_of(error) };
         let is_gone = *error.esource() == ErrorSource::Downstream;
         if is_gone || session.response_written().is_some() {
@@ -376,7 +301,9 @@ impl ProxyHttp for Enforcement {
         _error: Option<&Error>,
         exchange: &mut Exchange,
     ) {
-        let record = exchange.record(session);
+        exchange.is_recorded = true;
+        let status = session.response_written().map_or(0, |written| written.status.as_u16());
+        let record = exchange.record(known_method(&session.req_header().method), status);
         record.write();
         if let Some(noted) = record.noted() {
             self.gateway.audit.note(noted).await;

@@ -40,6 +40,8 @@ pub struct SiteRuntime {
     pub grant_key: Arc<GrantKey>,
     /// Whether RAW files go out with their metadata to who lacks the permission to see it.
     pub raw_keeps_metadata: bool,
+    /// Whether the gallery server is told, signed, who asks.
+    pub asserts: bool,
     /// The headers by which the gallery server learns who asks, if it does.
     pub identity_headers: Option<IdentityHeaders>,
     /// Whether the site is served.

@@ -11,6 +11,7 @@ use vestibule_schema::problem::{self, Problem};
 use super::StoreChoice;
 use super::audit::AuditConfig;
 use super::identity::IdentityConfig;
+use super::sessions::SessionsConfig;
 
 /// The gateway's own configuration.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub(crate) struct GatewayConfig {
     pub(crate) app_passwords: bool,
     /// Who vouches for people beside the gateway itself.
     pub(crate) identity: IdentityConfig,
+    /// How long sessions last, and how many there may be.
+    pub(crate) sessions: SessionsConfig,
 }
 
 /// How changes of files are noticed.
@@ -150,6 +153,7 @@ impl GatewayConfig {
         Self {
             app_passwords: !document::disabled_features(root).app_passwords,
             identity,
+            sessions: SessionsConfig::read(root.table("sessions")),
             listen,
             tls,
             public_url,

@@ -4,7 +4,7 @@
 //! gateways share. Each table has a file here and a typed face: [`Store::accounts`],
 //! [`Store::identities`], [`Store::sessions`], [`Store::app_passwords`], [`Store::tickets`],
 //! [`Store::grants`], [`Store::group_mappings`], [`Store::second_factors`],
-//! [`Store::meta`]. Rows come back as the schema's types, or not at all.
+//! [`Store::signing_keys`], [`Store::meta`]. Rows come back as the schema's types, or not at all.
 //!
 //! This crate is *not* the place of any rule about passwords, tokens, limits or time: it reads no
 //! clock and makes no randomness (callers pass both), and knows neither HTTP nor Cedar. The one
@@ -45,6 +45,7 @@ mod row;
 pub mod second_factors;
 pub mod sessions;
 pub mod shares;
+pub mod signing_keys;
 pub mod tickets;
 pub mod time;
 pub mod watch;
@@ -65,6 +66,7 @@ pub use provider_sessions::ProviderSession;
 pub use second_factors::{NewSecondFactor, RecoveryCodeHash, SecondFactor};
 pub use sessions::{Audience, NewSession, SessionId, SessionRow, SiteSession, TokenHash};
 pub use shares::{NewShare, Opener, ShareRow};
+pub use signing_keys::SigningKeyRow;
 pub use tickets::TicketKey;
 pub use time::UnixTime;
 pub use watch::Watch;

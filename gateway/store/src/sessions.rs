@@ -359,6 +359,30 @@ impl Sessions<'_> {
         Ok(done.rows_affected())
     }
 
+    /// Ends the oldest sessions of an account at the portal, with those born of them, until it has
+    /// no more than so many there. Says how many of the portal ended.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn delete_beyond(&self, account: AccountId, most: u32) -> Result<u64, StoreError> {
+        let mut tx = self.0.begin().await?;
+        let done = sqlx::query(
+            "DELETE FROM sessions WHERE account = $1 AND audience = $2 AND id NOT IN \
+             (SELECT id FROM sessions WHERE account = $1 AND audience = $2 \
+              ORDER BY id DESC LIMIT $3)",
+        )
+        .bind(account.number())
+        .bind(Audience::PORTAL)
+        .bind(i64::from(most))
+        .execute(&mut *tx)
+        .await
+        .map_err(unavailable)?;
+        if done.rows_affected() > 0 {
+            commit_change(tx).await?;
+        }
+        Ok(done.rows_affected())
+    }
+
     /// Deletes the sessions whose end has come, or that nobody used since a moment. Says how many.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The roles that a principal holds where a path is judged: what auditors read beside a decision.
 
-use vestibule_schema::GalleryPath;
+use vestibule_schema::{GalleryPath, GroupId};
 
 use super::SiteEngine;
 use super::mask::HeldKind;
@@ -37,6 +37,31 @@ impl SiteEngine {
             counts.then_some(HeldRole { block, role })
         });
         found.collect()
+    }
+
+    /// The groups of the principal that count on the way to a path: those that a mapping of the
+    /// site or a block on the way names. What else a directory says of somebody is nobody's
+    /// business.
+    #[must_use]
+    pub fn groups_that_count<'p>(
+        &self,
+        principal: &'p Principal,
+        path: &GalleryPath,
+    ) -> Vec<&'p GroupId> {
+        let Principal::User(user) = principal else { return Vec::new() };
+        if user.groups.is_empty() {
+            return Vec::new();
+        }
+        // who is named by name is admitted by that, and by no mapping
+        let by_mapping = !self.standing(user).explicit;
+        let way = self.judged_by(path);
+        let blocks = way.iter().filter_map(|folder| self.folders.get(folder)?.block.as_deref());
+        let blocks: Vec<&Block> = blocks.collect();
+        let counts = |group: &&GroupId| {
+            (by_mapping && self.rights.maps(group))
+                || blocks.iter().any(|block| block.group_roles.contains_key(*group))
+        };
+        user.groups.iter().filter(counts).collect()
     }
 
     /// The folders strictly below a folder that have rules of their own, in order.

@@ -71,6 +71,11 @@ impl RightsIndex {
         self.grants.get(user).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Whether a mapping names the group.
+    pub(super) fn maps(&self, group: &GroupId) -> bool {
+        self.groups.contains_key(group)
+    }
+
     /// The mappings that concern somebody in these groups.
     pub(super) fn mappings_of<'a>(
         &'a self,

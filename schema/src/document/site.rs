@@ -71,6 +71,8 @@ pub struct SiteDocument {
     pub sizes: Sizes,
     /// Whether RAW files go out with their metadata to who may not see it.
     pub raw_keeps_metadata: bool,
+    /// Whether the gallery server is told, signed, who asks.
+    pub assertion: bool,
     /// The time zone of the site's weekday and time of day; none: UTC.
     pub timezone: Option<Spanned<String>>,
     /// Whether hand-written policies may permit, too.
@@ -93,6 +95,7 @@ impl SiteDocument {
         let gallery = root.string("gallery");
         let cascade = read_cascade(&mut root);
         let raw = root.boolean("raw_keeps_metadata").is_some_and(|raw| raw.value);
+        let assertion = root.boolean("assertion").is_some_and(|assertion| assertion.value);
         let timezone = root.string("timezone");
         let custom_permits = root.boolean("custom_permits").is_some_and(|permits| permits.value);
         let identity_headers = root.table("identity_headers").and_then(identity_headers::read);
@@ -108,6 +111,7 @@ impl SiteDocument {
                 cascade,
                 sizes,
                 raw_keeps_metadata: raw,
+                assertion,
                 timezone,
                 custom_permits,
                 app_passwords,

@@ -1,4 +1,7 @@
+use vestibule_schema::Sizes;
+
 use super::*;
+use crate::ask::Classified;
 
 /// The problems of a map, as `line:column code help`.
 fn problems(text: &str) -> Vec<String> {
@@ -41,6 +44,32 @@ fn unknown_words_have_a_suggestion() {
         "path = \"/a/{image}\"\nkind = \"medai\"\nneeds = { action = \"view\" }",
         &["4:8 adapter::syntax did you mean `media`?"],
     );
+}
+
+/// S59: a connection becomes what its route names, and no more.
+#[test]
+fn an_upgrade_is_named_by_its_route() {
+    let view = "needs = { action = \"view\" }";
+    check(&format!("{GOOD}{view}\nupgrade = \"websocket\""), &[]);
+    check(
+        &format!("{GOOD}{view}\nupgrade = \"websockt\""),
+        &["6:11 adapter::syntax did you mean `websocket`?"],
+    );
+    check(
+        &format!("{GOOD}{view}\nmethods = [\"POST\"]\nupgrade = \"websocket\""),
+        &["7:11 adapter::upgrade"],
+    );
+    let map = |route: &str| {
+        let text = format!("name = \"t\"\n[[route]]\n{route}");
+        RouteMap::parse(&Source::new("test.toml", &text)).unwrap()
+    };
+    let asked = |map: &RouteMap| match map.classify("GET", "/a/b.jpg", None, &Sizes::default()) {
+        Classified::Ask(ask) => ask.upgrade,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(asked(&map(&format!("{GOOD}{view}"))), None);
+    let upgrade = map(&format!("{GOOD}{view}\nupgrade = \"websocket\""));
+    assert_eq!(asked(&upgrade), Some(Upgrade::WebSocket));
 }
 
 #[test]

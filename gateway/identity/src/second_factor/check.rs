@@ -67,7 +67,8 @@ impl Identity {
         let Some(factor) = factors.find(account.id).await? else { return Ok(None) };
         let shown = match Typed::read(typed) {
             Some(Typed::Code(code)) if factor.wrong < MOST_WRONG => {
-                let secret = self.unseal(second_factor::KEY, account.id.number(), &factor.sealed);
+                let place = account.id.number().to_be_bytes();
+                let secret = self.unseal(second_factor::KEY, &place, &factor.sealed);
                 // fails closed: what can't be read proves nothing
                 let secret = secret.await?.ok_or(Unavailable::Unreadable)?;
                 match code::step_of(&code, &secret, self.now()) {

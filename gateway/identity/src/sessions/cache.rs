@@ -8,6 +8,7 @@ use std::time::Duration;
 use vestibule_store::{AccountId, Audience, SessionId, TokenHash, UnixTime};
 
 use crate::SignedIn;
+use crate::revocations::Bell;
 
 /// Independent parts, so that sign-ins do not stop the requests of others. A power of two.
 const SHARDS: usize = 16;
@@ -83,6 +84,8 @@ type Shard = HashMap<TokenHash, Arc<Cached>>;
 pub(crate) struct SessionCache {
     shards: [RwLock<Shard>; SHARDS],
     ended: AtomicU64,
+    /// Rung when sessions were forgotten here, so that who hears it finds none of them.
+    pub(crate) bell: Bell,
 }
 
 /// The state of the cache before a read of the store.
@@ -91,7 +94,8 @@ pub(crate) struct BeforeRead(u64);
 
 impl SessionCache {
     pub(crate) fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| RwLock::default()), ended: AtomicU64::new(0) }
+        let shards = std::array::from_fn(|_| RwLock::default());
+        Self { shards, ended: AtomicU64::new(0), bell: Bell::new() }
     }
 
     pub(crate) fn find(&self, token: &TokenHash) -> Option<Arc<Cached>> {
@@ -125,12 +129,14 @@ impl SessionCache {
         for shard in &self.shards {
             write(shard).retain(|_, session| session.signed_in.account != account);
         }
+        self.bell.ring();
     }
 
     /// Notes that something else ended, or began, of which whoever is signed in has something:
     /// what is known of share links is of one count of ends.
     pub(crate) fn note_an_end(&self) {
         self.ended.fetch_add(1, Ordering::SeqCst);
+        self.bell.ring();
     }
 
     /// Forgets every session: the next request of each reads the store.
@@ -139,6 +145,7 @@ impl SessionCache {
         for shard in &self.shards {
             write(shard).clear();
         }
+        self.bell.ring();
     }
 
     /// The uses that the store does not know yet, of sessions not written for so long.

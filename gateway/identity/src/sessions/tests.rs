@@ -399,3 +399,24 @@ async fn the_cache_is_bounded_and_loses_nobody() {
     }
     assert_eq!(cache.len(), 16 * 1024);
 }
+
+/// S7: with one session more than an account may have, the oldest ends.
+#[tokio::test]
+async fn an_account_has_so_many_sessions_and_no_more() {
+    let mut f = fixture().await;
+    f.identity.settings.sessions_per_account = Some(2);
+    f.add("jane").await;
+    f.add("mark").await;
+    let mut cookies = Vec::new();
+    let mark = f.sign_in("mark").await;
+    for _ in 0..3 {
+        f.clock.advance(Duration::from_secs(1));
+        let session = f.sign_in("jane").await;
+        cookies.push(session.cookie.as_str().split(';').next().unwrap().to_owned());
+    }
+    let is_in = |who| matches!(who, Authentication::SignedIn(_));
+    assert!(!is_in(f.who(&[&cookies[0]]).await), "the oldest");
+    assert!(is_in(f.who(&[&cookies[1]]).await) && is_in(f.who(&[&cookies[2]]).await));
+    let mark = mark.cookie.as_str().split(';').next().unwrap().to_owned();
+    assert!(is_in(f.who(&[&mark]).await), "another account");
+}

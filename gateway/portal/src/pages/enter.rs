@@ -164,11 +164,8 @@ pub(super) async fn arrive(
         return Ok(page(StatusCode::FORBIDDEN, &template));
     };
     // S3: the token of before is dead at once
-    if let (Audience::Site(_), Some(before)) = (&caller.audience, &caller.signed_in)
-        && let Some(session) = before.session()
-    {
-        portal.identity.end_session(before.account, session).await?;
-    }
+    let shown = caller.cookies();
+    portal.identity.end_earlier_entries(&caller.origin, &arrived.site, &shown).await?;
     let back = ReturnTo::parse(&arrived.back);
     let response = with_cookie(redirect(back.as_str()), Some(arrived.cookie));
     Ok(with_cookie(response, form_token::clear(&caller.origin)))

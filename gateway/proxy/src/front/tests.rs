@@ -154,8 +154,24 @@ fn connection_names_no_protected_header() {
     for value in ["close", "Keep-Alive", "", "upgrade, HTTP2-Settings", "TE", "x-custom"] {
         assert_eq!(connection(value), None, "{value}");
     }
-    let websocket = [("host", "a"), ("connection", "upgrade"), ("upgrade", "WebSocket")];
-    assert_eq!(read("GET", "/", &websocket).unwrap_err(), FrontError::Upgrade);
+    let websocket = [("host", "a"), ("connection", "a, Upgrade"), ("upgrade", "WebSocket")];
+    assert_eq!(read("GET", "/", &websocket).unwrap().upgrade, Some(Upgrade::WebSocket));
+    assert_eq!(read("POST", "/", &websocket).unwrap_err(), FrontError::Upgrade);
+    for odd in [
+        &[("host", "a"), ("upgrade", "websocket")][..],
+        &[("host", "a"), ("connection", "close"), ("upgrade", "websocket")],
+        &[("host", "a"), ("connection", "upgrade"), ("upgrade", "h2c, websocket")],
+        &[
+            ("host", "a"),
+            ("connection", "upgrade"),
+            ("upgrade", "websocket"),
+            ("upgrade", "websocket"),
+        ],
+    ] {
+        assert_eq!(read("GET", "/", odd).unwrap_err(), FrontError::Upgrade, "{odd:?}");
+    }
+    let other = [("host", "a"), ("connection", "upgrade"), ("upgrade", "h2c")];
+    assert_eq!(read("GET", "/", &other).unwrap().upgrade, None);
     let twice = [("host", "a"), ("authorization", "Basic x"), ("authorization", "Bearer y")];
     assert_eq!(read("GET", "/", &twice).unwrap_err(), FrontError::Authorization);
 }

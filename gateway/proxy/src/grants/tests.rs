@@ -44,6 +44,7 @@ fn site() -> Arc<SiteRuntime> {
         sizes: Sizes::default(),
         grant_key: Arc::new(GrantKey::from_secret("test", SECRET)),
         raw_keeps_metadata: false,
+        asserts: false,
         identity_headers: None,
         state: SiteState::Open,
     })

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, LazyLock, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -21,7 +20,7 @@ use vestibule_policies::{Engine, Principal, SiteEngine, Vocabulary, check};
 use vestibule_proxy::{
     AuditSink, Certificate, FolderWatch, Found, Freshness, Gateway, GatewayParts, HostName,
     IdentityHeaders, Listeners, Mount, Noted, PortalHosts, Refusal, RefusalPages, SiteRuntime,
-    SiteState, TlsListener, Unready, Upstreams, World, portal_service, server,
+    SiteState, TlsListener, TunnelLimits, Unready, Upstreams, World, portal_service, server,
 };
 use vestibule_schema::document::Cascade;
 use vestibule_schema::{AccountRole, GalleryPath, SiteId, Sizes, Source, UserName};
@@ -31,18 +30,24 @@ use crate::upstream;
 
 pub(crate) const GRANT_SECRET: [u8; 32] = [7; 32];
 
-const PERMISSIONS: &str = "public_role = \"guestbook\"\n\
+pub(crate) const PERMISSIONS: &str = "public_role = \"guestbook\"\n\
     [roles.guestbook]\npermissions = { can_view = true, can_use_zoom = true }\n\
     [[user_roles]]\nusername = \"jane\"\nroles = [\"viewer\"]\n\
     [[user_roles]]\nusername = \"mia\"\nroles = [\"guestbook\"]\n";
 
-const CLOSED: &str = "[permissions.roles.family]\npermissions = { can_view = true }\n\
+pub(crate) const CLOSED: &str = "[permissions.roles.family]\npermissions = { can_view = true }\n\
     [[permissions.user_roles]]\nusername = \"jane\"\nroles = [\"family\"]";
 
 /// Where jane changes things.
 const FILES: &str = "public_role = \"guestbook\"\n\
     [roles.guestbook]\npermissions = { can_view = true }\n\
     [[user_roles]]\nusername = \"jane\"\nroles = [\"manager\"]\n";
+
+/// The map of a server with WebSockets.
+const SOCKETS: &str = "name = \"sockets\"\n\
+    [[route]]\npath = \"/socket/{folder}\"\nkind = \"api\"\nupgrade = \"websocket\"\n\
+    needs = { action = \"view\" }\n\
+    [[route]]\npath = \"/files/{image}\"\nkind = \"media\"\nneeds = { action = \"view\" }\n";
 
 /// The map of a server that reads no grants.
 const PLAIN: &str = "name = \"plain\"\n\
@@ -58,7 +63,8 @@ pub(crate) struct Running {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) jane: String,
     pub(crate) mia: String,
-    _runtime: tokio::runtime::Runtime,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) runtime: tokio::runtime::Runtime,
 }
 
 /// One gateway for all tests of this binary.
@@ -152,13 +158,18 @@ fn engine_of(id: &str) -> SiteEngine {
         "files" | "files-below" => FILES,
         _ => PERMISSIONS,
     };
+    engine(id, text, CLOSED)
+}
+
+/// The engine of a site with these rules, and those of the folder `/closed/`.
+fn engine(id: &str, text: &str, closed: &str) -> SiteEngine {
     let vocabulary = Arc::new(Vocabulary::load().unwrap());
     let site = SiteId::parse(id).unwrap();
     let permissions = Source::new("permissions.toml", text);
     let (model, _) =
         check::site(&site, Cascade::Nearest, &permissions, None, vocabulary.builtin()).unwrap();
     let path = GalleryPath::from_decoded("/closed/").unwrap();
-    let front = Source::new("gallery:closed/_folder.md", &format!("+++\n{CLOSED}\n+++\n"));
+    let front = Source::new("gallery:closed/_folder.md", &format!("+++\n{closed}\n+++\n"));
     let (rules, problems) = check::folder(&path, &front, vocabulary.builtin());
     assert_eq!(problems, []);
     let folders = Folders::from([(path, Arc::new(rules))]);
@@ -167,6 +178,7 @@ fn engine_of(id: &str) -> SiteEngine {
 
 fn site(id: &str, mount: Mount, upstream: SocketAddr) -> SiteRuntime {
     let adapter = match id {
+        "sockets" => RouteMap::parse(&Source::new("sockets.toml", SOCKETS)).unwrap(),
         "plain" | "plain-below" => RouteMap::parse(&Source::new("plain.toml", PLAIN)).unwrap(),
         "files" | "files-below" => RouteMap::built_in("copyparty").unwrap(),
         _ => RouteMap::built_in("vestibule").unwrap(),
@@ -182,6 +194,7 @@ fn site(id: &str, mount: Mount, upstream: SocketAddr) -> SiteRuntime {
         sizes: Sizes::default(),
         grant_key: Arc::new(GrantKey::from_secret("test", GRANT_SECRET)),
         raw_keeps_metadata: false,
+        asserts: id == "sockets",
         identity_headers: id.starts_with("files").then_some(identity),
         state: if id == "shut" { SiteState::Closed } else { SiteState::Open },
     }
@@ -198,6 +211,7 @@ fn world() -> World {
         site("clients", Mount::at_hosts(vec![host("clients.localhost")]), upstream),
         site("plain", Mount::at_hosts(vec![host("plain.localhost")]), upstream),
         site("plain-below", Mount::at_path("/i/plain/").unwrap(), upstream),
+        site("sockets", Mount::at_hosts(vec![host("sockets.localhost")]), upstream),
         site("files", Mount::at_hosts(vec![host("files.localhost")]), upstream),
         site("files-below", Mount::at_path("/i/files/").unwrap(), upstream),
         site("family", Mount::at_path("/i/family/").unwrap(), upstream),
@@ -205,6 +219,24 @@ fn world() -> World {
     let engines: Vec<_> = sites.iter().map(|site| Arc::new(engine_of(site.id.as_str()))).collect();
     World::new(Arc::new(Engine::new(1, engines)), sites, &PortalHosts::At(host("portal.localhost")))
         .unwrap()
+}
+
+impl Running {
+    /// Signs somebody in at a site, anew; the cookies.
+    pub(crate) fn sign_in(&self, site: &str, name: &str) -> String {
+        self.runtime.block_on(sign_in(&self.identity, site, name))
+    }
+
+    /// Puts other rules in the place of those of all sites.
+    pub(crate) fn replace_rules(&self, permissions: &str, closed: &str) {
+        let before = self.gateway.world();
+        let sites: Vec<_> = before.sites().cloned().collect();
+        let engines: Vec<_> =
+            sites.iter().map(|s| Arc::new(engine(s.id.as_str(), permissions, closed))).collect();
+        let portal = PortalHosts::At(HostName::parse("portal.localhost").unwrap());
+        let world = World::new(Arc::new(Engine::new(2, engines)), sites, &portal).unwrap();
+        self.gateway.replace_world(Arc::new(world));
+    }
 }
 
 /// Signs somebody in at the portal and lets them enter a site; the cookies of both.
@@ -228,28 +260,37 @@ async fn sign_in(identity: &Identity, site: &str, name: &str) -> String {
     format!("{}; {}", pair(&session.cookie), pair(&arrived.cookie))
 }
 
-fn start() -> Running {
+/// Starts a gateway.
+pub(crate) fn start() -> Running {
+    start_with(TunnelLimits::default())
+}
+
+/// Starts a gateway with other limits for WebSockets.
+pub(crate) fn start_with(limits: TunnelLimits) -> Running {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let (identity, jane, mia, [jane_at_clients, jane_at_files]) = runtime.block_on(async {
         let store = Store::open_in_memory().await.unwrap();
         let settings = Settings::for_tests(Arc::new(SystemClock));
         let identity = Identity::open(store, settings).await.unwrap();
+        identity.refresh_signing_keys().await.unwrap();
         let jane = sign_in(&identity, "photos", "jane").await;
         let mia = sign_in(&identity, "photos", "mia").await;
         let clients = sign_in(&identity, "clients", "jane").await;
         let files = sign_in(&identity, "files", "jane").await;
-        (identity, jane, mia, [clients, files])
+        (Arc::new(identity), jane, mia, [clients, files])
     });
-    let gateway = Arc::new(Gateway::new(GatewayParts {
+    let gateway = Gateway::new(GatewayParts {
         world: Arc::new(world()),
-        identity: Arc::new(identity),
+        identity: Arc::clone(&identity),
         portal: portal_service(tower::service_fn(portal)),
         pages: Arc::new(Pages),
         folders: Arc::new(Known),
         audit: Arc::new(Notes),
         trusted_proxies: Vec::new(),
-    }));
+        public_url: "https://portal.example".to_owned(),
+    });
+    let gateway = Arc::new(gateway.with_tunnel_limits(limits));
     let (listener, certificate) = tls_listener();
     let tls = listener.address;
     let listeners = Listeners { plain: vec![address], tls: vec![listener] };
@@ -268,7 +309,8 @@ fn start() -> Running {
         gateway,
         jane,
         mia,
-        _runtime: runtime,
+        identity,
+        runtime,
     }
 }
 
@@ -302,95 +344,4 @@ pub(crate) fn over_tls(bytes: &[u8]) -> String {
     // the end may come without a close notification
     let _ = stream.read_to_end(&mut reply);
     String::from_utf8(reply).unwrap()
-}
-
-/// A connection to the gateway.
-pub(crate) struct Client(TcpStream);
-
-/// An answer.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) head: String,
-    pub(crate) body: String,
-}
-
-impl Reply {
-    /// The values of a header.
-    pub(crate) fn header(&self, name: &str) -> Vec<&str> {
-        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
-        lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim()).collect()
-    }
-
-    /// Everything but what differs between any two answers.
-    pub(crate) fn without_names(&self) -> (u16, Vec<&str>, &str) {
-        let differs = |line: &str| {
-            let line = line.to_ascii_lowercase();
-            line.starts_with("x-request-id") || line.starts_with("date")
-        };
-        let lines = self.head.lines().filter(|line| !differs(line)).collect();
-        (self.status, lines, &self.body)
-    }
-}
-
-impl Client {
-    pub(crate) fn new() -> Self {
-        let stream = TcpStream::connect(RUNNING.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        Self(stream)
-    }
-
-    /// Sends bytes as they are and reads one answer.
-    pub(crate) fn raw(&mut self, bytes: &[u8]) -> Reply {
-        self.0.write_all(bytes).unwrap();
-        let is_head = bytes.starts_with(b"HEAD ");
-        let mut head = Vec::new();
-        let mut byte = [0u8; 1];
-        while !head.ends_with(b"\r\n\r\n") {
-            assert_eq!(self.0.read(&mut byte).unwrap(), 1, "closed after {head:?}");
-            head.push(byte[0]);
-        }
-        let head = String::from_utf8(head).unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut reply = Reply { status, head, body: String::new() };
-        let length = reply.header("content-length").first().map_or(0, |l| l.parse().unwrap());
-        if !is_head {
-            let mut body = vec![0; length];
-            self.0.read_exact(&mut body).unwrap();
-            reply.body = String::from_utf8(body).unwrap();
-        }
-        reply
-    }
-
-    pub(crate) fn send(
-        &mut self,
-        method: &str,
-        host: &str,
-        target: &str,
-        fields: &[&str],
-    ) -> Reply {
-        let port = RUNNING.address.port();
-        let mut text = format!("{method} {target} HTTP/1.1\r\nHost: {host}:{port}\r\n");
-        for field in fields {
-            text.push_str(field);
-            text.push_str("\r\n");
-        }
-        text.push_str("\r\n");
-        self.raw(text.as_bytes())
-    }
-
-    /// Whether the gateway has closed the connection.
-    pub(crate) fn is_closed(&mut self) -> bool {
-        matches!(self.0.read(&mut [0u8; 1]), Ok(0) | Err(_))
-    }
-}
-
-/// One request on a connection of its own, to the site `photos`.
-pub(crate) fn get(target: &str, fields: &[&str]) -> Reply {
-    Client::new().send("GET", "localhost", target, fields)
-}
-
-/// The header that shows a session.
-pub(crate) fn cookie(session: &str) -> String {
-    format!("Cookie: {session}")
 }

@@ -6,13 +6,18 @@
     reason = "helpers of tests: clippy excuses test functions only"
 )]
 
+mod assertions;
+mod client;
 mod harness;
+mod sockets;
+mod streams;
 mod upstream;
 mod webdav;
 
 use std::time::SystemTime;
 
-use harness::{Client, GRANT_SECRET, NOTED, RUNNING, Reply, cookie, get, over_tls};
+use client::{Client, Reply, cookie, get};
+use harness::{GRANT_SECRET, NOTED, RUNNING, over_tls};
 use vestibule_grant::{Binding, GrantKey, KeyRing, Subject};
 use vestibule_schema::Action;
 
@@ -300,7 +305,7 @@ fn worlds_are_replaced_whole() {
     let before = RUNNING.gateway.world();
     RUNNING.gateway.replace_world(std::sync::Arc::clone(&before));
     assert_eq!(RUNNING.gateway.world().generation(), before.generation());
-    assert_eq!(before.sites().count(), 9);
+    assert_eq!(before.sites().count(), 10);
 }
 
 /// Who may see some folder but not the root is led there, and gets what its page is made of.

@@ -3,6 +3,8 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
+use crate::sockets::server as sockets;
+
 /// Starts it; it ends with the process.
 pub(crate) fn start() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -21,10 +23,12 @@ fn serve(mut stream: TcpStream) {
         let is_head = head.starts_with("HEAD ");
         let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
         let (status, body) = match &target {
+            t if t.starts_with("/socket/") => return sockets::serve(stream, t, &head),
             t if t.contains("missing") => ("404 Not Found", "upstream: no such picture".to_owned()),
             t if t.contains("void") => ("404 Not Found", String::new()),
             t if t.contains("unbelieved") => ("401 Unauthorized", "no".to_owned()),
             t if t.contains("cut") => return,
+            t if t.contains("stream-") || t.starts_with("/zip/") => return stream_out(stream, t),
             _ => ("200 OK", head.clone()),
         };
         let reply = format!(
@@ -36,6 +40,30 @@ fn serve(mut stream: TcpStream) {
             if is_head { "" } else { &body }
         );
         if stream.write_all(reply.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// An answer that takes its time: without end, or silent after its first piece.
+fn stream_out(mut stream: TcpStream, target: &str) {
+    let piece = vec![b'x'; 4096];
+    let is_chunked = !target.contains("length");
+    let framing =
+        if is_chunked { "Transfer-Encoding: chunked" } else { "Content-Length: 100000000" };
+    let head = format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n");
+    let mut sent = stream.write_all(head.as_bytes());
+    while sent.is_ok() {
+        sent = if is_chunked {
+            write!(stream, "{:x}\r\n", piece.len())
+                .and_then(|()| stream.write_all(&piece))
+                .and_then(|()| stream.write_all(b"\r\n"))
+        } else {
+            stream.write_all(&piece)
+        };
+        if target.contains("idle") {
+            // until the gateway goes
+            let _ = stream.read(&mut [0; 1]);
             return;
         }
     }

@@ -1,7 +1,8 @@
 //! A server that mounts folders, and believes headers: what it is sent, and what it is not.
 
+use crate::client::{Client, Reply, cookie};
 use crate::forwarded;
-use crate::harness::{Client, RUNNING, Reply, cookie};
+use crate::harness::RUNNING;
 
 fn send(method: &str, target: &str, fields: &[&str]) -> Reply {
     let jane = cookie(&RUNNING.jane_at_files);

@@ -14,7 +14,7 @@ use vestibule_store::audit::{Change, Entry, Event};
 use crate::audit;
 use crate::cli::{BadInput, Exit, Output};
 use crate::config::{Configuration, GatewayConfig, SiteConfig, StoreChoice};
-use crate::control::{self, InForce};
+use crate::control::{self, InForce, Request};
 use crate::state::StateDir;
 
 /// The store of a configuration, open for one verb.
@@ -100,7 +100,9 @@ impl AdminSession {
     ) -> anyhow::Result<Exit> {
         self.identity.audit().check()?;
         let said = self.runtime.block_on(change(&self.identity))?;
-        let in_force = self.runtime.block_on(control::announce(&self.state.control_socket()))?;
+        let in_force = self
+            .runtime
+            .block_on(control::announce(&self.state.control_socket(), Request::Refresh))?;
         let when = match (in_force, &self.configuration.gateway.store) {
             (InForce::Now, StoreChoice::Sqlite) => "in force",
             (InForce::Now, StoreChoice::Postgres(_)) => "in force; elsewhere within a second",

@@ -27,6 +27,13 @@ pub enum Event {
         /// The app password's public number.
         number: i64,
     },
+    /// Somebody who is signed in at the portal entered a site.
+    SiteEntered {
+        /// The session at the site that began.
+        session: SessionId,
+        /// How they were admitted, in words.
+        reason: String,
+    },
     /// A second factor was right, or not.
     SecondFactor {
         /// Whose.
@@ -158,6 +165,8 @@ pub enum Ended {
     One(SessionId),
     /// All but the one that asked for it.
     Others,
+    /// The oldest, as there were more than an account may have.
+    Oldest,
     /// All.
     All,
 }
@@ -287,6 +296,7 @@ impl Event {
             Self::SignInAccepted { .. } => "sign_in_accepted",
             Self::SignInRefused { .. } => "sign_in_refused",
             Self::AppPasswordUsed { .. } => "app_password_used",
+            Self::SiteEntered { .. } => "site_entered",
             Self::SecondFactor { accepted: true, .. } => "second_factor_accepted",
             Self::SecondFactor { accepted: false, .. } => "second_factor_refused",
             Self::SignedOut { .. } => "signed_out",
@@ -321,6 +331,7 @@ impl Event {
             | Self::Lost { .. } => "failed",
             Self::SignInAccepted { .. }
             | Self::AppPasswordUsed { .. }
+            | Self::SiteEntered { .. }
             | Self::SecondFactor { accepted: true, .. }
             | Self::SignedOut { .. }
             | Self::SessionsEnded { .. }

@@ -284,6 +284,10 @@ impl<'t> Members<'t> {
                 self.text("account", account, MAX_TEXT);
             }
             Event::AppPasswordUsed { number } => self.raw("app_password", &number.to_string()),
+            Event::SiteEntered { session, reason } => {
+                self.text("session", Some(&session.to_string()), MAX_TEXT);
+                self.text("reason", Some(reason), MAX_TEXT);
+            }
             Event::SecondFactor { account, .. } => {
                 self.text("account", Some(account.as_str()), MAX_TEXT);
             }
@@ -295,6 +299,7 @@ impl<'t> Members<'t> {
                 let which = match which {
                     Ended::One(session) => session.to_string(),
                     Ended::Others => "others".to_owned(),
+                    Ended::Oldest => "oldest".to_owned(),
                     Ended::All => "all".to_owned(),
                 };
                 self.text("sessions", Some(&which), MAX_TEXT);

@@ -12,6 +12,7 @@ on_both! {
     sessions_end_one_by_one_and_together,
     a_touch_never_moves_back_and_expiry_takes_the_right_ones,
     a_sites_session_lives_and_ends_with_its_parent,
+    the_oldest_end_beyond_a_limit,
 }
 
 const NOW: UnixTime = UnixTime::from_seconds(1_000);
@@ -132,4 +133,33 @@ async fn a_sites_session_lives_and_ends_with_its_parent(store: Store) {
     assert_eq!(sessions.of_account(jane).await.unwrap(), []);
     let orphan = sessions.insert_at_site(&site_session(parent, 5)).await;
     assert!(matches!(orphan, Err(StoreError::NoSuchSession)));
+}
+
+/// S7: the sessions of the portal are counted, and take those born of them with them.
+async fn the_oldest_end_beyond_a_limit(store: Store) {
+    let (jane, mark) = (account(&store, "jane").await, account(&store, "mark").await);
+    let sessions = store.sessions();
+    let mut ids = Vec::new();
+    for token in 1..=4 {
+        ids.push(sessions.insert(&new(jane, token)).await.unwrap());
+    }
+    sessions.insert(&new(mark, 9)).await.unwrap();
+    let born = SiteSession {
+        token: TokenHash::from_bytes([20; 32]),
+        parent: ids[1],
+        site: SiteId::parse("photos").unwrap(),
+        reason: String::new(),
+        created: NOW,
+        client: "2001:db8::1".parse().unwrap(),
+    };
+    sessions.insert_at_site(&born).await.unwrap();
+    assert_eq!(sessions.delete_beyond(jane, 4).await.unwrap(), 0);
+    let before = store.meta().changes().await.unwrap();
+    assert_eq!(sessions.delete_beyond(jane, 2).await.unwrap(), 2);
+    assert!(store.meta().changes().await.unwrap() > before, "other gateways hear of it");
+    let mut left: Vec<_> =
+        sessions.of_account(jane).await.unwrap().into_iter().map(|row| row.id).collect();
+    left.sort_unstable();
+    assert_eq!(left, ids[2..]);
+    assert_eq!(sessions.of_account(mark).await.unwrap().len(), 1);
 }
