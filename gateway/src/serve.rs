@@ -12,11 +12,12 @@ use vestibule_identity::{DirectoryWatch, Identity, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_portal::Portal;
 use vestibule_proxy::{Certificate, Gateway, GatewayParts, Listeners, TlsListener};
+use vestibule_store::AuditLog;
 use vestibule_store::audit::{Actor, Entry, Event};
 
 use crate::audit::{self, Sink};
 use crate::build::{self, Surroundings};
-use crate::config::{Configuration, IdentityConfig, Watching};
+use crate::config::{Configuration, GatewayConfig, IdentityConfig, Watching};
 use crate::control;
 use crate::pages::PortalPages;
 use crate::providers;
@@ -67,11 +68,7 @@ pub(crate) fn prepare(
         grant_key,
         audit: audit.clone(),
     };
-    let mut settings = cost;
-    settings.audit = audit.clone();
-    gateway_config.sessions.apply(&mut settings);
-    settings.providers = gateway_config.identity.registrations();
-    settings.directories = directories(&gateway_config.identity, &settings)?;
+    let settings = identity_settings(&gateway_config, cost, &audit)?;
     let directories = settings.directories.clone();
     let providers = providers::of(&gateway_config.identity, &settings.clock)?;
     let (identity, stored, control) = runtime.block_on(async {
@@ -118,6 +115,19 @@ pub(crate) fn prepare(
     runtime.block_on(audit.record(Entry::new(Actor::Gateway, Event::Opened { version })))?;
     let watching = gateway_config.watch;
     Ok(Prepared { server, runtime, identity, live, watching, state, shown })
+}
+
+/// How identity behaves, as the configuration says.
+fn identity_settings(
+    config: &GatewayConfig,
+    mut settings: Settings,
+    audit: &AuditLog,
+) -> anyhow::Result<Settings> {
+    settings.audit = audit.clone();
+    config.sessions.apply(&mut settings);
+    settings.providers = config.identity.registrations();
+    settings.directories = directories(&config.identity, &settings)?;
+    Ok(settings)
 }
 
 /// The threads for everything beside the proxy.

@@ -8,6 +8,7 @@
 )]
 
 mod active_directory;
+mod assertion;
 mod audit;
 mod bad_input;
 mod camera;
