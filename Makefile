@@ -29,6 +29,11 @@ demo: needs ## Build in release and start a gateway with a sample gallery on htt
 test: needs tools oidc browser camera-files postgres directories webdav ## Install what the tests need, and run them all
 	INSTA_UPDATE=no tests/run.sh
 
+.PHONY: trials
+trials: needs postgres ## Revoke 10,000 times: each must be in force for the next request; takes some minutes
+	cargo build --workspace --locked --bins
+	VESTIBULE_TRIALS=10000 cargo test --workspace --locked --test e2e -- in_force:: --nocapture
+
 .PHONY: lint
 lint: needs cargo-deny ## rustfmt, clippy, rustdoc with warnings as errors; licences, sources, bans
 	cargo fmt --all --check

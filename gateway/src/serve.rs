@@ -68,7 +68,7 @@ pub(crate) fn prepare(
         grant_key,
         audit: audit.clone(),
     };
-    let settings = identity_settings(&gateway_config, (cost, audit.clone()))?;
+    let settings = identity_settings(&gateway_config, cost, &audit)?;
     let directories = settings.directories.clone();
     let providers = providers::of(&gateway_config.identity, &settings.clock)?;
     let (identity, stored, control) = runtime.block_on(async {
@@ -117,13 +117,13 @@ pub(crate) fn prepare(
     Ok(Prepared { server, runtime, identity, live, watching, state, shown })
 }
 
-/// How people are told apart, as the configuration says.
+/// How identity behaves, as the configuration says.
 fn identity_settings(
     config: &GatewayConfig,
-    (cost, audit): (Settings, AuditLog),
+    mut settings: Settings,
+    audit: &AuditLog,
 ) -> anyhow::Result<Settings> {
-    let mut settings = cost;
-    settings.audit = audit;
+    settings.audit = audit.clone();
     settings.app_passwords = config.app_passwords;
     config.sessions.apply(&mut settings);
     settings.providers = config.identity.registrations();

@@ -96,6 +96,12 @@ async fn who_signs_in_and_who_does_not_is_written_down() {
     let accepted = accepted.iter().find(|record| record["event"] == "sign_in_accepted").unwrap();
     assert_eq!(accepted["principal"]["name"], "jane");
     assert_eq!(accepted["request_id"], signed_in.header("x-request-id"));
+    let entered = record(&gateway, "site_entered").await;
+    assert_eq!(
+        (&entered["principal"]["name"], &entered["site"]),
+        (&"jane".into(), &"gallery".into())
+    );
+    assert_ne!(entered["details"]["reason"], "", "how she was admitted");
     client.sign_out().await;
     assert_eq!(record(&gateway, "signed_out").await["principal"]["name"], "jane");
     verify(&gateway).expect(0);

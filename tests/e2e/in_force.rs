@@ -135,6 +135,9 @@ async fn the_command_returns_when_it_is_in_force() {
             assert_eq!(bench.ask(Right::RoleInToml), status, "role {trial}");
         }
     }
+    gateway.config.write("config.d/sites/site/permissions.toml", "roles = 7\n");
+    gateway.config.run(&["reload"]).expect(2);
+    assert_eq!(bench.ask(Right::Session), 200, "the last good rules stay");
     bench.give(Right::Account).await;
     assert_eq!(bench.ask(Right::Account), 200);
     gateway.config.run(&["users", "rm", "mia", "--yes"]).expect(0);

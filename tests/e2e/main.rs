@@ -9,6 +9,7 @@
 
 mod active_directory;
 mod app_passwords;
+mod assertion;
 mod audit;
 mod bad_input;
 mod camera;

@@ -126,7 +126,7 @@ impl Gateway {
         }
     }
 
-    /// The same with other limits for WebSockets.
+    /// The same with other limits for tunnels.
     #[must_use]
     pub fn with_tunnel_limits(mut self, limits: TunnelLimits) -> Self {
         self.tunnels = limits;

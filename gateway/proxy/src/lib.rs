@@ -4,7 +4,7 @@
 //! gallery it is for, [`judge`] asks who sends it and whether they may, [`refuse`] answers what
 //! may not be, [`forward`] makes the upstream request *from the permit*, [`respond`] corrects the
 //! answer's headers. What goes on for longer is asked for again by `guard`, and cut by `line`;
-//! WebSockets go through `tunnel`. [`local`] hands `/_vestibule/` to the portal.
+//! A WebSocket goes through `tunnel`. [`local`] hands `/_vestibule/` to the portal.
 //! [`service`] strings them into pingora's phases and [`mod@server`] listens.
 //!
 //! This crate decides nothing (that is `vestibule-policies`) and does not know who anybody is

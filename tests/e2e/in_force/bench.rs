@@ -267,7 +267,7 @@ impl Line {
             self.stream.read_line(&mut line).unwrap();
             let lower = line.trim().to_ascii_lowercase();
             if let Some(rest) = lower.strip_prefix("http/1.1 ") {
-                status = rest[..3].parse().unwrap();
+                status = rest.split(' ').next().unwrap().parse().unwrap();
             } else if let Some(rest) = lower.strip_prefix("content-length: ") {
                 length = rest.parse().unwrap();
             } else if lower.is_empty() {

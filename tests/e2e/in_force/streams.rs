@@ -46,7 +46,7 @@ impl Archive {
     }
 
     /// Reads to its end, which must come before its time; when that was.
-    fn is_cut(mut self) -> Instant {
+    fn must_be_cut(mut self) -> Instant {
         let mut buffer = vec![0; 1 << 16];
         let mut come = 0;
         let mut last = Vec::new();
@@ -83,7 +83,7 @@ async fn an_archive_ends_with_the_session_and_with_the_right() {
     let archive = Archive::begin(&gateway, &cookie);
     jane.sign_out().await;
     let ended = Instant::now();
-    let signed_out = archive.is_cut().saturating_duration_since(ended);
+    let signed_out = archive.must_be_cut().saturating_duration_since(ended);
 
     let (_jane, cookie) = enter(&gateway).await;
     let archive = Archive::begin(&gateway, &cookie);
@@ -91,7 +91,7 @@ async fn an_archive_ends_with_the_session_and_with_the_right() {
     gateway.config.write("config.d/sites/site/permissions.toml", &nobody);
     gateway.config.run(&["reload"]).expect(0);
     let ended = Instant::now();
-    let reloaded = archive.is_cut().saturating_duration_since(ended);
+    let reloaded = archive.must_be_cut().saturating_duration_since(ended);
     eprintln!("an archive ended {signed_out:?} after signing out, {reloaded:?} after the reload");
     assert!(gateway.log().contains("what may no longer be is cut while it runs"));
 }

@@ -97,6 +97,17 @@ async fn a_site_below_a_path_has_a_session_of_its_own_too() {
     assert_eq!(page.location(), Some("/i/trips/a/"));
     let names: Vec<_> = portal.cookies.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["__Host-vestibule", "__Host-vestibule.trips"]);
+    // S3: who enters again has one session there, not two
+    let sessions = async |portal: &mut Browser| {
+        portal.get("/_vestibule/account").await.body.matches("trips").count()
+    };
+    let before = (sessions(&mut portal).await, portal.cookies[1].1.clone());
+    let page = portal.get("/_vestibule/enter?site=trips&return=/i/trips/").await;
+    let to = page.location().unwrap().to_owned();
+    portal.get(&to).await;
+    let after = (sessions(&mut portal).await, portal.cookies[1].1.clone());
+    assert!(before.0 > 0 && before.0 == after.0, "{before:?} {after:?}");
+    assert_ne!(before.1, after.1, "another token");
 }
 
 /// A form's answer leads to another origin by a page, and a cookie that was worth nothing does not

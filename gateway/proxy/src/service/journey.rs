@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pingora::proxy::Session;
-use vestibule_identity::Audience;
+use vestibule_identity::{Audience, Authentication};
 
 use super::Enforcement;
 use crate::exchange::Exchange;
@@ -38,7 +38,6 @@ impl Enforcement {
         exchange: &mut Exchange,
     ) -> Result<Step, Refusal> {
         let head = self.read_head(session)?;
-        let id = exchange.id;
         let head = exchange.head.insert(head);
         let world = self.gateway.world();
         let place = world.table().place(head.host(), head.path());
@@ -49,18 +48,11 @@ impl Enforcement {
         }
         let (index, path) = match place {
             Place::Site(index, path) => (index, path),
-            Place::Own(_) if head.upgrade.is_some() => return Err(Refusal::NoUpgrade),
             Place::Own(of_site) => {
                 let site = of_site.and_then(|index| world.at(index));
                 let audience = site.map_or(Audience::Portal, |s| Audience::Site(s.id.clone()));
-                let headers = &session.req_header().headers;
-                // the gateway's own pages never take an app password (S17)
-                let at = (&audience, None);
-                let who = judge::authenticate(&self.gateway, at, (head, headers)).await?;
-                exchange.who = Some(who.clone());
-                head.origin.request_id = Some(id.to_string());
-                let answer = local::serve(&self.gateway, session, head, (audience, who)).await?;
-                return Ok(Step::Answer(answer));
+                head.origin.request_id = Some(exchange.id.to_string());
+                return self.show_portal(session, (head, audience), &mut exchange.who).await;
             }
             Place::Home => {
                 return Err(Refusal::Elsewhere { location: OWN_PREFIX.to_owned() });
@@ -80,7 +72,7 @@ impl Enforcement {
             return Err(Refusal::BadRequest);
         }
         let headers = &session.req_header().headers;
-        exchange.handshake = Handshake::asked(head, ask, headers)?;
+        exchange.handshake = Handshake::asked(head, &asked, headers)?;
         // a wrong credential is 401 whatever else the request is
         let audience = Audience::Site(site.id.clone());
         let at = (&audience, Some(&*site));
@@ -104,6 +96,24 @@ impl Enforcement {
                 Err(refusal)
             }
         }
+    }
+
+    /// The gateway's own pages.
+    async fn show_portal(
+        &self,
+        session: &mut Session,
+        (head, audience): (&Head, Audience),
+        known: &mut Option<Authentication>,
+    ) -> Result<Step, Refusal> {
+        if head.upgrade.is_some() {
+            return Err(Refusal::NoUpgrade);
+        }
+        let headers = &session.req_header().headers;
+        // the gateway's own pages never take an app password (S17)
+        let at = (&audience, None);
+        let who = judge::authenticate(&self.gateway, at, (head, headers)).await?;
+        *known = Some(who.clone());
+        local::serve(&self.gateway, session, head, (audience, who)).await.map(Step::Answer)
     }
 
     /// The first look; what does not pass it has its connection closed.

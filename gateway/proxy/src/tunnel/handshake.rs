@@ -31,10 +31,11 @@ impl Handshake {
     /// The refusal, if the route is for no WebSocket or the handshake is none of this site's.
     pub(crate) fn asked(
         head: &Head,
-        asked: Option<&Ask>,
+        asked: &Result<Option<Ask>, Refusal>,
         headers: &HeaderMap,
     ) -> Result<Option<Self>, Refusal> {
-        match (head.upgrade, asked.and_then(|ask| ask.upgrade)) {
+        let ask = asked.as_ref().ok().and_then(Option::as_ref);
+        match (head.upgrade, ask.and_then(|ask| ask.upgrade)) {
             (None, _) => Ok(None),
             (Some(wanted), Some(named)) if wanted == named => Self::read(head, headers).map(Some),
             (Some(_), _) => Err(Refusal::NoUpgrade),

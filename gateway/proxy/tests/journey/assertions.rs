@@ -20,12 +20,15 @@ fn asserted(body: &str) -> Vec<String> {
 fn member<'j>(json: &'j str, name: &str) -> &'j str {
     let rest =
         json.split_once(&format!("\"{name}\":")).unwrap_or_else(|| panic!("{name}: {json}")).1;
-    let end = match rest.as_bytes()[0] {
-        b'"' => return rest[1..].split('"').next().unwrap(),
-        b'[' => rest.find(']').unwrap() + 1,
-        _ => rest.find([',', '}']).unwrap(),
+    if let Some(text) = rest.strip_prefix('"') {
+        return text.split('"').next().unwrap();
+    }
+    let end = if rest.starts_with('[') {
+        rest.find(']').unwrap() + 1
+    } else {
+        rest.find([',', '}']).unwrap()
     };
-    &rest[..end]
+    rest.get(..end).unwrap()
 }
 
 /// S58, complaint 4: what is said of somebody can be verified from the published keys alone;

@@ -43,7 +43,7 @@ const FILES: &str = "public_role = \"guestbook\"\n\
     [roles.guestbook]\npermissions = { can_view = true }\n\
     [[user_roles]]\nusername = \"jane\"\nroles = [\"manager\"]\n";
 
-/// The map of a server with WebSockets.
+/// The map of a server with a WebSocket.
 const SOCKETS: &str = "name = \"sockets\"\n\
     [[route]]\npath = \"/socket/{folder}\"\nkind = \"api\"\nupgrade = \"websocket\"\n\
     needs = { action = \"view\" }\n\
@@ -265,7 +265,7 @@ pub(crate) fn start() -> Running {
     start_with(TunnelLimits::default())
 }
 
-/// Starts a gateway with other limits for WebSockets.
+/// Starts a gateway with other limits for tunnels.
 pub(crate) fn start_with(limits: TunnelLimits) -> Running {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();

@@ -1,4 +1,4 @@
-//! WebSockets: the tunnel through the gateway, who opens it, and what ends it.
+//! The tunnel of a WebSocket: who opens it, what it carries, and what ends it.
 
 pub(crate) mod server;
 

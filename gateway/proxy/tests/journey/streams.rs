@@ -48,7 +48,7 @@ impl Download {
     }
 
     /// Waits for the end, which must come, and must not look like that of a whole answer.
-    fn is_cut(self) {
+    fn must_be_cut(self) {
         let mut rest = Vec::new();
         // closed or reset, but never silent
         match self.0.take(95_000_000).read_to_end(&mut rest) {
@@ -99,7 +99,7 @@ fn answers_end_with_their_session_and_no_other() {
     let ended = running.identity.end_session(account, ids[ids.len() - 4]);
     assert!(running.runtime.block_on(ended).unwrap());
     for download in cut {
-        download.is_cut();
+        download.must_be_cut();
     }
     others.iter_mut().for_each(Download::goes_on);
 }
@@ -129,8 +129,8 @@ fn answers_end_with_every_change_of_the_account() {
         let idle = Download::photos(&running, IDLE, &session);
         let endless = Download::photos(&running, ENDLESS, &session);
         change();
-        idle.is_cut();
-        endless.is_cut();
+        idle.must_be_cut();
+        endless.must_be_cut();
     }
 }
 
@@ -145,12 +145,12 @@ fn answers_end_with_the_right_to_them() {
         Download::photos(&running, ENDLESS, &running.mia),
     ];
     running.replace_rules(PERMISSIONS, &without("jane", CLOSED));
-    jane.is_cut();
+    jane.must_be_cut();
     others.iter_mut().for_each(Download::goes_on);
     // what anybody may see ends for anybody when nobody may
     let visitor = Download::begin(&running, "localhost", IDLE, None);
     running.replace_rules(&PERMISSIONS.replace("public_role = \"guestbook\"", ""), CLOSED);
-    visitor.is_cut();
+    visitor.must_be_cut();
     others.iter_mut().for_each(Download::goes_on);
 }
 
@@ -161,8 +161,8 @@ fn an_archive_ends_when_a_folder_in_it_is_closed() {
     let whole = Download::photos(&running, "/zip/", &running.jane);
     let mut part = Download::photos(&running, "/zip/elsewhere/", &running.jane);
     running.replace_rules(PERMISSIONS, &without("jane", CLOSED));
-    whole.is_cut();
+    whole.must_be_cut();
     part.goes_on();
     running.replace_rules(&without("jane", PERMISSIONS), CLOSED);
-    part.is_cut();
+    part.must_be_cut();
 }

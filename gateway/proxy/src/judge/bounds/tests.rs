@@ -17,6 +17,7 @@ use crate::{HostName, Upstreams};
 fn runtime(map: RouteMap) -> SiteRuntime {
     SiteRuntime {
         app_passwords: true,
+        asserts: false,
         id: SiteId::parse("family").unwrap(),
         mount: Mount::at_hosts(vec![HostName::parse("photos.example").unwrap()]),
         upstreams: Upstreams::resolve(&["http://127.0.0.1:9".to_owned()]).unwrap(),

@@ -21,7 +21,7 @@ pub(crate) fn after_head(target: &str) -> Vec<u8> {
     let (after, waited) =
         ENDED.wait_timeout_while(after, Duration::from_secs(30), is_missing).unwrap();
     assert!(!waited.timed_out(), "the connection of {target} does not end");
-    after[target].clone()
+    after.get(target).unwrap().clone()
 }
 
 pub(crate) fn serve(mut stream: TcpStream, target: &str, head: &str) {
