@@ -3,7 +3,7 @@
 //! A [`Store`] is one SQLite file in the state directory, or a PostgreSQL database that several
 //! gateways share. Each table has a file here and a typed face: [`Store::accounts`],
 //! [`Store::identities`], [`Store::sessions`], [`Store::tickets`], [`Store::grants`],
-//! [`Store::group_mappings`],
+//! [`Store::group_mappings`], [`Store::nodes`], [`Store::join_tokens`],
 //! [`Store::meta`]. Rows come back as the schema's types, or not at all.
 //!
 //! This crate is *not* the place of any rule about passwords, tokens, limits or time: it reads no
@@ -35,8 +35,10 @@ pub mod error;
 pub mod grants;
 pub mod group_mappings;
 pub mod identities;
+pub mod join_tokens;
 mod limited;
 pub mod meta;
+pub mod nodes;
 mod open;
 pub mod postgres;
 pub mod provider_sessions;
@@ -47,13 +49,17 @@ pub mod tickets;
 pub mod time;
 pub mod watch;
 
-pub use accounts::{Account, AccountId, AccountState, NewAccount, PasswordHash, folded};
+pub use accounts::{
+    Account, AccountChange, AccountId, AccountState, Keep, NewAccount, PasswordHash, folded,
+};
 pub use audit::{AuditError, AuditLog, AuditSettings};
 pub use error::{Cause, StoreError};
 pub use grants::{Access, Grant, GrantFilter, RoleChoice};
 pub use group_mappings::{GroupMapping, MappedGroup};
 pub use identities::{LinkedIdentity, NewIdentity, ProviderGroups, Subject};
+pub use join_tokens::{JoinToken, NewJoinToken};
 pub use meta::Key;
+pub use nodes::{NewNode, NodeChange, NodeState, RegisteredNode};
 pub use open::Store;
 pub use postgres::PostgresUrl;
 pub use provider_sessions::ProviderSession;
