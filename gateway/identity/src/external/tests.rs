@@ -177,3 +177,15 @@ async fn a_local_password_counts_beside_a_provider_only_where_that_is_said() {
         assert!(matches!(result, Err(SignInError::Refused)), "{result:?}");
     }
 }
+
+/// What a provider says is a word of the command that the log names, whatever is in it.
+#[test]
+fn the_command_that_adopts_is_one_command() {
+    let mut user = alice();
+    user.subject.id = "x'; rm -rf ~ #".to_owned();
+    let taken = UserName::parse("-alice o'hara").unwrap();
+    assert_eq!(
+        adoption(&taken, &user),
+        r"vestibule users mod --provider=idp --subject='x'\''; rm -rf ~ #' -- '-alice o'\''hara'"
+    );
+}
