@@ -8,12 +8,15 @@
 )]
 
 mod active_directory;
+mod api;
+mod api_contract;
 mod audit;
 mod bad_input;
 mod camera;
 mod cli;
 mod cli_audit;
 mod cli_explain;
+mod cli_manage;
 mod copyparty;
 mod directory_sign_in;
 mod galleries;
