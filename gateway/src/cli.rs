@@ -7,7 +7,7 @@ mod demo;
 mod init;
 mod media;
 mod output;
-mod policy;
+pub(crate) mod policy;
 mod reload;
 mod serve;
 mod users;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use vestibule_identity::Identity;
+use vestibule_identity::{Identity, Unavailable};
 
 use crate::reload::Live;
 
@@ -104,7 +104,10 @@ async fn answer(stream: UnixStream, live: &Arc<Live>, identity: &Identity) -> an
 }
 
 /// Takes over what the store says now: rights, accounts, sessions.
-pub(crate) async fn refresh(live: &Live, identity: &Identity) -> anyhow::Result<()> {
+///
+/// # Errors
+/// If the store can't be reached.
+pub(crate) async fn refresh(live: &Live, identity: &Identity) -> Result<(), Unavailable> {
     identity.maintain().await?;
     identity.invalidate_all();
     live.take_over_rights(identity.store()).await?;

@@ -3,7 +3,7 @@
 //! This file is a table of contents. [`cli`] reads the command, [`config`] the configuration
 //! directory, [`gallery`] the folders' own rules; [`build`] makes of them what requests are judged
 //! by, [`reload`] keeps it current, [`shown`] holds the media backends, [`audit`] writes down what
-//! happens, [`serve`] runs it all.
+//! happens, [`managed`] says what of it is managed, [`serve`] runs it all.
 
 mod audit;
 mod build;
@@ -14,6 +14,7 @@ mod demo;
 mod gallery;
 mod hardened;
 mod logging;
+mod managed;
 mod pages;
 mod providers;
 mod reload;

@@ -4,6 +4,7 @@
 //! error keeps its last good one; a folder whose rules can't be read is closed at once. A folder
 //! that nobody has reported yet is read before anybody is judged by it.
 
+mod managed;
 mod site;
 mod watch;
 
@@ -210,8 +211,7 @@ impl Live {
         log_problems(&loaded.problems);
         self.tell_of_errors(&loaded.problems);
         let mut state = self.lock();
-        let mut changed = HashSet::new();
-        let before = state.sites.len();
+        let (mut changed, before) = (HashSet::new(), state.sites.len());
         state.sites.retain(|id, _| {
             let stays = loaded.site(id).is_some();
             if !stays {

@@ -83,7 +83,7 @@ pub(crate) fn prepare(
     configuration.sites.iter().try_for_each(|site| shown.start(site))?;
     let live = Live::start(configuration, vocabulary, around, stored, Arc::clone(&shown))?;
     let world = live.world().context("there are no policies")?;
-    let sites = Arc::new(KnownSites::new(Arc::clone(&live), gateway_config.public_url.clone()));
+    let sites = Arc::new(KnownSites::new(&live, &identity, &gateway_config));
     let portal = runtime.block_on(Portal::open(Arc::clone(&identity), sites))?;
     let portal = portal.with_providers(providers.clone());
     let gateway = Arc::new(Gateway::new(GatewayParts {

@@ -1,15 +1,21 @@
 //! [`KnownSites`]: what the portal asks about the sites, answered by the world in force.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use vestibule_identity::management::Cluster;
+use vestibule_identity::{Identity, Unavailable};
 use vestibule_policies::Principal;
 use vestibule_policies::audit::admission::admission;
 use vestibule_policies::principal::Share;
 use vestibule_portal::{SiteCard, SitePlace, Sites};
 use vestibule_proxy::SiteRuntime;
-use vestibule_schema::{GalleryPath, SiteId};
+use vestibule_schema::{GalleryPath, ProviderId, SiteId};
 
-use crate::config::PublicUrl;
+use crate::config::{GatewayConfig, PublicUrl};
+use crate::control;
+use crate::managed;
 use crate::reload::Live;
 
 /// The sites of the world in force.
@@ -17,11 +23,15 @@ use crate::reload::Live;
 pub(crate) struct KnownSites {
     live: Arc<Live>,
     public_url: PublicUrl,
+    identity: Arc<Identity>,
+    issuers: BTreeMap<ProviderId, String>,
 }
 
 impl KnownSites {
-    pub(crate) const fn new(live: Arc<Live>, public_url: PublicUrl) -> Self {
-        Self { live, public_url }
+    pub(crate) fn new(live: &Arc<Live>, identity: &Arc<Identity>, config: &GatewayConfig) -> Self {
+        let issuers = managed::issuers(&config.identity);
+        let (live, identity) = (Arc::clone(live), Arc::clone(identity));
+        Self { live, public_url: config.public_url.clone(), identity, issuers }
     }
 
     /// The origins of a site's own hosts: scheme and port are the portal's.
@@ -34,6 +44,7 @@ impl KnownSites {
     }
 }
 
+#[async_trait]
 impl Sites for KnownSites {
     fn open_to(&self, principal: &Principal) -> Vec<SiteCard> {
         let Some(world) = self.live.world() else { return Vec::new() };
@@ -74,6 +85,19 @@ impl Sites for KnownSites {
         let world = self.live.world()?;
         let site = world.site(site)?;
         Some(format!("{}{}", site.mount.base(), site.adapter.page(of)?))
+    }
+
+    fn cluster(&self) -> Option<Cluster> {
+        Some(Cluster {
+            vocabulary: Arc::clone(self.live.vocabulary()),
+            nodes: self.live.nodes(&self.public_url),
+            issuers: self.issuers.clone(),
+            adapters: managed::adapters(),
+        })
+    }
+
+    async fn take_over(&self) -> Result<(), Unavailable> {
+        control::refresh(&self.live, &self.identity).await
     }
 
     fn portal(&self) -> Option<String> {

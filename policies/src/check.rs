@@ -11,7 +11,9 @@ use vestibule_schema::document::{Cascade, FolderDocument, GrantsDocument, Permis
 use vestibule_schema::problem::{self, Problem, Source};
 use vestibule_schema::{GalleryPath, RoleName, SiteId, SourceRef};
 
-use crate::model::{CustomPolicies, FolderRules, Grant, GroupMapping, Rights, SiteModel};
+use crate::model::{
+    CustomPolicies, DeclaredAt, FolderRules, Grant, GroupMapping, Rights, SiteModel,
+};
 pub use builtin::{BuiltinError, BuiltinRoles};
 pub use custom::custom;
 
@@ -30,7 +32,7 @@ pub fn site(
     let (document, mut problems) = PermissionsDocument::parse(permissions);
     let checked = block::check(&document, permissions, None, builtin);
     problems.extend(checked.problems);
-    let mut declared = Rights::default();
+    let mut declared = (Rights::default(), DeclaredAt::default());
     if let Some(source) = grants {
         let (document, found) = GrantsDocument::parse(source);
         problems.extend(found);
@@ -41,11 +43,13 @@ pub fn site(
     if problem::has_errors(&problems) {
         return Err(problems);
     }
+    let (declared, declared_at) = declared;
     let model = SiteModel {
         site: site.clone(),
         cascade,
         block: checked.block,
         declared,
+        declared_at,
         custom: CustomPolicies::default(),
         zone: TimeZone::UTC,
     };
@@ -113,9 +117,10 @@ fn rights(
     source: &Source,
     known: &block::Known<'_>,
     problems: &mut Vec<Problem>,
-) -> Rights {
+) -> (Rights, DeclaredAt) {
     let block = known.block;
     let mut rights = Rights::default();
+    let mut places = DeclaredAt::default();
     for grant in &document.grants {
         if let Some(role) = &grant.role
             && !block.roles.contains_key(&role.value)
@@ -123,6 +128,7 @@ fn rights(
             problems.push(block::unknown_role(source, &role.value, &role.span, known));
             continue;
         }
+        places.grants.push(source.reference(grant.span.start));
         rights.grants.push(Grant {
             user: grant.user.value.clone(),
             role: grant.role.as_ref().map(|role| role.value.clone()),
@@ -138,6 +144,7 @@ fn rights(
         if role.scoped && group.base_path.is_none() {
             problems.push(scoped_without_base(source, &role.name, &group.span));
         }
+        places.groups.push(source.reference(group.span.start));
         rights.groups.push(GroupMapping {
             group: group.group.value.clone(),
             role: role.name.clone(),
@@ -145,7 +152,7 @@ fn rights(
             upload_path: group.upload_path.as_ref().map(|path| path.value.clone()),
         });
     }
-    rights
+    (rights, places)
 }
 
 fn scoped_without_base(source: &Source, role: &RoleName, span: &std::ops::Range<usize>) -> Problem {

@@ -155,6 +155,15 @@ pub struct Rights {
     pub groups: Vec<GroupMapping>,
 }
 
+/// Where each declared grant and group mapping is written, in the order of [`Rights`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeclaredAt {
+    /// Of the grants.
+    pub grants: Vec<SourceRef>,
+    /// Of the group mappings.
+    pub groups: Vec<SourceRef>,
+}
+
 /// A site without its folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteModel {
@@ -166,6 +175,8 @@ pub struct SiteModel {
     pub block: Block,
     /// Declared grants and group mappings.
     pub declared: Rights,
+    /// Where those are written.
+    pub declared_at: DeclaredAt,
     /// The hand-written policies.
     pub custom: CustomPolicies,
     /// Where the site's weekday and time of day are.

@@ -4,7 +4,7 @@
 //! and the free part, a path, is between them. `@` keeps `@owner`, `@locked` and `@upload` out of
 //! reach of every name that is read.
 
-use vestibule_schema::{GalleryPath, RoleName, SiteId};
+use vestibule_schema::{GalleryPath, ManagementAction, RoleName, SiteId};
 
 /// Entity types of the schema.
 pub(crate) mod kind {
@@ -17,10 +17,18 @@ pub(crate) mod kind {
     pub(crate) const USER: &str = "User";
     pub(crate) const VISITOR: &str = "Visitor";
     pub(crate) const ACTION: &str = "Action";
+    pub(crate) const CLUSTER: &str = "Cluster";
+    pub(crate) const NODE: &str = "Node";
+    pub(crate) const OPERATOR: &str = "Operator";
 }
 
 /// The action that asks whether somebody holds a role.
 pub(crate) const ASSUME_ROLE: &str = "assume_role";
+/// Whether an action is one of management, which no policy of a site speaks of.
+pub(crate) fn is_management(action: &str) -> bool {
+    action == "manage" || ManagementAction::ALL.iter().any(|known| known.name() == action)
+}
+
 /// The synthetic role of a site's owners.
 pub(crate) const OWNER: &str = "@owner";
 /// The synthetic role of who is locked out of a site.

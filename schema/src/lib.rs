@@ -19,6 +19,7 @@
 pub mod document;
 pub mod hidden;
 pub mod ids;
+pub mod management;
 pub mod path;
 pub mod permission;
 pub mod problem;
@@ -26,6 +27,7 @@ pub mod size;
 
 pub use hidden::HiddenNames;
 pub use ids::{AccountRole, GroupId, IdError, ProviderId, RoleName, ShareId, SiteId, UserName};
+pub use management::ManagementAction;
 pub use path::{GalleryPath, PathError, PathKind};
 pub use permission::{Action, Permission, PermissionSet};
 pub use problem::{Problem, Severity, Source, SourceRef};

@@ -192,10 +192,10 @@ async fn a_revoked_one_is_nothing_from_the_next_request_on() {
         (listed[0]["scope"].as_str(), listed[1]["scope"].as_str()),
         (Some("all"), Some("read"))
     );
-    assert_eq!(listed[0]["from"], "127.0.0.1");
-    let number = listed[0]["id"].as_str().unwrap();
+    assert_eq!(listed[0]["client"], "127.0.0.1");
+    let number = &listed[0]["id"].to_string();
     let page = "/_vestibule/account/app-passwords";
-    let fields = [("app_password", number)];
+    let fields = [("app_password", number.as_str())];
     let portal = jane.at_portal();
     portal.submit(page, "/_vestibule/account/app-passwords/revoke", &fields).await.expect(303);
     Program::is_challenged(&first.get("/open/b.jpg").await);

@@ -8,6 +8,8 @@
 )]
 
 mod active_directory;
+mod api;
+mod api_contract;
 mod app_passwords;
 mod assertion;
 mod audit;
@@ -16,6 +18,7 @@ mod camera;
 mod cli;
 mod cli_audit;
 mod cli_explain;
+mod cli_manage;
 mod copyparty;
 mod directory_sign_in;
 mod first_run;

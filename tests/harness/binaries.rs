@@ -41,7 +41,7 @@ pub fn cedar() -> PathBuf {
     path
 }
 
-/// A program that `make webdav` installs: the variable of this name, or the one in
+/// A program that `make webdav` or `make schemathesis` installs: the variable of this name, or the one in
 /// `target/tools`.
 ///
 /// # Panics
@@ -52,7 +52,7 @@ pub fn installed(name: &str) -> PathBuf {
         return PathBuf::from(path);
     }
     let path = repository().join("target/tools/bin").join(name);
-    assert!(path.is_file(), "`{name}` is missing: run `make webdav`");
+    assert!(path.is_file(), "`{name}` is missing: run `make webdav schemathesis`");
     path
 }
 

@@ -215,6 +215,7 @@ impl Identity {
                     user = %taken,
                     provider = %user.provider,
                     subject = %user.subject.id,
+                    adopt = adoption(&taken, user),
                     "the name belongs to another account, which is never taken over"
                 );
                 Err(SignInError::NotRegistered)
@@ -222,6 +223,14 @@ impl Identity {
             Err(error) => Err(SignInError::Unavailable(error.into())),
         }
     }
+}
+
+/// The command by which an administrator gives an account to whoever this is at the provider. What
+/// the provider says is quoted, so that it is nothing but a word in a shell.
+fn adoption(taken: &UserName, user: &ExternalUser) -> String {
+    let word = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let (name, subject) = (word(taken.as_str()), word(&user.subject.id));
+    format!("vestibule users mod --provider={} --subject={subject} -- {name}", user.provider)
 }
 
 impl Registration {

@@ -8,6 +8,8 @@
 //! This crate is *not* the place of what anybody may do (that is `vestibule-policies`), of pages
 //! (`vestibule-portal`), of HTTP or of SQL: it is handed header values and answers with types.
 //!
+//! What whoever manages does, at the command line and by the API, is in [`management`].
+//!
 //! Start at [`Identity`], then [`credentials`], then [`sign_in`].
 //!
 //! ```
@@ -39,6 +41,7 @@ mod first_run;
 mod hasher;
 mod identity;
 mod limits;
+pub mod management;
 pub mod origin;
 pub mod password;
 mod provider_sessions;

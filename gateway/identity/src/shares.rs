@@ -103,22 +103,10 @@ impl Identity {
     /// # Errors
     /// [`MakeShareError`].
     pub async fn make_share(&self, order: &ShareOrder<'_>) -> Result<MadeShare, MakeShareError> {
+        self.check_order(order)?;
         let now = self.now();
-        if order.expires.is_some_and(|expires| expires <= now) {
-            return Err(MakeShareError::Over);
-        }
-        if order.uses == Some(0) {
-            return Err(MakeShareError::NoUses);
-        }
-        let too_long = order.label.chars().count() > MAX_LABEL;
-        if too_long || order.label.chars().any(char::is_control) {
-            return Err(MakeShareError::BadLabel);
-        }
         let password = match order.password {
             None => None,
-            Some(password) if password.expose().is_empty() => {
-                return Err(MakeShareError::EmptyPassword);
-            }
             Some(password) => Some(self.hasher.hash(password).await?),
         };
         let no_maker = || MakeShareError::NoMaker { user: order.maker.clone() };
@@ -145,6 +133,25 @@ impl Identity {
         };
         tracing::info!(share = %id, site = %order.site, maker = %account.name, "a share link is made");
         Ok(MadeShare { id, token: secret })
+    }
+
+    /// Whether a share link can be as it is wanted, whoever makes it.
+    pub(crate) fn check_order(&self, order: &ShareOrder<'_>) -> Result<(), MakeShareError> {
+        let now = self.now();
+        if order.expires.is_some_and(|expires| expires <= now) {
+            return Err(MakeShareError::Over);
+        }
+        if order.uses == Some(0) {
+            return Err(MakeShareError::NoUses);
+        }
+        let too_long = order.label.chars().count() > MAX_LABEL;
+        if too_long || order.label.chars().any(char::is_control) {
+            return Err(MakeShareError::BadLabel);
+        }
+        if order.password.is_some_and(|password| password.expose().is_empty()) {
+            return Err(MakeShareError::EmptyPassword);
+        }
+        Ok(())
     }
 
     /// The share links of a site, or of all. Whether each still gives something is the engine's

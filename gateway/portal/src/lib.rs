@@ -6,6 +6,8 @@
 //! makes browsers forget worthless session cookies by itself: the front must not touch
 //! `Set-Cookie` of its answers.
 //!
+//! Below `/_vestibule/api/v1/` is the JSON API of management (`api.rs`).
+//!
 //! [`refusal_page`] makes the pages that the proxy shows instead of a gallery's.
 //!
 //! This crate is *not* the place of any decision about galleries, of passwords and sessions (that
@@ -23,6 +25,7 @@
 //! ```
 
 mod answer;
+mod api;
 mod caller;
 mod folders;
 mod form;

@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 use vestibule_identity::Audience;
 
 use crate::answer::{Failure, finish, in_time, redirect};
+use crate::api;
 use crate::form;
 use crate::portal::Portal;
 
@@ -65,6 +66,7 @@ pub fn router(portal: Portal) -> Router {
         .layer(DefaultBodyLimit::max(form::MAX_BYTES))
         .layer(from_fn_with_state(portal.clone(), at_its_place))
         .layer(from_fn(in_time))
+        .nest(api::PREFIX, api::router())
         .layer(from_fn(finish))
         .with_state(portal)
 }

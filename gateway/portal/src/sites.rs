@@ -2,11 +2,15 @@
 
 use std::fmt;
 
+use async_trait::async_trait;
+use vestibule_identity::Unavailable;
+use vestibule_identity::management::Cluster;
 use vestibule_policies::Principal;
 use vestibule_policies::principal::Share;
 use vestibule_schema::{GalleryPath, SiteId};
 
 /// The sites behind this gateway, as far as the portal needs to know them.
+#[async_trait]
 pub trait Sites: Send + Sync + fmt::Debug {
     /// The sites that somebody may enter, in the order in which they are shown.
     fn open_to(&self, principal: &Principal) -> Vec<SiteCard>;
@@ -33,6 +37,19 @@ pub trait Sites: Send + Sync + fmt::Debug {
     /// The page of a folder or image, as a path of its host; none where the gallery server has no
     /// such pages.
     fn page(&self, site: &SiteId, of: &GalleryPath) -> Option<String>;
+
+    /// What is managed, as it is now; none where nothing is.
+    fn cluster(&self) -> Option<Cluster> {
+        None
+    }
+
+    /// Takes over what was changed in the store. It is in force when this returns.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    async fn take_over(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
 
     /// Whom to ask for access: a name, an address, a sentence. Shown as it is.
     fn contact(&self) -> Option<String> {

@@ -2,6 +2,7 @@
 
 mod access;
 mod nodes;
+mod review;
 pub(super) mod session;
 mod shares;
 
@@ -16,8 +17,10 @@ Examples:
   vestibule cluster users access ls --node family
   vestibule cluster nodes allow-group family 'cn=photographers,dc=example,dc=org' --role user
   vestibule cluster shares add --as jane --site family --path /2026/summer/ --expires 30d
+  vestibule cluster access review --node family --format csv
 
-A change is in force when the command returns.";
+A change is in force when the command returns.
+Exit codes: 0 done, 1 failed, 2 bad input or configuration, 3 denied or not found.";
 
 /// Grant and revoke access to sites
 #[derive(Debug, Args)]
@@ -34,7 +37,12 @@ enum Object {
         #[command(subcommand)]
         object: UserObject,
     },
-    /// Access of security groups
+    /// Access of everybody, and why
+    Access {
+        #[command(subcommand)]
+        verb: review::Verb,
+    },
+    /// The sites, and access of security groups to them
     Nodes {
         #[command(subcommand)]
         verb: nodes::Verb,
@@ -59,6 +67,7 @@ impl Cluster {
     pub(super) fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         match self.object {
             Object::Users { object: UserObject::Access { verb } } => verb.run(output),
+            Object::Access { verb } => verb.run(output),
             Object::Nodes { verb } => verb.run(output),
             Object::Shares { verb } => verb.run(output),
         }

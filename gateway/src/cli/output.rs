@@ -93,6 +93,19 @@ impl Output {
         println!("{value:#}");
     }
 
+    /// Things as they are managed: in JSON whole, else these of their fields as columns.
+    pub(crate) fn items(&mut self, format: Format, columns: &[&str], items: &Value) {
+        if format == Format::Json {
+            return self.json(items);
+        }
+        let all = items.as_array().map(Vec::as_slice).unwrap_or_default();
+        let row = |item: &Value| {
+            columns.iter().map(|column| item.get(column).map(cell).unwrap_or_default()).collect()
+        };
+        let rows: Vec<Vec<String>> = all.iter().map(row).collect();
+        self.rows(format, columns, &rows);
+    }
+
     /// Rows under headings, in the format asked for.
     pub(crate) fn rows(&mut self, format: Format, headings: &[&str], rows: &[Vec<String>]) {
         match format {
@@ -119,6 +132,18 @@ impl Output {
                 }
             }
         }
+    }
+}
+
+/// A field of something that is managed, in a table.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(cell).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
     }
 }
 

@@ -1,4 +1,8 @@
-//! `vestibule users …`: local accounts.
+//! `vestibule users …`: accounts and their sessions.
+
+mod modify;
+mod sessions;
+mod show;
 
 mod app_passwords;
 mod totp;
@@ -7,13 +11,13 @@ use std::io::{IsTerminal as _, Read as _};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
-use vestibule_identity::{AccountError, Identity, Secret};
+use vestibule_identity::Secret;
+use vestibule_identity::management::{Mode, UserWanted};
 use vestibule_schema::{AccountRole, UserName};
 use vestibule_store::audit::{Change, Object, Verb as Audited};
-use vestibule_store::{AccountState, NewAccount};
 
-use super::cluster::session::{AdminSession, confirm, record};
-use super::{BadInput, ConfigArg, Exit, Format, NotFound, Output};
+use super::cluster::session::{AdminSession, Doing, Engines};
+use super::{BadInput, ConfigArg, Exit, Format, Output};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -21,9 +25,16 @@ Examples:
   vestibule users add jane --password-stdin <password.txt
   vestibule users ls --format json
   vestibule users totp reset jane                for who has lost it
-  vestibule users rm jane --yes";
+  vestibule users mod jane --role viewer --display-name 'Jane Doe'
+  vestibule users mod jane --provider office --subject 7f3a…       whoever that is there owns it
+  vestibule users mod jane --disable             ends all sessions
+  vestibule users sessions rm jane --all --yes
+  vestibule users rm jane --yes
 
-/// Add, list and remove local accounts
+A change is in force when the command returns.
+Exit codes: 0 done, 1 failed, 2 bad input or configuration, 3 denied or not found.";
+
+/// Add, list, change and remove accounts, and end their sessions
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Users {
@@ -37,6 +48,10 @@ enum Verb {
     Add(Add),
     /// List the accounts
     Ls(Ls),
+    /// Show an account with what belongs to it
+    Show(show::Show),
+    /// Change an account: whole, or not at all
+    Mod(modify::Mod),
     /// Give an account another password; its sessions end
     Passwd(Passwd),
     Totp(totp::Totp),
@@ -46,6 +61,11 @@ enum Verb {
     AppPasswords {
         #[command(subcommand)]
         verb: app_passwords::Verb,
+    },
+    /// The sessions of an account
+    Sessions {
+        #[command(subcommand)]
+        verb: sessions::Verb,
     },
 }
 
@@ -64,9 +84,8 @@ struct Add {
     /// Read the password from standard input instead of asking
     #[arg(long)]
     password_stdin: bool,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    doing: Doing,
 }
 
 #[derive(Debug, Args)]
@@ -87,6 +106,8 @@ struct Passwd {
     /// Read the password from standard input instead of asking
     #[arg(long)]
     password_stdin: bool,
+    #[command(flatten)]
+    doing: Doing,
 }
 
 #[derive(Debug, Args)]
@@ -95,12 +116,8 @@ struct Rm {
     config: ConfigArg,
     /// The user's name
     name: String,
-    /// Don't ask
-    #[arg(long)]
-    yes: bool,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    doing: Doing,
 }
 
 impl Users {
@@ -108,10 +125,13 @@ impl Users {
         match self.verb {
             Verb::Add(verb) => verb.run(output),
             Verb::Ls(verb) => verb.run(output),
+            Verb::Show(verb) => verb.run(output),
+            Verb::Mod(verb) => verb.run(output),
             Verb::Passwd(verb) => verb.run(output),
             Verb::Totp(verb) => verb.run(output),
             Verb::Rm(verb) => verb.run(output),
             Verb::AppPasswords { verb } => verb.run(output),
+            Verb::Sessions { verb } => verb.run(output),
         }
     }
 }
@@ -119,46 +139,40 @@ impl Users {
 impl Add {
     fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         let name = user_name(&self.name)?;
-        let role = AccountRole::parse(&self.role)
-            .map_err(|error| anyhow!(BadInput(format!("`{}`: {error}", self.role))))?;
-        if self.dry_run {
-            output.line(format!("would add `{name}`"));
-            return Ok(Exit::Done);
-        }
-        let password = ask_password(self.password_stdin)?;
+        let role = account_role(&self.role)?;
+        let password = if self.doing.mode() == Mode::Do {
+            Some(ask_password(self.password_stdin)?)
+        } else {
+            None
+        };
         let session = AdminSession::open(&self.config.config, output)?;
-        session.run(output, async |identity: &Identity| {
-            let detail = format!("role `{role}`");
-            let account = NewAccount::new(name.clone(), role).with_display_name(self.display_name);
-            identity.add_user(account, Some(&password)).await.map_err(account_error)?;
-            record(identity, change(Object::Account, Audited::Added, &name, Some(detail))).await?;
-            Ok(format!("added `{name}`; grant access with `vestibule cluster users access grant`"))
-        })
+        let cluster = session.cluster(Engines::None, output)?;
+        let added = session.change(&cluster, (&self.doing, output), async |verbs| {
+            let wanted = UserWanted {
+                name,
+                role,
+                display_name: &self.display_name,
+                password: password.as_ref(),
+            };
+            verbs.add_user(wanted).await
+        })?;
+        if added.is_some() {
+            output.note("grant access with `vestibule cluster users access grant`");
+        }
+        Ok(Exit::Done)
     }
 }
 
 impl Ls {
     fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         let session = AdminSession::open(&self.config.config, output)?;
-        let accounts = session.block_on(async |identity| identity.users().await)?;
-        let rows: Vec<_> = accounts
-            .iter()
-            .map(|account| {
-                vec![
-                    account.name.to_string(),
-                    account.display_name.clone(),
-                    account.role.to_string(),
-                    match account.state {
-                        AccountState::Enabled => "enabled".to_owned(),
-                        AccountState::Disabled => "disabled".to_owned(),
-                    },
-                ]
-            })
-            .collect();
-        if rows.is_empty() && self.format == Format::Table {
+        let cluster = session.cluster(Engines::None, output)?;
+        let users = session.ask(&cluster, async |verbs| verbs.users().await)?;
+        if users.is_empty() && self.format == Format::Table {
             output.note("no accounts yet; add one: vestibule users add NAME");
         }
-        output.rows(self.format, &["user", "name", "role", "state"], &rows);
+        let users = serde_json::to_value(&users)?;
+        output.items(self.format, &["user", "name", "role", "state"], &users);
         Ok(Exit::Done)
     }
 }
@@ -168,29 +182,29 @@ impl Passwd {
         let name = user_name(&self.name)?;
         let password = ask_password(self.password_stdin)?;
         let session = AdminSession::open(&self.config.config, output)?;
-        session.run(output, async |identity: &Identity| {
-            identity.set_password(&name, &password).await.map_err(account_error)?;
-            record(identity, change(Object::Password, Audited::Changed, &name, None)).await?;
-            Ok(format!("`{name}` has another password; all sessions have ended"))
-        })
+        let cluster = session.cluster(Engines::None, output)?;
+        session.change(&cluster, (&self.doing, output), async |verbs| {
+            verbs.set_password(&name, &password).await
+        })?;
+        Ok(Exit::Done)
     }
 }
 
 impl Rm {
     fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         let name = user_name(&self.name)?;
-        if self.dry_run {
-            output.line(format!("would remove `{name}` with all sessions and grants"));
-            return Ok(Exit::Done);
-        }
-        confirm(self.yes, &format!("remove `{name}` with all sessions and grants?"))?;
+        self.doing.confirm(&format!("remove `{name}` with all sessions and grants?"))?;
         let session = AdminSession::open(&self.config.config, output)?;
-        session.run(output, async |identity: &Identity| {
-            identity.remove_user(&name).await.map_err(account_error)?;
-            record(identity, change(Object::Account, Audited::Removed, &name, None)).await?;
-            Ok(format!("removed `{name}`"))
-        })
+        let cluster = session.cluster(Engines::None, output)?;
+        session.change(&cluster, (&self.doing, output), async |verbs| {
+            verbs.remove_user(&name).await
+        })?;
+        Ok(Exit::Done)
     }
+}
+
+pub(super) fn account_role(text: &str) -> anyhow::Result<AccountRole> {
+    AccountRole::parse(text).map_err(|error| anyhow!(BadInput(format!("`{text}`: {error}"))))
 }
 
 /// A change of an account, for the audit log.
@@ -205,15 +219,6 @@ pub(super) fn change(
 
 pub(super) fn user_name(text: &str) -> anyhow::Result<UserName> {
     UserName::parse(text).map_err(|error| anyhow!(BadInput(format!("`{text}`: {error}"))))
-}
-
-/// Bad passwords are bad input; users that don't exist are not found.
-fn account_error(error: AccountError) -> anyhow::Error {
-    match error {
-        AccountError::Password(error) => anyhow!(BadInput(error.to_string())),
-        AccountError::Store(error) if error.is_not_found() => anyhow!(NotFound(error.to_string())),
-        other => anyhow!(other),
-    }
 }
 
 /// A password from the terminal, without echo and twice, or from standard input.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use vestibule_identity::management::Node;
 use vestibule_policies::audit::probe;
 use vestibule_policies::model::Rights;
 use vestibule_policies::{SiteEngine, Vocabulary};
@@ -12,8 +13,9 @@ use vestibule_schema::document::{SiteDocument, UpstreamAddress};
 use vestibule_schema::{GalleryPath, SiteId};
 
 use crate::build::{self, Surroundings};
-use crate::config::SiteConfig;
+use crate::config::{PublicUrl, SiteConfig};
 use crate::gallery::{self, KnownFolders, Progress, Scan, Stamp, Walked};
+use crate::managed;
 use crate::shown::is_shown_here;
 
 /// One site in force.
@@ -50,6 +52,11 @@ impl LiveSite {
 
     pub(super) fn engine(&self) -> Option<Arc<SiteEngine>> {
         self.engine.clone()
+    }
+
+    /// As it is managed.
+    pub(super) fn node(&self, portal: &PublicUrl) -> Node {
+        managed::node(&self.config, self.engine(), portal)
     }
 
     pub(super) fn is_built(&self) -> bool {

@@ -1,5 +1,7 @@
 //! Who can sign in.
 
+mod modify;
+
 use std::fmt;
 
 use sqlx::any::AnyRow;
@@ -11,6 +13,8 @@ use crate::error::unavailable;
 use crate::open::commit_change;
 use crate::row::Reader;
 use crate::{Store, StoreError, UnixTime};
+
+pub use modify::{AccountChange, Keep};
 
 /// The accounts of a store; see [`Store::accounts`].
 #[derive(Debug)]

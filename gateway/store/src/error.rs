@@ -103,6 +103,21 @@ pub enum StoreError {
         /// The group.
         group: GroupId,
     },
+    /// A node of this name is registered.
+    #[error("a node `{node}` is registered already")]
+    NodeTaken {
+        /// The name.
+        node: SiteId,
+    },
+    /// There is no such node, or a credential is not its.
+    #[error("there is no registered node `{node}`")]
+    NoSuchNode {
+        /// The name.
+        node: SiteId,
+    },
+    /// The join token is none, is over, or used up.
+    #[error("the join token admits nobody")]
+    NoSuchToken,
 }
 
 impl StoreError {
@@ -116,6 +131,8 @@ impl StoreError {
                 | Self::NoSuchSession
                 | Self::NoSuchGrant { .. }
                 | Self::NoSuchMapping { .. }
+                | Self::NoSuchNode { .. }
+                | Self::NoSuchToken
         )
     }
 
@@ -124,7 +141,10 @@ impl StoreError {
     pub fn is_conflict(&self) -> bool {
         matches!(
             self,
-            Self::NameTaken { .. } | Self::IdentityTaken { .. } | Self::LastAdministrator { .. }
+            Self::NameTaken { .. }
+                | Self::IdentityTaken { .. }
+                | Self::LastAdministrator { .. }
+                | Self::NodeTaken { .. }
         )
     }
 }

@@ -41,7 +41,16 @@ impl MappedGroup {
         &self.id
     }
 
-    /// What is shown.
+    /// What is shown, with its provider if it is one's alone.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self.id.provider() {
+            Some(provider) => format!("{} of {provider}", self.typed),
+            None => self.typed.clone(),
+        }
+    }
+
+    /// As somebody typed it.
     #[must_use]
     pub fn typed(&self) -> &str {
         &self.typed

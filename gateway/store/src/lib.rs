@@ -4,7 +4,8 @@
 //! gateways share. Each table has a file here and a typed face: [`Store::accounts`],
 //! [`Store::identities`], [`Store::sessions`], [`Store::app_passwords`], [`Store::tickets`],
 //! [`Store::grants`], [`Store::group_mappings`], [`Store::second_factors`],
-//! [`Store::signing_keys`], [`Store::meta`]. Rows come back as the schema's types, or not at all.
+//! [`Store::signing_keys`], [`Store::nodes`], [`Store::join_tokens`], [`Store::meta`]. Rows come
+//! back as the schema's types, or not at all.
 //!
 //! This crate is *not* the place of any rule about passwords, tokens, limits or time: it reads no
 //! clock and makes no randomness (callers pass both), and knows neither HTTP nor Cedar. The one
@@ -36,8 +37,10 @@ pub mod error;
 pub mod grants;
 pub mod group_mappings;
 pub mod identities;
+pub mod join_tokens;
 mod limited;
 pub mod meta;
+pub mod nodes;
 mod open;
 pub mod postgres;
 pub mod provider_sessions;
@@ -50,7 +53,9 @@ pub mod tickets;
 pub mod time;
 pub mod watch;
 
-pub use accounts::{Account, AccountId, AccountState, NewAccount, PasswordHash, folded};
+pub use accounts::{
+    Account, AccountChange, AccountId, AccountState, Keep, NewAccount, PasswordHash, folded,
+};
 pub use app_passwords::{
     AppBounds, AppPasswordId, AppPasswordRow, AppScope, NewAppPassword, NoScope,
 };
@@ -59,7 +64,9 @@ pub use error::{Cause, StoreError};
 pub use grants::{Access, Grant, GrantFilter, RoleChoice};
 pub use group_mappings::{GroupMapping, MappedGroup};
 pub use identities::{LinkedIdentity, NewIdentity, ProviderGroups, Subject};
+pub use join_tokens::{JoinToken, NewJoinToken};
 pub use meta::Key;
+pub use nodes::{NewNode, NodeChange, NodeState, RegisteredNode};
 pub use open::Store;
 pub use postgres::PostgresUrl;
 pub use provider_sessions::ProviderSession;

@@ -14,6 +14,14 @@ impl UnixTime {
         Self(seconds)
     }
 
+    /// Reads a moment as RFC 3339 writes it, to the second.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn parse(text: &str) -> Result<Self, jiff::Error> {
+        text.parse::<jiff::Timestamp>().map(|moment| Self(moment.as_second()))
+    }
+
     /// Seconds since 1970 began.
     #[must_use]
     pub const fn seconds(self) -> i64 {
@@ -53,5 +61,7 @@ mod tests {
         assert_eq!(late.plus(Duration::from_secs(1)), late);
         assert_eq!(UnixTime::from_seconds(5).since(UnixTime::from_seconds(9)), Duration::ZERO);
         assert_eq!(UnixTime::from_seconds(0).to_string(), "1970-01-01T00:00:00Z");
+        assert_eq!(UnixTime::parse("1970-01-01T01:00:00+01:00").unwrap().seconds(), 0);
+        assert!(UnixTime::parse("tomorrow").is_err());
     }
 }

@@ -13,7 +13,7 @@ use cedar_policy::{
 };
 use miette::Diagnostic;
 use vestibule_schema::problem::{self, Problem, Source};
-use vestibule_schema::{SiteId, SourceRef};
+use vestibule_schema::{ManagementAction, SiteId, SourceRef};
 
 use crate::decision::PolicyRef;
 use crate::engine::Vocabulary;
@@ -170,14 +170,22 @@ fn number(id: &PolicyId) -> u64 {
 
 /// Cedar tells a mistake for each action that a policy may apply to: one of them says enough.
 fn one_for_each_place(mut told: Vec<Problem>) -> Vec<Problem> {
-    // the action that nobody thinks of comes last
-    let rank = |problem: &Problem| problem.message.contains(names::ASSUME_ROLE);
+    // the actions that nobody thinks of come last
+    let rank = |problem: &Problem| is_of_no_picture(&problem.message);
     told.sort_by(|a, b| {
         let place = (a.span.start, a.span.end).cmp(&(b.span.start, b.span.end));
         place.then(rank(a).cmp(&rank(b))).then_with(|| a.message.cmp(&b.message))
     });
     told.dedup_by(|later, first| later.span == first.span);
     told
+}
+
+/// Whether Cedar speaks of an action that `action` alone means as well: who holds a role, or
+/// manages.
+fn is_of_no_picture(message: &str) -> bool {
+    let named = |action: &str| message.contains(&format!("Action::\"{action}\""));
+    let mut management = ManagementAction::ALL.iter();
+    named(names::ASSUME_ROLE) || management.any(|action| named(action.name()))
 }
 
 /// What Cedar says, with its own place and suggestion.
@@ -192,7 +200,7 @@ fn told(code: &'static str, said: &dyn Diagnostic, source: &Source) -> Problem {
     // Cedar's own number of a policy says less than the place
     let shorter = message.strip_prefix("for policy `policy").and_then(|m| m.split_once("`, "));
     let message = shorter.map_or(message.as_str(), |(_, rest)| rest).to_owned();
-    let help = if message.contains(names::ASSUME_ROLE) {
+    let help = if is_of_no_picture(&message) {
         Some("write `action in Action::\"any\"`: `action` alone also means who holds a role".into())
     } else {
         said.help().map(|help| help.to_string())

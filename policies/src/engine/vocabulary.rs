@@ -24,6 +24,7 @@ pub struct Vocabulary {
     decide: Vec<(cedar_policy::Policy, PolicyRef)>,
     admit: PolicySet,
     admit_references: HashMap<PolicyId, PolicyRef>,
+    manage: PolicySet,
     builtin: BuiltinRoles,
 }
 
@@ -49,6 +50,9 @@ impl Vocabulary {
             kind::USER,
             kind::VISITOR,
             kind::ACTION,
+            kind::CLUSTER,
+            kind::NODE,
+            kind::OPERATOR,
         ] {
             let parsed = EntityTypeName::from_str(name)
                 .map_err(|error| shipped("entity types", error.to_string()))?;
@@ -58,6 +62,7 @@ impl Vocabulary {
         let action = action.ok_or_else(|| shipped("entity types", kind::ACTION.to_owned()))?;
         let actions = action_entities(&hierarchy, action);
         let admit = compile::base("base/admit.cedar", include_str!("../../base/admit.cedar"))?;
+        let manage = compile::base("base/manage.cedar", include_str!("../../base/manage.cedar"))?;
         let admit_references =
             admit.iter().map(|(policy, reference)| (policy.id().clone(), reference.clone()));
         Ok(Self {
@@ -66,6 +71,8 @@ impl Vocabulary {
             decide: compile::base("base/decide.cedar", include_str!("../../base/decide.cedar"))?,
             admit_references: admit_references.collect(),
             admit: PolicySet::from_policies(admit.into_iter().map(|(policy, _)| policy))
+                .map_err(|error| shipped("base policies", error.to_string()))?,
+            manage: PolicySet::from_policies(manage.into_iter().map(|(policy, _)| policy))
                 .map_err(|error| shipped("base policies", error.to_string()))?,
             builtin: BuiltinRoles::load()
                 .map_err(|error| shipped("built-in roles", error.to_string()))?,
@@ -93,6 +100,11 @@ impl Vocabulary {
     /// The admission policies.
     pub(crate) fn admit(&self) -> &PolicySet {
         &self.admit
+    }
+
+    /// The policies of who manages.
+    pub(crate) fn manage(&self) -> &PolicySet {
+        &self.manage
     }
 
     pub(crate) fn admit_reference(&self, id: &PolicyId) -> Option<&PolicyRef> {

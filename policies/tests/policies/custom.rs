@@ -179,6 +179,7 @@ fn mistakes_are_told_with_their_places() {
             "h.cedar",
             "@id(\"x\") forbid (principal, action, resource);\n@id(\"x\") forbid (principal, action, resource);",
         ),
+        ("i.cedar", "forbid (principal, action == Action::\"manage_users\", resource);"),
     ];
     let written = Written { permissions: OPEN, policies: &policies, ..Written::default() };
     let problems = written.engine(Cascade::Restrict).unwrap_err();

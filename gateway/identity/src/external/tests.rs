@@ -210,3 +210,15 @@ async fn a_second_factor_is_asked_of_passwords_alone() {
     let said = ExternalUser { second_factor: true, ..alice() };
     assert!(arrive(&identity, &said).await.unwrap().signed_in.second_factor);
 }
+
+/// What a provider says is a word of the command that the log names, whatever is in it.
+#[test]
+fn the_command_that_adopts_is_one_command() {
+    let mut user = alice();
+    user.subject.id = "x'; rm -rf ~ #".to_owned();
+    let taken = UserName::parse("-alice o'hara").unwrap();
+    assert_eq!(
+        adoption(&taken, &user),
+        r"vestibule users mod --provider=idp --subject='x'\''; rm -rf ~ #' -- '-alice o'\''hara'"
+    );
+}

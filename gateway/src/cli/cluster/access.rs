@@ -2,14 +2,13 @@
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use vestibule_identity::Identity;
-use vestibule_schema::{RoleName, SiteId, UserName};
-use vestibule_store::audit::{Change, Object, Verb as Audited};
-use vestibule_store::{GrantFilter, RoleChoice, StoreError};
+use vestibule_identity::management::GrantRef;
+use vestibule_schema::{RoleName, SiteId};
+use vestibule_store::{GrantFilter, RoleChoice};
 
-use super::session::{AccessArgs, AdminSession, confirm, record};
+use super::session::{AccessArgs, AdminSession, Doing, Engines};
 use crate::cli::users::user_name;
-use crate::cli::{BadInput, ConfigArg, Exit, Format, NotFound, Output};
+use crate::cli::{BadInput, ConfigArg, Exit, Format, Output};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -33,9 +32,8 @@ pub(super) struct Grant {
     node: SiteId,
     #[command(flatten)]
     access: AccessArgs,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    doing: Doing,
 }
 
 #[derive(Debug, Args)]
@@ -51,12 +49,8 @@ pub(super) struct Revoke {
     /// The one role to take away; without it, all
     #[arg(long)]
     role: Option<String>,
-    /// Don't ask
-    #[arg(long)]
-    yes: bool,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    doing: Doing,
 }
 
 #[derive(Debug, Args)]
@@ -87,60 +81,33 @@ impl Verb {
 impl Grant {
     fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         let user = user_name(&self.user)?;
+        self.doing.ask(&format!("give `{user}` access to `{}`?", self.node))?;
         let session = AdminSession::open(&self.config.config, output)?;
-        let access = session.access(&self.node, &self.access)?;
-        let role = self.access.role().unwrap_or("the account's role").to_owned();
-        let what = format!("`{user}` access to `{}` as {role}", self.node);
-        if self.dry_run {
-            output.line(format!("would grant {what}"));
-            return Ok(Exit::Done);
-        }
-        session.run(output, async |identity: &Identity| {
-            let grants = identity.store().grants();
-            let is_new = grants.grant(&self.node, &user, &access, identity.now()).await;
-            let is_new = is_new.map_err(store_error)?;
-            if is_new {
-                record(identity, change(&user, Audited::Added, &what)).await?;
-            }
-            let account = identity.store().accounts().find(&user).await.map_err(store_error)?;
-            let gives_nothing = access.role.is_none()
-                && account.is_none_or(|account| account.role.inheritable().is_none());
-            let note = if gives_nothing {
-                ";\nit gives nothing: the account has no role. Say which one with `--role`"
-            } else {
-                ""
-            };
-            Ok(if is_new {
-                format!("granted {what}{note}")
-            } else {
-                format!("{what} was granted already{note}")
-            })
-        })
+        let cluster = session.cluster(Engines::None, output)?;
+        session.change(&cluster, (&self.doing, output), async |verbs| {
+            let of = GrantRef { user: &user, node: &self.node };
+            verbs.grant(of, self.access.wanted()).await
+        })?;
+        Ok(Exit::Done)
     }
 }
 
 impl Revoke {
     fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         let user = user_name(&self.user)?;
-        let session = AdminSession::open(&self.config.config, output)?;
         let role = self.role.as_deref().filter(|role| !role.is_empty()).map(RoleName::parse);
         let role = role.transpose().map_err(|error| anyhow!(BadInput(error.to_string())))?;
         let which = match (&self.role, &role) {
             (None, _) => RoleChoice::Any,
             (Some(_), role) => RoleChoice::Exactly(role.as_ref()),
         };
-        let what = format!("the access of `{user}` to `{}`", self.node);
-        if self.dry_run {
-            output.line(format!("would revoke {what}"));
-            return Ok(Exit::Done);
-        }
-        confirm(self.yes, &format!("revoke {what}?"))?;
-        session.run(output, async |identity: &Identity| {
-            let grants = identity.store().grants();
-            let count = grants.revoke(&self.node, &user, which).await.map_err(store_error)?;
-            record(identity, change(&user, Audited::Removed, &format!("{what} ({count})"))).await?;
-            Ok(format!("revoked {what} ({count})"))
-        })
+        self.doing.confirm(&format!("revoke the access of `{user}` to `{}`?", self.node))?;
+        let session = AdminSession::open(&self.config.config, output)?;
+        let cluster = session.cluster(Engines::None, output)?;
+        session.change(&cluster, (&self.doing, output), async |verbs| {
+            verbs.revoke(GrantRef { user: &user, node: &self.node }, which).await
+        })?;
+        Ok(Exit::Done)
     }
 }
 
@@ -148,34 +115,11 @@ impl Ls {
     fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         let user = self.user.as_deref().map(user_name).transpose()?;
         let session = AdminSession::open(&self.config.config, output)?;
+        let cluster = session.cluster(Engines::None, output)?;
         let filter = GrantFilter { site: self.node, user };
-        let grants =
-            session.block_on(async |identity| identity.store().grants().list(&filter).await)?;
-        let path = |path: Option<&vestibule_schema::GalleryPath>| {
-            path.map(ToString::to_string).unwrap_or_default()
-        };
-        let rows: Vec<_> = grants
-            .iter()
-            .map(|grant| {
-                vec![
-                    grant.user.to_string(),
-                    grant.site.to_string(),
-                    grant.access.role.as_ref().map(ToString::to_string).unwrap_or_default(),
-                    path(grant.access.base_path.as_ref()),
-                    path(grant.access.upload_path.as_ref()),
-                ]
-            })
-            .collect();
-        output.rows(self.format, &["user", "node", "role", "base_path", "upload_path"], &rows);
+        let grants = session.ask(&cluster, async |verbs| verbs.grants(&filter).await)?;
+        let columns = ["user", "node", "role", "base_path", "upload_path", "managed_by", "counts"];
+        output.items(self.format, &columns, &serde_json::to_value(&grants)?);
         Ok(Exit::Done)
     }
-}
-
-fn change(user: &UserName, verb: Audited, what: &str) -> Change {
-    Change { object: Object::Grant, verb, name: user.to_string(), detail: Some(what.to_owned()) }
-}
-
-/// What is not there is not found; everything else failed.
-pub(super) fn store_error(error: StoreError) -> anyhow::Error {
-    if error.is_not_found() { anyhow!(NotFound(error.to_string())) } else { anyhow!(error) }
 }

@@ -1,18 +1,40 @@
-//! `vestibule cluster nodes allow-group|deny-group|groups`
+//! `vestibule cluster nodes ls|show|add|mod|rotate|rm|token|allow-group|deny-group|groups`
+
+mod registry;
+mod token;
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use vestibule_identity::Identity;
+use vestibule_identity::management::MappingRef;
 use vestibule_schema::{ProviderId, SiteId};
-use vestibule_store::audit::{Change, Object, Verb as Audited};
 use vestibule_store::{MappedGroup, RoleChoice};
 
-use super::access::store_error;
-use super::session::{AccessArgs, AdminSession, confirm, record};
+use super::session::{AccessArgs, AdminSession, Doing, Engines};
 use crate::cli::{BadInput, ConfigArg, Exit, Format, Output};
+
+/// What a table shows of a node.
+const COLUMNS: [&str; 7] =
+    ["node", "state", "registered", "mount", "adapter", "upstream", "managed_by"];
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
+    /// List the sites, and the nodes that are registered
+    Ls(Ls),
+    /// Show one of them
+    Show(Show),
+    /// Register a node; its credential is told once. A file must declare the site as well
+    Add(registry::Add),
+    /// Change a registered node
+    Mod(registry::Mod),
+    /// Give a registered node another credential, which is told once
+    Rotate(registry::Rotate),
+    /// Remove a registered node; a site that a file declares stays
+    Rm(registry::Rm),
+    /// Join tokens, by which new nodes register themselves
+    Token {
+        #[command(subcommand)]
+        verb: token::Verb,
+    },
     /// Admit a security group to a site
     AllowGroup(AllowGroup),
     /// No longer admit a security group
@@ -34,9 +56,8 @@ pub(super) struct AllowGroup {
     provider: Option<ProviderId>,
     #[command(flatten)]
     access: AccessArgs,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    doing: Doing,
 }
 
 #[derive(Debug, Args)]
@@ -50,12 +71,8 @@ pub(super) struct DenyGroup {
     /// The provider whose group it is
     #[arg(long)]
     provider: Option<ProviderId>,
-    /// Don't ask
-    #[arg(long)]
-    yes: bool,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    doing: Doing,
 }
 
 #[derive(Debug, Args)]
@@ -69,9 +86,36 @@ pub(super) struct Groups {
     format: Format,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Ls {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// How the list is printed
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The site
+    node: SiteId,
+    /// How it is printed
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+}
+
 impl Verb {
     pub(super) fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         match self {
+            Self::Ls(verb) => verb.run(output),
+            Self::Show(verb) => verb.run(output),
+            Self::Add(verb) => verb.run(output),
+            Self::Mod(verb) => verb.run(output),
+            Self::Rotate(verb) => verb.run(output),
+            Self::Rm(verb) => verb.run(output),
+            Self::Token { verb } => verb.run(output),
             Self::AllowGroup(verb) => verb.run(output),
             Self::DenyGroup(verb) => verb.run(output),
             Self::Groups(verb) => verb.run(output),
@@ -82,86 +126,74 @@ impl Verb {
 impl AllowGroup {
     fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         let group = read_group(&self.group, self.provider.as_ref())?;
+        self.doing.ask(&format!("admit `{}` to `{}`?", group.shown(), self.node))?;
         let session = AdminSession::open(&self.config.config, output)?;
-        session.check_provider(self.provider.as_ref())?;
-        let access = session.access(&self.node, &self.access)?;
-        let Some(role) = &access.role else {
-            let message = "a group needs a role: `--role viewer`";
-            return Err(anyhow!(BadInput(message.into())));
-        };
-        let what = format!("`{}` to `{}` as {role}", shown(&group), self.node);
-        if self.dry_run {
-            output.line(format!("would admit {what}"));
-            return Ok(Exit::Done);
-        }
-        session.run(output, async |identity: &Identity| {
-            let mappings = identity.store().group_mappings();
-            let is_new = mappings.allow(&self.node, &group, &access, identity.now()).await;
-            let is_new = is_new.map_err(store_error)?;
-            if is_new {
-                record(identity, change(&group, Audited::Added, &what)).await?;
-            }
-            Ok(if is_new {
-                format!("admitted {what}")
-            } else {
-                format!("{what} was admitted already")
-            })
-        })
+        let cluster = session.cluster(Engines::None, output)?;
+        session.change(&cluster, (&self.doing, output), async |verbs| {
+            let of = MappingRef { group: &group, node: &self.node };
+            verbs.allow_group(of, self.access.wanted()).await
+        })?;
+        Ok(Exit::Done)
     }
 }
 
 impl DenyGroup {
     fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         let group = read_group(&self.group, self.provider.as_ref())?;
-        let what = format!("`{}` to `{}`", shown(&group), self.node);
-        if self.dry_run {
-            output.line(format!("would no longer admit {what}"));
-            return Ok(Exit::Done);
-        }
-        confirm(self.yes, &format!("no longer admit {what}?"))?;
+        self.doing.confirm(&format!("no longer admit `{}` to `{}`?", group.shown(), self.node))?;
         let session = AdminSession::open(&self.config.config, output)?;
-        session.run(output, async |identity: &Identity| {
-            let mappings = identity.store().group_mappings();
-            let count = mappings.deny(&self.node, group.id(), RoleChoice::Any).await;
-            let count = count.map_err(store_error)?;
-            record(identity, change(&group, Audited::Removed, &what)).await?;
-            Ok(format!("no longer admits {what} ({count})"))
-        })
+        let cluster = session.cluster(Engines::None, output)?;
+        session.change(&cluster, (&self.doing, output), async |verbs| {
+            let of = MappingRef { group: &group, node: &self.node };
+            verbs.deny_group(of, RoleChoice::Any).await
+        })?;
+        Ok(Exit::Done)
     }
 }
 
 impl Groups {
     fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         let session = AdminSession::open(&self.config.config, output)?;
+        let cluster = session.cluster(Engines::None, output)?;
         let node = self.node.as_ref();
-        let mappings = session
-            .block_on(async |identity| identity.store().group_mappings().list(node).await)?;
-        let rows: Vec<_> = mappings
-            .iter()
-            .map(|mapping| {
-                vec![
-                    mapping.site.to_string(),
-                    mapping.group.typed().to_owned(),
-                    mapping.group.id().provider().unwrap_or_default().to_owned(),
-                    mapping.access.role.as_ref().map(ToString::to_string).unwrap_or_default(),
-                ]
-            })
-            .collect();
-        output.rows(self.format, &["node", "group", "provider", "role"], &rows);
+        let mappings = session.ask(&cluster, async |verbs| verbs.mappings(node).await)?;
+        let columns = [
+            "node",
+            "group",
+            "provider",
+            "role",
+            "base_path",
+            "upload_path",
+            "managed_by",
+            "counts",
+        ];
+        output.items(self.format, &columns, &serde_json::to_value(&mappings)?);
         Ok(Exit::Done)
     }
 }
 
-fn change(group: &MappedGroup, verb: Audited, what: &str) -> Change {
-    let (name, detail) = (shown(group), Some(what.to_owned()));
-    Change { object: Object::GroupMapping, verb, name, detail }
+impl Ls {
+    fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
+        let session = AdminSession::open(&self.config.config, output)?;
+        let cluster = session.cluster(Engines::None, output)?;
+        let nodes = session.ask(&cluster, async |verbs| verbs.nodes().await)?;
+        output.items(self.format, &COLUMNS, &serde_json::to_value(&nodes)?);
+        Ok(Exit::Done)
+    }
 }
 
-/// A group as it was typed, with its provider.
-fn shown(group: &MappedGroup) -> String {
-    match group.id().provider() {
-        Some(provider) => format!("{} of {provider}", group.typed()),
-        None => group.typed().to_owned(),
+impl Show {
+    fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
+        let session = AdminSession::open(&self.config.config, output)?;
+        let cluster = session.cluster(Engines::None, output)?;
+        let node = session.ask(&cluster, async |verbs| verbs.node(&self.node).await)?;
+        let node = serde_json::to_value(&node)?;
+        if self.format == Format::Json {
+            output.json(&node);
+        } else {
+            output.items(self.format, &COLUMNS, &serde_json::Value::Array(vec![node]));
+        }
+        Ok(Exit::Done)
     }
 }
 

@@ -1,20 +1,26 @@
 //! What administrative verbs share: the store, and telling the running gateway.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
+use vestibule_identity::management::{
+    AccessWanted, By, Cluster, ManageError, Management, Mode, Outcome,
+};
 use vestibule_identity::{Identity, Settings};
 use vestibule_policies::Vocabulary;
-use vestibule_schema::document::Mount;
-use vestibule_schema::{GalleryPath, ProviderId, RoleName, SiteId};
-use vestibule_store::Access;
+use vestibule_schema::SiteId;
 use vestibule_store::audit::{Change, Entry, Event};
 
 use crate::audit;
-use crate::cli::{BadInput, Exit, Output};
-use crate::config::{Configuration, GatewayConfig, SiteConfig, StoreChoice};
-use crate::control::{self, InForce, Request};
+use crate::build;
+use crate::cli::policy::site::OfflineSite;
+use crate::cli::{BadInput, Exit, NotFound, Output};
+use crate::config::{Configuration, GatewayConfig, StoreChoice};
+use crate::control::{self, InForce};
+use crate::managed;
 use crate::state::StateDir;
 
 /// The store of a configuration, open for one verb.
@@ -23,6 +29,7 @@ pub(crate) struct AdminSession {
     identity: Identity,
     state: StateDir,
     configuration: Configuration,
+    vocabulary: Arc<Vocabulary>,
 }
 
 /// The gateway's own part of a configuration, of which sites may have mistakes.
@@ -65,7 +72,7 @@ impl AdminSession {
     /// If the configuration has an error, or the store can't be opened.
     pub(crate) fn open(config: &Path, output: &mut Output) -> anyhow::Result<Self> {
         required(config)?;
-        let vocabulary = Vocabulary::load()?;
+        let vocabulary = Arc::new(Vocabulary::load()?);
         let configuration = Configuration::load(config, &vocabulary).map_err(|problems| {
             output.problems(&problems);
             anyhow!(BadInput("the configuration has an error".into()))
@@ -73,12 +80,13 @@ impl AdminSession {
         let state = StateDir::open(&configuration.gateway.state_dir)?;
         let mut settings = Settings::default();
         settings.audit = audit::open(&configuration.gateway.audit)?;
+        settings.providers = configuration.gateway.identity.registrations();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let identity = runtime.block_on(async {
             let store = state.open_store(&configuration.gateway.store).await?;
             anyhow::Ok(Identity::open(store, settings).await?)
         })?;
-        Ok(Self { runtime, identity, state, configuration })
+        Ok(Self { runtime, identity, state, configuration, vocabulary })
     }
 
     /// Does something that changes nothing.
@@ -92,6 +100,76 @@ impl AdminSession {
         Ok(self.runtime.block_on(work(&self.identity))?)
     }
 
+    /// What is managed, with the rules of these sites.
+    pub(crate) fn cluster(
+        &self,
+        which: Engines<'_>,
+        output: &mut Output,
+    ) -> anyhow::Result<Cluster> {
+        let config = &self.configuration;
+        let rights = match which {
+            Engines::None => BTreeMap::new(),
+            Engines::Of(_) | Engines::All => {
+                self.block_on(async |identity| build::stored_rights(identity.store()).await)?
+            }
+        };
+        let mut nodes = Vec::new();
+        for site in &config.sites {
+            let wanted = match which {
+                Engines::None => false,
+                Engines::Of(id) => site.id == *id,
+                Engines::All => true,
+            };
+            let stored = rights.get(&site.id).cloned().unwrap_or_default();
+            let engine = if wanted {
+                OfflineSite::open(site, &self.vocabulary, stored, output).map(|site| site.engine)
+            } else {
+                None
+            };
+            nodes.push(managed::node(site, engine.map(Arc::new), &config.gateway.public_url));
+        }
+        let issuers = managed::issuers(&config.gateway.identity);
+        let adapters = managed::adapters();
+        Ok(Cluster { vocabulary: Arc::clone(&self.vocabulary), nodes, issuers, adapters })
+    }
+
+    /// Asks something of who manages.
+    pub(crate) fn ask<T>(
+        &self,
+        cluster: &Cluster,
+        verb: impl AsyncFnOnce(Management<'_>) -> Result<T, ManageError>,
+    ) -> anyhow::Result<T> {
+        let by = By::Operator(audit::operator());
+        let verbs = Management::new(&self.identity, cluster, &by, Mode::Do);
+        self.runtime.block_on(verb(verbs)).map_err(manage_error)
+    }
+
+    /// Makes a change as one who manages, or says what it would be; returns when it is in force.
+    pub(crate) fn change<T>(
+        &self,
+        cluster: &Cluster,
+        (doing, output): (&Doing, &mut Output),
+        verb: impl AsyncFnOnce(Management<'_>) -> Result<Outcome<T>, ManageError>,
+    ) -> anyhow::Result<Option<T>> {
+        let by = By::Operator(audit::operator());
+        let mode = doing.mode();
+        if mode == Mode::DryRun {
+            let verbs = Management::new(&self.identity, cluster, &by, mode);
+            let outcome = self.runtime.block_on(verb(verbs));
+            let outcome = outcome.map_err(manage_error)?;
+            output.line(&outcome.summary);
+            return Ok(outcome.item);
+        }
+        let mut item = None;
+        self.run(output, async |identity| {
+            let verbs = Management::new(identity, cluster, &by, mode);
+            let outcome = verb(verbs).await.map_err(manage_error)?;
+            item = outcome.item;
+            Ok(outcome.summary)
+        })?;
+        Ok(item)
+    }
+
     /// Makes a change, and returns when it is in force.
     pub(crate) fn run(
         &self,
@@ -102,7 +180,7 @@ impl AdminSession {
         let said = self.runtime.block_on(change(&self.identity))?;
         let in_force = self
             .runtime
-            .block_on(control::announce(&self.state.control_socket(), Request::Refresh))?;
+            .block_on(control::announce(&self.state.control_socket(), control::Request::Refresh))?;
         let when = match (in_force, &self.configuration.gateway.store) {
             (InForce::Now, StoreChoice::Sqlite) => "in force",
             (InForce::Now, StoreChoice::Postgres(_)) => "in force; elsewhere within a second",
@@ -113,99 +191,6 @@ impl AdminSession {
         };
         output.line(format!("{said} ({when})"));
         Ok(Exit::Done)
-    }
-
-    /// The address of the gateway's own pages for a site: of its first host, or of the portal.
-    ///
-    /// # Errors
-    /// If there is no such site.
-    pub(crate) fn origin_of(&self, id: &SiteId) -> anyhow::Result<String> {
-        let portal = &self.configuration.gateway.public_url;
-        let host = match self.site(id)?.document.as_ref().map(|document| &document.mount) {
-            Some(Mount::Hosts(hosts)) => hosts.first(),
-            Some(Mount::Path(_)) | None => None,
-        };
-        Ok(host.map_or_else(|| portal.text.clone(), |host| portal.origin_at(&host.value)))
-    }
-
-    /// A site of the configuration.
-    ///
-    /// # Errors
-    /// If there is none of this name.
-    pub(crate) fn site(&self, id: &SiteId) -> anyhow::Result<&SiteConfig> {
-        self.configuration.required_site(id)
-    }
-
-    /// Holds the provider of a group against those that are configured.
-    ///
-    /// # Errors
-    /// If it is none of them, or none is named where there are several: nobody would be in it.
-    pub(crate) fn check_provider(&self, named: Option<&ProviderId>) -> anyhow::Result<()> {
-        let identity = &self.configuration.gateway.identity;
-        let known: Vec<_> = identity.oidc.keys().chain(identity.ldap.keys()).collect();
-        let names = known.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
-        match named {
-            Some(named) if known.contains(&named) => Ok(()),
-            Some(named) => {
-                let names = if names.is_empty() { "none".to_owned() } else { names };
-                let message = format!("there is no provider `{named}`; configured: {names}");
-                Err(anyhow!(BadInput(message)))
-            }
-            None if known.len() < 2 => Ok(()),
-            None => {
-                let message = format!("say whose group it is with `--provider`: {names}");
-                Err(anyhow!(BadInput(message)))
-            }
-        }
-    }
-
-    /// What a grant or mapping gives, checked against the site: a role that it has, and a base
-    /// path for a scoped one.
-    ///
-    /// # Errors
-    /// What is wrong with it, with the mend.
-    pub(crate) fn access(&self, site: &SiteId, wanted: &AccessArgs) -> anyhow::Result<Access> {
-        let config = self.site(site)?;
-        let role = match wanted.role.as_deref() {
-            None | Some("") => None,
-            Some(text) => Some(RoleName::parse(text).map_err(|error| {
-                anyhow!(BadInput(format!("`{text}` can't be granted: {error}")))
-            })?),
-        };
-        let folder = |text: &Option<String>| match text {
-            None => Ok(None),
-            Some(text) => GalleryPath::from_decoded(text)
-                .map(|path| Some(path.as_folder()))
-                .map_err(|error| anyhow!(BadInput(format!("`{text}`: {error}")))),
-        };
-        let access = Access {
-            role,
-            base_path: folder(&wanted.base_path)?,
-            upload_path: folder(&wanted.upload_path)?,
-        };
-        if let (Some(name), Some(model)) = (&access.role, &config.model) {
-            let known = model.block.roles.get(name).ok_or_else(|| {
-                let names = model.block.roles.keys().map(RoleName::as_str);
-                let near = vestibule_schema::problem::nearest(name.as_str(), names.clone());
-                let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                anyhow!(BadInput(format!(
-                    "the site `{site}` has no role `{name}`{near}; it has {}",
-                    names.collect::<Vec<_>>().join(", ")
-                )))
-            })?;
-            if known.scoped && access.base_path.is_none() {
-                let message = format!("`{name}` is scoped: say where it counts with `--base-path`");
-                return Err(anyhow!(BadInput(message)));
-            }
-        }
-        let outside = access.upload_path.as_ref().is_some_and(|upload| {
-            access.base_path.as_ref().is_none_or(|base| !upload.is_within(base))
-        });
-        if outside {
-            let message = "`--upload-path` must lie inside `--base-path`";
-            return Err(anyhow!(BadInput(message.into())));
-        }
-        Ok(access)
     }
 }
 
@@ -224,8 +209,64 @@ pub(crate) struct AccessArgs {
 }
 
 impl AccessArgs {
-    pub(crate) fn role(&self) -> Option<&str> {
-        self.role.as_deref()
+    pub(crate) fn wanted(&self) -> AccessWanted<'_> {
+        AccessWanted {
+            role: self.role.as_deref(),
+            base_path: self.base_path.as_deref(),
+            upload_path: self.upload_path.as_deref(),
+        }
+    }
+}
+
+/// Whether a verb that changes something does it, and asks before.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Doing {
+    /// Don't ask
+    #[arg(long)]
+    yes: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Doing {
+    pub(crate) const fn mode(&self) -> Mode {
+        if self.dry_run { Mode::DryRun } else { Mode::Do }
+    }
+
+    /// Asks before something is taken away: without a terminal, `--yes` is needed.
+    ///
+    /// # Errors
+    /// If the answer is no, or there is nobody to ask.
+    pub(crate) fn confirm(&self, question: &str) -> anyhow::Result<()> {
+        confirm(self.yes || self.dry_run, question)
+    }
+
+    /// Asks before something is added, if there is somebody to ask: scripts add without.
+    ///
+    /// # Errors
+    /// If the answer is no.
+    pub(crate) fn ask(&self, question: &str) -> anyhow::Result<()> {
+        confirm(self.yes || self.dry_run || !std::io::stdin().is_terminal(), question)
+    }
+}
+
+/// The rules of which sites a verb needs: reading those of a big gallery's folders takes a while.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Engines<'r> {
+    None,
+    Of(&'r SiteId),
+    All,
+}
+
+/// What is not there, and what is none, have exit codes of their own.
+pub(crate) fn manage_error(error: ManageError) -> anyhow::Error {
+    match error {
+        ManageError::Denied { .. } | ManageError::NotFound(_) => {
+            anyhow!(NotFound(error.to_string()))
+        }
+        ManageError::BadInput(_) => anyhow!(BadInput(error.to_string())),
+        other => anyhow!(other),
     }
 }
 

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use vestibule_identity::{Identity, MadeShare, MakeShareError, Secret, ShareOrder, UnixTime};
-use vestibule_policies::{Principal, SiteEngine};
-use vestibule_schema::{GalleryPath, RoleName, ShareId, SiteId, UserName};
+use vestibule_identity::management::{Mode, ShareWanted};
+use vestibule_identity::{Secret, UnixTime};
+use vestibule_schema::{ShareId, SiteId};
 
-use super::session::{AdminSession, confirm};
-use crate::cli::policy::site::OfflineSite;
+use super::session::{AdminSession, Doing, Engines};
 use crate::cli::users::{ask_password, user_name};
-use crate::cli::{BadInput, ConfigArg, Exit, Format, NotFound, Output};
+use crate::cli::{BadInput, ConfigArg, Exit, Format, Output};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -51,9 +50,8 @@ pub(super) struct Add {
     /// How often it can be opened
     #[arg(long, value_name = "NUMBER")]
     uses: Option<u32>,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    doing: Doing,
 }
 
 #[derive(Debug, Args)]
@@ -74,12 +72,8 @@ pub(super) struct Rm {
     config: ConfigArg,
     /// The link's number, as `ls` shows it
     id: i64,
-    /// Don't ask
-    #[arg(long)]
-    yes: bool,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    doing: Doing,
 }
 
 impl Verb {
@@ -95,72 +89,44 @@ impl Verb {
 impl Add {
     fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         let maker = user_name(&self.maker)?;
-        let path = GalleryPath::from_decoded(&self.path)
-            .map_err(|error| anyhow!(BadInput(format!("`{}`: {error}", self.path))))?;
-        let role = share_role(&self.role)?;
-        let (offline, _) = OfflineSite::load(&self.config.config, &self.site, true, output)?;
+        self.doing.ask(&format!("share `{}` of `{}`?", self.path, self.site))?;
         let session = AdminSession::open(&self.config.config, output)?;
-        may_share(&session, &offline.engine, (&maker, &path, &role))?;
-        let expires = self.expires.as_deref();
+        let cluster = session.cluster(Engines::Of(&self.site), output)?;
         let now = session.block_on(async |identity| Ok::<_, std::io::Error>(identity.now()))?;
-        let expires = expires.map(|text| end(text, now)).transpose()?;
-        let what = format!("`{path}` of `{}` as {role}, by `{maker}`", self.site);
-        if self.dry_run {
-            output.line(format!("would share {what}"));
-            return Ok(Exit::Done);
-        }
+        let expires = self.expires.as_deref().map(|text| end(text, now)).transpose()?;
+        let reads_password = self.password_stdin && self.doing.mode() == Mode::Do;
         let password: Option<Secret<String>> =
-            if self.password_stdin { Some(ask_password(true)?) } else { None };
-        let order = ShareOrder {
-            site: self.site.clone(),
-            path,
-            role,
-            maker,
-            label: &self.label,
-            password: password.as_ref(),
-            expires,
-            uses: self.uses,
-        };
-        let origin = session.origin_of(&self.site)?;
-        let mut made: Option<MadeShare> = None;
-        let exit = session.run(output, async |identity: &Identity| {
-            let share = identity.make_share(&order).await.map_err(make_error)?;
-            let said = format!("shared {what}, as number {}", share.id);
-            made = Some(share);
-            Ok(said)
+            if reads_password { Some(ask_password(true)?) } else { None };
+        let made = session.change(&cluster, (&self.doing, output), async |verbs| {
+            let wanted = ShareWanted {
+                node: &self.site,
+                path: &self.path,
+                role: &self.role,
+                maker: Some(&maker),
+                label: &self.label,
+                password: password.as_ref(),
+                expires,
+                uses: self.uses,
+            };
+            verbs.add_share(&wanted).await
         })?;
-        if let Some(made) = made {
+        if let Some(address) = made.and_then(|made| made.url) {
             output.note("the address of the link; it is not told again:");
-            output.line(format!("{origin}/_vestibule/s/{}", made.token.expose()));
+            output.line(address);
         }
-        Ok(exit)
+        Ok(Exit::Done)
     }
 }
 
 impl Ls {
     fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         let session = AdminSession::open(&self.config.config, output)?;
+        let cluster = session.cluster(Engines::None, output)?;
         let site = self.site.as_ref();
-        let shares = session.block_on(async |identity| identity.shares(site).await)?;
-        let text = |number: Option<u32>| number.map(|n| n.to_string()).unwrap_or_default();
-        let row = |share: &vestibule_store::ShareRow| {
-            vec![
-                share.id.to_string(),
-                share.site.to_string(),
-                share.path.to_string(),
-                share.role.to_string(),
-                share.maker_name.to_string(),
-                share.label.clone(),
-                if share.password.is_some() { "yes" } else { "no" }.to_owned(),
-                share.expires.map(|expires| expires.to_string()).unwrap_or_default(),
-                text(share.uses_left),
-                share.opened.to_string(),
-            ]
-        };
-        let rows: Vec<_> = shares.iter().map(row).collect();
-        let heading = [
+        let shares = session.ask(&cluster, async |verbs| verbs.shares(site).await)?;
+        let columns = [
             "id",
-            "site",
+            "node",
             "path",
             "role",
             "maker",
@@ -170,7 +136,7 @@ impl Ls {
             "uses_left",
             "opened",
         ];
-        output.rows(self.format, &heading, &rows);
+        output.items(self.format, &columns, &serde_json::to_value(&shares)?);
         Ok(Exit::Done)
     }
 }
@@ -178,47 +144,17 @@ impl Ls {
 impl Rm {
     fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
         let id = ShareId::from_number(self.id);
-        if self.dry_run {
-            output.line(format!("would revoke the link {id}"));
-            return Ok(Exit::Done);
-        }
-        confirm(self.yes, &format!("revoke the link {id}?"))?;
+        self.doing.confirm(&format!("revoke the link {id}?"))?;
         let session = AdminSession::open(&self.config.config, output)?;
-        session.run(output, async |identity: &Identity| {
-            if identity.revoke_share(id).await? {
-                Ok(format!("revoked the link {id}"))
-            } else {
-                Err(anyhow!(NotFound(format!("there is no link {id}"))))
-            }
-        })
+        let cluster = session.cluster(Engines::None, output)?;
+        session
+            .change(&cluster, (&self.doing, output), async |verbs| verbs.revoke_share(id).await)?;
+        Ok(Exit::Done)
     }
-}
-
-/// `visitor`, or a role that a document may define.
-fn share_role(text: &str) -> anyhow::Result<RoleName> {
-    let visitor = RoleName::visitor();
-    if text == visitor.as_str() {
-        return Ok(visitor);
-    }
-    RoleName::parse(text).map_err(|error| anyhow!(BadInput(format!("`{text}`: {error}"))))
-}
-
-/// Whether the maker may share it, by the documents and the store as they are now.
-fn may_share(
-    session: &AdminSession,
-    engine: &SiteEngine,
-    (maker, path, role): (&UserName, &GalleryPath, &RoleName),
-) -> anyhow::Result<()> {
-    let principal = session.block_on(async |identity| identity.principal_of(maker).await)?;
-    let unknown = || anyhow!(NotFound(format!("there is no user `{maker}` who may sign in")));
-    let principal: Principal = principal.ok_or_else(unknown)?;
-    engine
-        .may_share(&principal, path, role)
-        .map_err(|error| anyhow!(BadInput(format!("`{maker}` can't share `{path}`: {error}"))))
 }
 
 /// When a link ends: so long from now, or at a moment.
-fn end(text: &str, now: UnixTime) -> anyhow::Result<UnixTime> {
+pub(super) fn end(text: &str, now: UnixTime) -> anyhow::Result<UnixTime> {
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
         return Ok(UnixTime::from_seconds(moment.as_second()));
     }
@@ -235,14 +171,6 @@ fn end(text: &str, now: UnixTime) -> anyhow::Result<UnixTime> {
             "`{text}` is no time: say `30m`, `12h` or `7d`, or a moment such as \
              `2027-01-31T18:00:00Z`"
         )))),
-    }
-}
-
-fn make_error(error: MakeShareError) -> anyhow::Error {
-    match error {
-        MakeShareError::NoMaker { .. } => anyhow!(NotFound(error.to_string())),
-        MakeShareError::Busy | MakeShareError::Unavailable(_) => anyhow!(error),
-        _ => anyhow!(BadInput(error.to_string())),
     }
 }
 

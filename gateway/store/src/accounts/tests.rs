@@ -16,6 +16,7 @@ on_both! {
     a_stronger_hash_ends_nothing_and_replaces_only_its_own,
     a_new_user_of_an_old_name_inherits_nothing,
     what_does_not_exist_is_not_found,
+    a_change_is_whole_and_can_be_tried,
 }
 
 const NOW: UnixTime = UnixTime::from_seconds(1_000);
@@ -186,4 +187,40 @@ async fn what_does_not_exist_is_not_found(store: Store) {
     assert!(accounts.set_role(nobody, &admin(), NOW).await.unwrap_err().is_not_found());
     assert_eq!(accounts.by_id(nobody).await.unwrap(), None);
     assert_eq!(store.meta().changes().await.unwrap(), 0, "nothing changed");
+}
+
+async fn a_change_is_whole_and_can_be_tried(store: Store) {
+    let ada = add(&store, "ada", AccountRole::CLUSTER_ADMIN).await;
+    let jane = add(&store, "jane", "").await;
+    session(&store, &jane).await.unwrap();
+    let change = AccountChange {
+        role: Some(AccountRole::parse("viewer").unwrap()),
+        display_name: Some("Jane Doe".into()),
+        state: None,
+    };
+    let accounts = store.accounts();
+    let changes = store.meta().changes().await.unwrap();
+    let tried = accounts.modify(jane.id, &change, NOW, Keep::No).await.unwrap();
+    assert_eq!(tried.display_name, "Jane Doe");
+    assert_eq!(accounts.by_id(jane.id).await.unwrap(), Some(jane.clone()));
+    assert_eq!(store.meta().changes().await.unwrap(), changes);
+    assert_eq!(store.sessions().of_account(jane.id).await.unwrap().len(), 1);
+    let done = accounts.modify(jane.id, &change, NOW, Keep::Yes).await.unwrap();
+    assert_eq!((done.role.as_str(), done.revision), ("viewer", jane.revision + 1));
+    assert_eq!(store.sessions().of_account(jane.id).await.unwrap(), []);
+    // another name for people is no privilege
+    session(&store, &done).await.unwrap();
+    let renamed = AccountChange { display_name: Some(String::new()), ..AccountChange::default() };
+    let done = accounts.modify(jane.id, &renamed, NOW, Keep::Yes).await.unwrap();
+    assert_eq!(done.display_name, "jane");
+    assert_eq!(store.sessions().of_account(jane.id).await.unwrap().len(), 1);
+    let off = AccountChange { state: Some(AccountState::Disabled), ..AccountChange::default() };
+    for keep in [Keep::No, Keep::Yes] {
+        for refused in [&change, &off] {
+            let error = accounts.modify(ada.id, refused, NOW, keep).await.unwrap_err();
+            assert!(matches!(error, StoreError::LastAdministrator { .. }), "{error}");
+        }
+    }
+    assert!(accounts.rehearse_removal(ada.id).await.unwrap_err().is_conflict());
+    accounts.rehearse_removal(jane.id).await.unwrap();
 }

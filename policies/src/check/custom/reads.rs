@@ -210,7 +210,7 @@ fn refuse_misspelt(kind: &str, id: &str) -> Result<(), Misuse> {
     let known = match kind {
         kind::GROUP => GroupId::from_key(id).ok().map(|group| group.as_str().to_owned()),
         kind::USER => UserName::parse(id).ok().map(|user| user.as_str().to_owned()),
-        kind::ACTION if id == names::ASSUME_ROLE => None,
+        kind::ACTION if id == names::ASSUME_ROLE || names::is_management(id) => None,
         _ => return Ok(()),
     };
     match known {
