@@ -26,7 +26,7 @@ demo: needs ## Build in release and start a gateway with a sample gallery on htt
 	target/release/vestibule demo
 
 .PHONY: test
-test: needs tools oidc camera-files postgres directories webdav ## Install what the tests need, and run them all
+test: needs tools oidc browser camera-files postgres directories webdav ## Install what the tests need, and run them all
 	INSTA_UPDATE=no tests/run.sh
 
 .PHONY: trials
@@ -58,7 +58,7 @@ check: ## rustfmt, clippy and rustdoc, without what needs an installation
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 .PHONY: bless
-bless: needs tools oidc camera-files postgres directories webdav ## Run the tests and take over what they generate now; review the difference
+bless: needs tools oidc browser camera-files postgres directories webdav ## Run the tests and take over what they generate now; review the difference
 	INSTA_UPDATE=always INSTA_FORCE_PASS=1 tests/run.sh
 
 .PHONY: drift
@@ -89,6 +89,10 @@ tools: needs ## Install the official `cedar` command, which tests run, into targ
 .PHONY: oidc
 oidc: ## Install the provider of OpenID Connect that tests sign in at into target/tools
 	@tests/setup.sh oidc $(TOOLS)/oidc
+
+.PHONY: browser
+browser: ## Install Chromium and what drives it, for the tests of the pages
+	@tests/setup.sh browser $(TOOLS)/browser
 
 .PHONY: cargo-deny
 cargo-deny: ## Install cargo-deny into target/tools unless it is there

@@ -9,6 +9,7 @@ bench_apt := apt-get install --yes --no-install-recommends nginx wrk
 bench: needs bench-tools ## Measure what it costs, against baselines in the same run
 	cargo build --release $(bench_select) --bins
 	target/release/vestibule-load
+	target/release/vestibule-storm
 	target/release/vestibule-decide
 	cargo bench $(bench_select) $(bench_benches)
 
@@ -16,6 +17,7 @@ bench: needs bench-tools ## Measure what it costs, against baselines in the same
 bench-smoke: needs bench-tools ## Run each benchmark once: it still runs, figures are not kept
 	cargo build --release $(bench_select) --bins
 	target/release/vestibule-load --smoke
+	target/release/vestibule-storm --smoke
 	target/release/vestibule-decide --smoke
 	cargo bench $(bench_select) $(bench_benches) -- --test
 
@@ -23,6 +25,11 @@ bench-smoke: needs bench-tools ## Run each benchmark once: it still runs, figure
 bench-decide: needs ## Measure decisions as sites grow, and keep report and curve in benchmarks/docs
 	cargo build --release $(bench_select) --bins
 	target/release/vestibule-decide --keep benchmarks/docs
+
+.PHONY: bench-storm
+bench-storm: needs bench-tools ## Measure what a storm of sign-ins does to those who are signed in
+	cargo build --release $(bench_select) --bins
+	target/release/vestibule-storm
 
 .PHONY: bench-tools
 bench-tools: ## Install nginx and wrk for the benchmarks, where that is allowed

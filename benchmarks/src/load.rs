@@ -9,6 +9,7 @@ mod gateway;
 mod nginx;
 mod report;
 mod rounds;
+pub mod storm;
 mod targets;
 mod wrk;
 

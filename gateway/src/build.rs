@@ -101,6 +101,7 @@ pub(crate) fn runtime(
     Ok(SiteRuntime {
         id: id.clone(),
         mount,
+        app_passwords: document.app_passwords,
         upstreams: Upstreams::resolve(&texts)
             .with_context(|| format!("the upstream of the site `{id}` can't be used"))?,
         adapter: Arc::new(adapter),

@@ -2,6 +2,7 @@
 
 mod audit;
 mod gateway;
+mod groups;
 mod identity;
 pub(crate) mod identity_headers;
 mod secret;
@@ -55,6 +56,7 @@ impl Configuration {
         for (name, folder) in site_folders(dir, &mut problems) {
             let site = SiteConfig::load(dir, &folder, name, vocabulary);
             problems.extend(site.problems.iter().cloned());
+            problems.extend(groups::check(&gateway.identity, &site));
             sites.push(site);
         }
         site::check_together(&mut sites, &mut problems);

@@ -33,6 +33,8 @@ impl RefusalPages for PortalPages {
             }
             Refusal::WrongCredential { .. } => RefusalPage::WrongCredential,
             Refusal::Forbidden { missing } => RefusalPage::Forbidden { action: *missing },
+            Refusal::OutOfBounds => RefusalPage::OutOfBounds,
+            Refusal::TooManyAttempts { .. } => RefusalPage::TooManyAttempts,
             Refusal::Closed | Refusal::Unavailable => RefusalPage::Unavailable,
             Refusal::BadGateway => RefusalPage::BadGateway,
             Refusal::GatewayTimeout => RefusalPage::GatewayTimeout,

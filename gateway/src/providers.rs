@@ -12,8 +12,10 @@ use vestibule_schema::ProviderId;
 
 use crate::config::IdentityConfig;
 
-/// How often it is looked which sessions are to be renewed.
-const RENEWAL: Duration = Duration::from_secs(10);
+/// How often at least it is looked which sessions are to be renewed.
+const SELDOM: Duration = Duration::from_secs(10);
+/// How often at most.
+const OFTEN: Duration = Duration::from_millis(500);
 
 /// The providers by name. None is asked for anything yet.
 ///
@@ -36,7 +38,8 @@ pub(crate) fn of(
 /// Renews what sessions have of a provider, for as long as the process runs. Each provider has a
 /// loop of its own, so that one that is slow keeps none of the others.
 pub(crate) async fn keep_up(identity: Arc<Identity>, provider: OidcProvider) {
-    let mut ticks = tokio::time::interval(RENEWAL);
+    let every = (provider.config().refresh / 4).clamp(OFTEN, SELDOM);
+    let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;

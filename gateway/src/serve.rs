@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use pingora::server::RunArgs;
 use tokio::runtime::Runtime;
 use vestibule_identity::providers::ldap::{LdapConfig, LdapProvider};
-use vestibule_identity::{DirectoryWatch, Identity, Settings};
+use vestibule_identity::{DirectoryWatch, Identity, Secret, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_portal::Portal;
 use vestibule_proxy::{Certificate, Gateway, GatewayParts, Listeners, TlsListener};
@@ -124,6 +124,7 @@ fn identity_settings(
     audit: &AuditLog,
 ) -> anyhow::Result<Settings> {
     settings.audit = audit.clone();
+    settings.app_passwords = config.app_passwords;
     config.sessions.apply(&mut settings);
     settings.providers = config.identity.registrations();
     settings.directories = directories(&config.identity, &settings)?;
@@ -141,6 +142,16 @@ fn threads_aside() -> anyhow::Result<Runtime> {
 }
 
 impl Prepared {
+    /// The code by which the first administrator makes their account; none if there is an account.
+    /// To be shown once, to who starts the gateway, and to be written down nowhere (requirement
+    /// S18).
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub(crate) fn invitation(&self) -> anyhow::Result<Option<Secret<String>>> {
+        Ok(self.runtime.block_on(self.identity.invite_first())?)
+    }
+
     /// Serves until SIGINT or SIGTERM, then ends cleanly.
     ///
     /// # Errors

@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use sha2::{Digest as _, Sha256};
 use vestibule_grant::GrantKey;
 use vestibule_schema::SiteId;
 use vestibule_store::{Store, StoreError};
 
 use crate::config::StoreChoice;
+
+/// The most bytes that Linux takes for the address of a socket (unix(7)).
+const LONGEST_SOCKET: usize = 107;
 
 /// The state directory of a gateway.
 #[derive(Debug, Clone)]
@@ -65,9 +69,16 @@ impl StateDir {
         self.path.join("control.sock")
     }
 
-    /// Where the built-in media backend of a site listens.
+    /// Where the built-in media backend of a site listens. A long name is cut, and told from others
+    /// by its hash: the system takes no long addresses of sockets.
     pub(crate) fn media_socket(&self, site: &SiteId) -> PathBuf {
-        self.path.join(format!("media-{site}.sock"))
+        let whole = self.path.join(format!("media-{site}.sock"));
+        if whole.as_os_str().len() <= LONGEST_SOCKET {
+            return whole;
+        }
+        let hash = Sha256::digest(site.as_str().as_bytes());
+        let hex: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        self.path.join(format!("media-{hex}.sock"))
     }
 
     /// Where the renditions of a site are kept.
@@ -138,6 +149,17 @@ mod tests {
         assert_eq!(state.grant_key().unwrap().to_text().to_string(), first);
         let mode = fs::metadata(dir.path().join("state/grant.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_long_name_has_a_socket_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(&dir.path().join("x".repeat(40))).unwrap();
+        let socket = |name: &str| state.media_socket(&SiteId::parse(name).unwrap());
+        let (long, other) = ("a".repeat(64), "a".repeat(63));
+        assert!(socket(&long).as_os_str().len() <= LONGEST_SOCKET);
+        assert_ne!(socket(&long), socket(&other));
+        assert!(socket("a").ends_with("media-a.sock"));
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //! Each reader returns what it could read *and* all problems it found, sorted by position. A
 //! document with an error is never used: see `permissions.md` 5.
 
+mod features;
 mod folder;
 mod grants;
 mod permissions;
 mod reader;
 mod site;
 
+pub use features::{DisabledFeatures, disabled as disabled_features};
 pub use folder::{FOLDER_FILE, FolderDocument, FoldersDocument};
 pub use grants::{GrantEntry, GrantsDocument, GroupEntry};
 pub use permissions::{GroupRoles, PermissionsDocument, RoleDocument, RoleRef, UserRoles};

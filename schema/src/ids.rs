@@ -42,17 +42,20 @@ fn check_word(text: &str) -> Result<(), IdError> {
 
 macro_rules! text_type {
     ($name:ident) => {
+        text_type!($name, of another text);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+    ($name:ident, of another text) => {
         impl $name {
             /// The text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
             }
         }
 
@@ -223,10 +226,23 @@ impl UserName {
 
 /// The identifier of a security group, normalised: trimmed and case-folded; a distinguished name
 /// as RFC 4514 reads it (types and values case-folded, insignificant blanks removed), so that
-/// two spellings of one group are equal.
+/// two spellings of one group are equal. It may be the group of one provider alone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupId(Arc<str>);
-text_type!(GroupId);
+text_type!(GroupId, of another text);
+
+/// What stands between a provider and its group. Nobody can type it into a name.
+const AT: char = '\u{1f}';
+
+/// For people: `cn=photographers of office`. What is compared is [`GroupId::as_str`].
+impl fmt::Display for GroupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.split_once(AT) {
+            Some((provider, group)) => write!(f, "{group} of {provider}"),
+            None => f.write_str(&self.0),
+        }
+    }
+}
 
 impl GroupId {
     /// Reads a group's identifier.
@@ -249,7 +265,30 @@ impl GroupId {
     /// stands between the two: no provider can give another's groups (requirement S30).
     #[must_use]
     pub fn at(&self, provider: &ProviderId) -> Self {
-        Self(Arc::from(format!("{provider}\u{1f}{self}")))
+        Self(Arc::from(format!("{provider}{AT}{}", self.name())))
+    }
+
+    /// Reads what [`GroupId::as_str`] wrote.
+    ///
+    /// # Errors
+    /// As [`GroupId::parse`] and [`ProviderId::parse`].
+    pub fn from_key(text: &str) -> Result<Self, IdError> {
+        match text.split_once(AT) {
+            Some((provider, group)) => Ok(Self::parse(group)?.at(&ProviderId::parse(provider)?)),
+            None => Self::parse(text),
+        }
+    }
+
+    /// The provider whose group it is, if it is one's alone.
+    #[must_use]
+    pub fn provider(&self) -> Option<&str> {
+        self.0.split_once(AT).map(|(provider, _)| provider)
+    }
+
+    /// Its name there.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.split_once(AT).map_or(&self.0, |(_, group)| group)
     }
 }
 
@@ -307,5 +346,26 @@ mod tests {
         assert_eq!(inherits("cluster_admin"), None);
         assert_eq!(inherits("visitor"), None);
         assert_eq!(inherits(""), None);
+    }
+
+    /// S30: what is compared, what people read, and the way back.
+    #[test]
+    fn a_group_may_be_of_one_provider() {
+        let office = ProviderId::parse("office").unwrap();
+        let group = GroupId::parse("CN=Family,DC=Example").unwrap();
+        let there = group.at(&office);
+        assert_ne!(there, group);
+        assert_eq!((there.provider(), group.provider()), (Some("office"), None));
+        assert_eq!(
+            (there.name(), there.to_string()),
+            ("cn=family,dc=example", "cn=family,dc=example of office".to_owned())
+        );
+        assert_eq!(GroupId::from_key(there.as_str()), Ok(there.clone()));
+        assert_eq!(GroupId::from_key(group.as_str()), Ok(group));
+        assert_eq!(there.at(&ProviderId::parse("club").unwrap()).provider(), Some("club"));
+        for text in ["office\u{1f}", "\u{1f}x", "a\u{1f}b\u{1f}c", "no provider\u{1f}x"] {
+            assert!(GroupId::from_key(text).is_err(), "{text:?}");
+            assert!(GroupId::parse(text).is_err(), "{text:?}: nobody types it");
+        }
     }
 }

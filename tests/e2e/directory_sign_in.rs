@@ -5,6 +5,8 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use pretty_assertions::assert_eq;
 use serde_json::Value;
 use vestibule_identity::providers::ldap::LdapProvider;
@@ -31,7 +33,7 @@ async fn gateway(directory: &str, group: &str) -> Gateway {
 }
 
 /// A directory's table, with accounts made at the first sign-in.
-fn office(ldap: &OpenLdap, more: &str) -> String {
+pub(crate) fn office(ldap: &OpenLdap, more: &str) -> String {
     let (port, ca_file) = (ldap.tls_port, toml::Value::from(ldap.ca_file().to_str().unwrap()));
     format!(
         "[identity.ldap.office]\nurls = [\"ldaps://127.0.0.1:{port}\"]\nca_file = {ca_file}\n\
@@ -190,6 +192,28 @@ async fn what_the_directory_takes_away_is_gone_soon() {
     alice.get(ROOT).await.expect(200);
     ldap.modify(&format!("dn: uid=alice,ou=people,{SUFFIX}\nchangetype: delete\n"));
     becomes(&alice, ROOT, 401).await;
+}
+
+/// S45: an app password of somebody in a directory is worth what the directory says now, also when
+/// nobody is signed in about whom it would be asked.
+#[tokio::test]
+async fn an_app_password_ends_with_its_owner_in_the_directory() {
+    let ldap = OpenLdap::start().await;
+    let gateway = behind(&ldap, "refresh_seconds = 1\n").await;
+    let alice = enter(&gateway, "alice", "alice-directory-password").await;
+    let password = alice.app_password("all", &[]).await;
+    alice.at_portal().sign_out().await;
+    let pair = STANDARD.encode(format!("alice@office:{password}"));
+    let authorization = format!("Basic {pair}");
+    let ask = async || {
+        gateway.client().get_with(ROOT, &[("authorization", authorization.as_str())]).await.status
+    };
+    assert_eq!(ask().await, 200);
+    ldap.modify(&format!("dn: uid=alice,ou=people,{SUFFIX}\nchangetype: delete\n"));
+    let gone = eventually(Duration::from_secs(90), "the app password ends", async || {
+        (ask().await == 401).then_some(())
+    });
+    gone.await;
 }
 
 /// S44: by the name with and without its domain, somebody of an Active Directory has one account.

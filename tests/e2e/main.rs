@@ -8,6 +8,7 @@
 )]
 
 mod active_directory;
+mod app_passwords;
 mod assertion;
 mod audit;
 mod bad_input;
@@ -17,6 +18,7 @@ mod cli_audit;
 mod cli_explain;
 mod copyparty;
 mod directory_sign_in;
+mod first_run;
 mod galleries;
 mod in_force;
 mod journey;
@@ -24,10 +26,12 @@ mod ldap;
 mod litmus;
 mod media;
 mod oidc;
+mod pages;
 mod postgres;
 mod proof;
 mod refusals;
 mod reload;
+mod second_factor;
 mod secrets;
 mod shares;
 mod tls;

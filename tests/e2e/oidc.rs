@@ -1,12 +1,15 @@
 //! Signing in at a provider of OpenID Connect, as people do: npm's `oidc-provider` on the other
 //! side, a browser that goes wherever it is sent in between.
 
+use std::time::Duration;
+
 use pretty_assertions::assert_eq;
 use url::Url;
-use vestibule_tests::{ConfigDir, Gateway, OidcServer, Reply, Wanderer, free_port};
+use vestibule_tests::{ConfigDir, Gateway, OidcServer, Reply, Wanderer, eventually, free_port};
 
 /// A folder that only the family sees; visitors are sent to sign in.
 const CLOSED: &str = "/browse/family/";
+const PATIENCE: Duration = Duration::from_secs(60);
 const AUTO: &str = "auto_register = true";
 
 /// A gateway whose only provider is `office`, whose group `family` owns the gallery.
@@ -116,6 +119,70 @@ async fn groups_that_changed_are_in_force_from_the_next_sign_in() {
     provider.control("groups", &[("name", "bob"), ("groups", "family")]).await;
     sign_in(&Wanderer::new(), &gateway, ("office", "bob")).await.1.expect(200);
     assert_eq!(folder(&browser, &gateway).await, 200);
+}
+
+/// S26: without a sign-in, too: the provider is asked again of sessions that go on, and whoever is
+/// gone there is signed out.
+#[tokio::test]
+async fn what_the_provider_takes_away_is_gone_soon() {
+    let keys = "auto_register = true\nrefresh_seconds = 1";
+    let (provider, gateway) = with_provider(keys).await;
+    let (alice, bob) = (Wanderer::new(), Wanderer::new());
+    sign_in(&alice, &gateway, ("office", "alice")).await.1.expect(200);
+    sign_in(&bob, &gateway, ("office", "bob")).await.1.expect(200);
+    provider.control("groups", &[("name", "bob"), ("groups", "")]).await;
+    let is_not_in_it = async || (folder(&bob, &gateway).await >= 400).then_some(());
+    eventually(PATIENCE, "the group is taken over", is_not_in_it).await;
+    assert_eq!(folder(&alice, &gateway).await, 200);
+    provider.control("disable", &[("name", "alice")]).await;
+    let is_out = async || (folder(&alice, &gateway).await == 303).then_some(());
+    eventually(PATIENCE, "the session ends", is_out).await;
+}
+
+/// S30: with several providers a group is one's alone, and a name says nothing of who has it
+/// elsewhere.
+#[tokio::test]
+async fn a_group_of_one_provider_is_none_of_another() {
+    let (office, club) = (OidcServer::start().await, OidcServer::start().await);
+    let config =
+        ConfigDir::demo().with_gateway(&(office.table("office", AUTO) + &club.table("club", AUTO)));
+    let grants = "[[groups]]\ngroup = \"family\"\nprovider = \"office\"\nrole = \"admin\"\n";
+    config.write("config.d/sites/gallery/grants.toml", grants);
+    let gateway = Gateway::start(config).await;
+    office.serve(&gateway, "office").await;
+    club.serve(&gateway, "club").await;
+    let (at_office, at_club) = (Wanderer::new(), Wanderer::new());
+    sign_in(&at_office, &gateway, ("office", "alice")).await.1.expect(200);
+    sign_in(&at_club, &gateway, ("club", "alice")).await;
+    assert!(folder(&at_club, &gateway).await >= 400, "the club's family is another");
+    let users = gateway.config.run(&["users", "ls", "--format", "csv"]).expect(0).out;
+    assert!(users.contains("alice@office,") && users.contains("alice@club,"), "{users}");
+    // from the command line, too, which asks whose group is meant
+    let allow = ["cluster", "nodes", "allow-group", "gallery", "family", "--role", "admin"];
+    let asked = gateway.config.run(&allow).expect(2);
+    assert!(
+        asked.err.contains("--provider") && asked.err.contains("`club`, `office`"),
+        "{asked:?}"
+    );
+    let with = |provider: &'static str| [&allow[..], &["--provider", provider]].concat();
+    gateway.config.run(&with("clib")).expect(2);
+    gateway.config.run(&with("club")).expect(0);
+    assert_eq!(folder(&at_club, &gateway).await, 200);
+    let groups = gateway.config.run(&["cluster", "nodes", "groups", "--format", "csv"]).expect(0);
+    assert!(groups.out.contains("gallery,family,club,admin"), "{}", groups.out);
+    let deny = ["cluster", "nodes", "deny-group", "gallery", "family", "--yes"];
+    gateway.config.run(&deny).expect(3);
+    gateway.config.run(&[&deny[..], &["--provider", "club"]].concat()).expect(0);
+    assert!(folder(&at_club, &gateway).await >= 400);
+    assert_eq!(folder(&at_office, &gateway).await, 200);
+    // a group of nobody's is a warning
+    let grants = "[[groups]]\ngroup = \"family\"\nrole = \"viewer\"\n[[groups]]\ngroup = \"x\"\n\
+        provider = \"ofice\"\nrole = \"viewer\"\n";
+    gateway.config.write("config.d/sites/gallery/grants.toml", grants);
+    let checked = gateway.config.run(&["check"]).expect(0);
+    let said = checked.out + &checked.err;
+    assert!(said.contains("config::whose_group") && said.contains("provider = \"club\""), "{said}");
+    assert!(said.contains("did you mean `office`?"), "{said}");
 }
 
 /// S24.

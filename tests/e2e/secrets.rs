@@ -143,6 +143,27 @@ async fn send_everything(gateway: &Gateway, client: &Client, planted: &mut Plant
     }
 }
 
+/// A second factor: its secret, its recovery codes, and what is typed for a code.
+async fn second_factor(gateway: &Gateway, planted: &mut Planted, right: &str) {
+    let client = gateway.client();
+    client.try_sign_in("nora", right).await.expect(303);
+    let authenticator = client.turn_on_second_factor(right).await;
+    planted.keep("a second factor", &authenticator.secret);
+    planted.keep("a second factor as it is kept", &authenticator.secret.replace(' ', ""));
+    for code in &authenticator.recovery_codes {
+        planted.keep("a recovery code", code);
+        planted.keep("a recovery code without dashes", &code.replace('-', ""));
+    }
+    let client = gateway.client();
+    let step = client.try_sign_in("nora", right).await.expect(303);
+    let ticket = step.cookie("vestibule-code");
+    planted.keep("the cookie between the steps", between(&format!("{ticket};"), "=", ";"));
+    client.try_code(&planted.plant("a wrong code")).await.expect(403);
+    client.try_code(&authenticator.recovery_codes[0]).await.expect(200);
+    let typed = planted.plant("a code for the first administrator");
+    client.open(&format!("/_vestibule/setup?code={typed}")).await.expect(404);
+}
+
 /// A configuration with a mistake beside each secret; it is told of, the secrets are not.
 fn mistaken_configuration(planted: &mut Planted) -> (String, Run) {
     let secrets =
@@ -174,6 +195,7 @@ async fn a_planted_secret_reaches_no_log() {
     planted.keep("the key of grants", key.trim().rsplit([' ', ':', '=']).next().unwrap());
     let client = sign_in(&gateway, &mut planted, &right).await;
     send_everything(&gateway, &client, &mut planted).await;
+    second_factor(&gateway, &mut planted, &right).await;
     gateway.client().get(&format!("/browse/family/{IN_THE_OPEN}/")).await.expect(401);
     // what is no request is told at the loudest alone
     let odd = raw::get("/browse/#x", &[]);
@@ -204,7 +226,13 @@ async fn a_planted_secret_reaches_no_log() {
         assert_eq!(open.found_in(name, bytes), [format!("{name}: the secret in the open")]);
     }
     assert!(gateway.log().contains("DEBUG"), "{}", gateway.log());
-    for record in ["sign_in_refused", "sign_in_accepted", "signed_out", "configuration_kept"] {
+    for record in [
+        "sign_in_refused",
+        "sign_in_accepted",
+        "second_factor_added",
+        "signed_out",
+        "configuration_kept",
+    ] {
         let audit = String::from_utf8_lossy(
             &std::fs::read(gateway.config.at("state/audit.jsonl")).unwrap(),
         )

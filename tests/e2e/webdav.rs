@@ -16,6 +16,11 @@ pub(crate) async fn session(gateway: &Gateway, name: &str) -> String {
     client.enter("/").await.cookie("vestibule.site")
 }
 
+/// An app password of somebody whom copyparty knows.
+pub(crate) async fn app_password(gateway: &Gateway, name: &str, scope: &str) -> String {
+    known(gateway, name).await.app_password(scope, &[]).await
+}
+
 /// A program is asked for a name and a password, a browser goes to the page; nobody is led there
 /// who can't read it.
 #[tokio::test]
@@ -39,14 +44,26 @@ async fn who_has_not_signed_in_is_challenged_as_it_can_answer() {
     visitor.open("/holds/closed/").await.expect(303);
 }
 
-fn rclone(config: &std::path::Path, gateway: &Gateway, session: &str, arguments: &[&str]) -> Run {
+/// rclone's remote `gallery:`, with an app password.
+fn remote(config: &std::path::Path, gateway: &Gateway, (user, password): (&str, &str)) {
     let url = format!("http://localhost:{}", gateway.port);
     let mut command = Command::new(installed("rclone"));
-    let cookie = format!("Cookie: {session}");
+    let told = [&format!("url={url}"), &format!("user={user}"), &format!("pass={password}")];
+    command.arg("--config").arg(config).args([
+        "config",
+        "create",
+        "gallery",
+        "webdav",
+        "--obscure",
+    ]);
+    Run::of(command.args(["vendor=other"]).args(told), "").expect(0);
+}
+
+fn rclone(config: &std::path::Path, arguments: &[&str]) -> Run {
+    let mut command = Command::new(installed("rclone"));
     command
         .arg("--config")
         .arg(config)
-        .args(["--webdav-url", &url, "--header", &cookie])
         .args(["--retries", "1", "--low-level-retries", "1"])
         .args(arguments);
     Run::of(&mut command, "")
@@ -55,36 +72,37 @@ fn rclone(config: &std::path::Path, gateway: &Gateway, session: &str, arguments:
 #[tokio::test]
 async fn rclone_copies_lists_moves_and_deletes() {
     let Pair { gateway, copyparty: _copyparty } = start(r#"hosts = ["localhost"]"#, "").await;
-    let jane = session(&gateway, "jane").await;
+    let jane = app_password(&gateway, "jane", "webdav").await;
     let folder = temp_folder();
     let config = folder.at("rclone.conf");
-    fs::write(&config, "").unwrap();
+    remote(&config, &gateway, ("jane", &jane));
     fs::create_dir(folder.at("up")).unwrap();
     for name in ["one.jpg", "zwei ü.jpg"] {
         fs::write(folder.at("up").join(name), pictures::jpeg(40, 30)).unwrap();
     }
-    let run = |arguments: &[&str]| rclone(&config, &gateway, &jane, arguments);
+    let run = |arguments: &[&str]| rclone(&config, arguments);
     let up = folder.at("up").to_str().unwrap().to_owned();
-    run(&["copy", &up, ":webdav:open/new"]).expect(0);
-    let listed = run(&["lsf", ":webdav:open/new"]).expect(0).out;
+    run(&["copy", &up, "gallery:open/new"]).expect(0);
+    let listed = run(&["lsf", "gallery:open/new"]).expect(0).out;
     assert_eq!(listed.lines().collect::<Vec<_>>(), ["one.jpg", "zwei ü.jpg"]);
     let down = folder.at("down").to_str().unwrap().to_owned();
-    run(&["copy", ":webdav:open/new", &down]).expect(0);
+    run(&["copy", "gallery:open/new", &down]).expect(0);
     assert_eq!(fs::read(folder.at("down/zwei ü.jpg")).unwrap(), pictures::jpeg(40, 30));
-    run(&["moveto", ":webdav:open/new/one.jpg", ":webdav:inbox/moved.jpg"]).expect(0);
-    assert_eq!(run(&["lsf", ":webdav:inbox"]).expect(0).out, "moved.jpg\nx.jpg\n");
-    run(&["deletefile", ":webdav:inbox/moved.jpg"]).expect(0);
-    run(&["purge", ":webdav:open/new"]).expect(0);
+    run(&["moveto", "gallery:open/new/one.jpg", "gallery:inbox/moved.jpg"]).expect(0);
+    assert_eq!(run(&["lsf", "gallery:inbox"]).expect(0).out, "moved.jpg\nx.jpg\n");
+    run(&["deletefile", "gallery:inbox/moved.jpg"]).expect(0);
+    run(&["purge", "gallery:open/new"]).expect(0);
     let gallery = gateway.config.gallery("site");
     assert!(!gallery.join("open/new").exists() && !gallery.join("inbox/moved.jpg").exists());
     // what is closed stays so
-    let into = run(&["copy", &up, ":webdav:holds/closed"]);
+    let into = run(&["copy", &up, "gallery:holds/closed"]);
     assert_ne!(into.code, 0, "{}", into.err);
-    let fred = session(&gateway, "fred").await;
-    let reads = |arguments: &[&str]| rclone(&config, &gateway, &fred, arguments);
-    reads(&["copy", ":webdav:open", &down]).expect(0);
-    assert_ne!(reads(&["copy", &up, ":webdav:open"]).code, 0);
-    assert_ne!(reads(&["deletefile", ":webdav:open/b.jpg"]).code, 0);
+    let fred = app_password(&gateway, "fred", "webdav").await;
+    remote(&folder.at("fred.conf"), &gateway, ("fred", &fred));
+    let reads = |arguments: &[&str]| rclone(&folder.at("fred.conf"), arguments);
+    reads(&["copy", "gallery:open", &down]).expect(0);
+    assert_ne!(reads(&["copy", &up, "gallery:open"]).code, 0);
+    assert_ne!(reads(&["deletefile", "gallery:open/b.jpg"]).code, 0);
     assert_eq!(fs::read_dir(gallery.join("holds/closed")).unwrap().count(), 2);
 }
 

@@ -174,6 +174,19 @@ impl Client {
         Self { http: self.http.clone(), origin: format!("{scheme}://localhost:{port}") }
     }
 
+    /// Makes an app password on its page, as who is signed in at the portal: what it may do, and
+    /// the form's other fields.
+    ///
+    /// # Panics
+    /// If none is made.
+    pub async fn app_password(&self, scope: &str, more: &[(&str, &str)]) -> String {
+        let page = "/_vestibule/account/app-passwords";
+        let mut fields = vec![("name", "a program"), ("scope", scope)];
+        fields.extend_from_slice(more);
+        let made = self.at_portal().submit(page, page, &fields).await.expect(201);
+        between(made.text(), "<code class=\"told\">", "</code>").to_owned()
+    }
+
     /// Signs out through the page's form.
     pub async fn sign_out(&self) -> Reply {
         let page = "/_vestibule/sign-out";
@@ -285,7 +298,8 @@ impl Reply {
     }
 }
 
-fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
+/// What stands in a text between two others.
+pub(crate) fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
     let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start} in {text}"));
     rest.split_once(end).unwrap().0
 }

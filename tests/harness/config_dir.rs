@@ -157,9 +157,15 @@ impl ConfigDir {
     /// Runs `vestibule` on this configuration: `--config` is added.
     #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Run {
+        self.run_with(arguments, "")
+    }
+
+    /// The same with a text on its standard input.
+    #[must_use]
+    pub fn run_with(&self, arguments: &[&str], input: &str) -> Run {
         let mut all = arguments.to_vec();
         all.extend(["--config", self.path().to_str().unwrap()]);
-        Run::vestibule(&all, "")
+        Run::vestibule(&all, input)
     }
 }
 

@@ -13,8 +13,10 @@
     reason = "a test that can't be set up has failed, and says where"
 )]
 
+mod authenticator;
 mod authority;
 mod binaries;
+mod browser;
 mod client;
 mod config_dir;
 mod copyparty;
@@ -28,8 +30,10 @@ pub mod samba;
 mod scratch;
 mod wait;
 
+pub use authenticator::Authenticator;
 pub use authority::Authority;
 pub use binaries::{Run, cedar, installed, repository, vestibule};
+pub use browser::{Look, Seen, drive, pictures_of_pages};
 pub use client::{Client, Reply};
 pub use config_dir::{ConfigDir, demo_permissions, password};
 pub use copyparty::Copyparty;

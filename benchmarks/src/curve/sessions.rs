@@ -84,7 +84,7 @@ async fn ask(
     image: &vestibule_schema::GalleryPath,
 ) -> anyhow::Result<()> {
     let origin = RequestOrigin::new(false, "localhost", IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let credentials = Credentials { cookies: &[cookie], authorization: None };
+    let credentials = Credentials { cookies: &[cookie], ..Credentials::default() };
     let found = identity.authenticate(&origin, &Audience::Portal, &credentials).await?;
     ensure!(matches!(found, Authentication::SignedIn(_)), "nobody is signed in");
     let principal = found.principal().context("a failed credential")?;

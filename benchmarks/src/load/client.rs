@@ -25,6 +25,10 @@ pub(super) struct Client {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) set_cookies: Vec<String>,
+    /// Where it leads; empty if nowhere.
+    pub(super) location: String,
+    /// Whether it says when to come back.
+    pub(super) has_retry_after: bool,
     pub(super) body: Vec<u8>,
 }
 
@@ -34,6 +38,8 @@ struct Head {
     status: u16,
     length: usize,
     set_cookies: Vec<String>,
+    location: String,
+    has_retry_after: bool,
 }
 
 impl Client {
@@ -70,6 +76,8 @@ impl Client {
         Ok(Answer {
             status: head.status,
             set_cookies: head.set_cookies,
+            location: head.location,
+            has_retry_after: head.has_retry_after,
             body: std::mem::take(&mut self.body),
         })
     }
@@ -131,6 +139,8 @@ impl Head {
             10 if name.eq_ignore_ascii_case("set-cookie") => {
                 self.set_cookies.push(value.to_owned());
             }
+            8 if name.eq_ignore_ascii_case("location") => self.location = value.to_owned(),
+            11 if name.eq_ignore_ascii_case("retry-after") => self.has_retry_after = true,
             17 if name.eq_ignore_ascii_case("transfer-encoding") => {
                 bail!("an answer in chunks was not expected")
             }

@@ -1,5 +1,6 @@
 //! The gateway under test: its configuration, an account, and a session as a browser gets one.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,9 +9,10 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 
 use super::children::{Running, local};
-use super::client::Client;
+use super::client::{Answer, Client};
 use crate::sites::Site;
 
+const SITE: &str = "bench";
 const USER: &str = "reader";
 /// Protects nothing: the account lives as long as the run.
 const PASSWORD: &str = "benchmark-run-without-secrets";
@@ -47,24 +49,86 @@ pub(super) fn beside(name: &str) -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
-/// Signs in through the form; returns the session's cookie.
+/// How many redirects the way from the portal to the site has at the most.
+const MAX_STEPS: usize = 6;
+
+/// The form of the sign-in page, filled in, and the cookie that goes with it.
+#[derive(Debug, Clone)]
+pub(super) struct Form {
+    cookie: String,
+    text: String,
+}
+
+impl Form {
+    /// Fetches it.
+    pub(super) fn fetch(client: &mut Client) -> anyhow::Result<Self> {
+        let page = client.exchange(&client.get_request(SIGN_IN, "a=1"))?;
+        let cookie = cookie(&page.set_cookies, "vestibule-form");
+        let cookie = cookie.context("the form sets no cookie")?;
+        let body = String::from_utf8_lossy(&page.body);
+        let token = value_of(&body, "form_token").context("the form has no token")?;
+        // a name, a phrase and a token of letters, digits and `-` need no encoding
+        let text = format!("form_token={token}&name={USER}&password={PASSWORD}");
+        Ok(Self { cookie, text })
+    }
+
+    /// Sends it.
+    pub(super) fn send(&self, client: &mut Client) -> anyhow::Result<Answer> {
+        client.post(SIGN_IN, &self.cookie, &self.text)
+    }
+}
+
+/// Signs in through the form, and enters the site as a browser does; returns the cookie of the
+/// site's session.
 pub(super) fn sign_in(port: u16) -> anyhow::Result<String> {
     let mut client = Client::connect(port)?;
-    let page = client.exchange(&client.get_request(SIGN_IN, "a=1"))?;
-    let cookie = cookie(&page.set_cookies, "vestibule-form").context("the form sets no cookie")?;
-    let body = String::from_utf8_lossy(&page.body);
-    let token = value_of(&body, "form_token").context("the form has no token")?;
-    // a name, a phrase and a token of letters, digits and `-` need no encoding
-    let form = format!("form_token={token}&name={USER}&password={PASSWORD}");
-    let answer = client.post(SIGN_IN, &cookie, &form)?;
-    let session = self::cookie(&answer.set_cookies, "vestibule");
-    session.with_context(|| {
-        format!("status {}: {}", answer.status, String::from_utf8_lossy(&answer.body))
-    })
+    let form = Form::fetch(&mut client)?;
+    let answer = form.send(&mut client)?;
+    let mut jar = Jar::default();
+    jar.keep(&answer.set_cookies);
+    let mut target = format!("/_vestibule/enter?site={SITE}");
+    for _ in 0..MAX_STEPS {
+        let step = client.exchange(&client.get_request(&target, &jar.header()))?;
+        jar.keep(&step.set_cookies);
+        if let Some(session) = jar.pair(&format!("vestibule.{SITE}")) {
+            return Ok(session);
+        }
+        let origin = format!("http://{}", local(port));
+        target = step.location.trim_start_matches(&origin).to_owned();
+        if !target.starts_with('/') {
+            bail!("status {}: {}", step.status, String::from_utf8_lossy(&step.body));
+        }
+    }
+    bail!("signing in leads nowhere: {}", String::from_utf8_lossy(&answer.body))
+}
+
+/// The cookies of a browser.
+#[derive(Debug, Default)]
+struct Jar(BTreeMap<String, String>);
+
+impl Jar {
+    fn keep(&mut self, set: &[String]) {
+        for cookie in set {
+            let pair = cookie.split(';').next().unwrap_or_default();
+            if let Some((name, value)) = pair.split_once('=') {
+                self.0.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    /// `name=value`, if it is set to something.
+    fn pair(&self, name: &str) -> Option<String> {
+        let value = self.0.get(name).filter(|value| !value.is_empty())?;
+        Some(format!("{name}={value}"))
+    }
+
+    fn header(&self) -> String {
+        self.0.keys().filter_map(|name| self.pair(name)).collect::<Vec<_>>().join("; ")
+    }
 }
 
 fn configure(config: &Path, site: &Site, (port, upstream): (u16, u16)) -> anyhow::Result<()> {
-    let folder = config.join("config.d/sites/bench");
+    let folder = config.join("config.d/sites").join(SITE);
     fs::create_dir_all(&folder).context("the configuration")?;
     let (listen, upstream) = (local(port), local(upstream));
     let files = [

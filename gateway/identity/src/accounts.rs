@@ -187,7 +187,7 @@ impl Identity {
         Ok(account)
     }
 
-    async fn hash(
+    pub(crate) async fn hash(
         &self,
         password: &Secret<String>,
     ) -> Result<vestibule_store::PasswordHash, AccountError> {

@@ -5,8 +5,9 @@
 
 use vestibule_schema::{SiteId, UserName};
 use vestibule_store::audit::{Actor, Change, Ended, Entry, Event, Object, SignInRefusal, Verb};
-use vestibule_store::{AccountId, AuditLog, SessionId};
+use vestibule_store::{AccountId, Audience, AuditLog, SessionId};
 
+use crate::credentials::SignedIn;
 use crate::identity::{Identity, Unavailable};
 use crate::origin::RequestOrigin;
 use crate::providers::local::Reason;
@@ -89,6 +90,77 @@ impl Identity {
             verb: Verb::Changed,
             name: user.to_string(),
             detail: None,
+        };
+        self.audit_of_user(origin, user, Event::Changed(change)).await
+    }
+
+    /// Somebody changed something of their own.
+    pub(crate) async fn audit_own(
+        &self,
+        origin: &RequestOrigin,
+        who: &SignedIn,
+        change: Change,
+    ) -> Result<(), Unavailable> {
+        self.audit_of_user(origin, &who.name, Event::Changed(change)).await
+    }
+
+    /// Something that a user did at a site, on disk when this returns.
+    pub(crate) async fn audit_at_site(
+        &self,
+        origin: &RequestOrigin,
+        user: &UserName,
+        (audience, event): (&Audience, Event),
+    ) -> Result<(), Unavailable> {
+        let site = match audience {
+            Audience::Portal => None,
+            Audience::Site(site) => Some(site.clone()),
+        };
+        let entry = entry(origin, Actor::User(user.clone()), event).on_site(site);
+        Ok(self.audit().record(entry).await?)
+    }
+
+    /// Somebody who is signed in showed a right code.
+    pub(crate) async fn audit_code_accepted(
+        &self,
+        origin: &RequestOrigin,
+        user: &UserName,
+    ) -> Result<(), Unavailable> {
+        let event = Event::SecondFactor { account: user.clone(), accepted: true };
+        self.audit_of_user(origin, user, event).await
+    }
+
+    /// Somebody who is signed in showed a wrong one.
+    pub(crate) async fn audit_code_refused(&self, origin: &RequestOrigin, user: &UserName) {
+        let event = Event::SecondFactor { account: user.clone(), accepted: false };
+        self.audit().note(entry(origin, Actor::User(user.clone()), event)).await;
+    }
+
+    /// Somebody turned their second factor on or off, or made new recovery codes.
+    pub(crate) async fn audit_own_second_factor(
+        &self,
+        origin: &RequestOrigin,
+        user: &UserName,
+        verb: Verb,
+    ) -> Result<(), Unavailable> {
+        let detail = match verb {
+            Verb::Added | Verb::Removed => None,
+            Verb::Changed => Some("new recovery codes".to_owned()),
+        };
+        let change = Change { object: Object::SecondFactor, verb, name: user.to_string(), detail };
+        self.audit_of_user(origin, user, Event::Changed(change)).await
+    }
+
+    /// Somebody made themselves the first administrator.
+    pub(crate) async fn audit_first_account(
+        &self,
+        origin: &RequestOrigin,
+        user: &UserName,
+    ) -> Result<(), Unavailable> {
+        let change = Change {
+            object: Object::Account,
+            verb: Verb::Added,
+            name: user.to_string(),
+            detail: Some("the first administrator".to_owned()),
         };
         self.audit_of_user(origin, user, Event::Changed(change)).await
     }

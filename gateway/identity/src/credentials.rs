@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use vestibule_policies::{Principal, UserFacts};
 use vestibule_schema::{ProviderId, UserName};
-use vestibule_store::{AccountId, SessionId, UnixTime};
+use vestibule_store::{AccountId, AppBounds, AppPasswordId, SessionId, UnixTime};
 
 /// What a request shows of itself.
 #[derive(Clone, Copy, Default)]
@@ -14,6 +15,9 @@ pub struct Credentials<'r> {
     pub cookies: &'r [&'r str],
     /// The value of the `Authorization` header.
     pub authorization: Option<&'r str>,
+    /// Whether app passwords are good here: a site may do without them, and a browser may have been
+    /// made to send one by a page of somebody else's.
+    pub takes_app_passwords: bool,
 }
 
 impl fmt::Debug for Credentials<'_> {
@@ -50,6 +54,15 @@ impl Authentication {
         }
     }
 
+    /// The app password by which somebody asks, and where and for what it is good.
+    #[must_use]
+    pub fn app_password(&self) -> Option<(AppPasswordId, &AppBounds)> {
+        match self {
+            Self::SignedIn(signed_in) => signed_in.app_password(),
+            Self::Anonymous { .. } | Self::Failed(_) => None,
+        }
+    }
+
     /// Whether somebody is signed in who showed a second factor.
     #[must_use]
     pub fn has_second_factor(&self) -> bool {
@@ -67,6 +80,11 @@ pub enum FailedCredential {
     Bearer,
     /// An `Authorization` header of another scheme.
     Unknown,
+    /// A user name and password, after too many that were wrong (429).
+    Held {
+        /// When the next attempt is free.
+        retry_after: Duration,
+    },
 }
 
 impl FailedCredential {
@@ -117,6 +135,13 @@ pub enum Means {
         /// The session at the portal that it was born of.
         parent: Option<SessionId>,
     },
+    /// An app password, which a program shows with each request.
+    AppPassword {
+        /// Its public number.
+        id: AppPasswordId,
+        /// Where and for what it is good.
+        bounds: Arc<AppBounds>,
+    },
 }
 
 impl SignedIn {
@@ -149,6 +174,7 @@ impl SignedIn {
     pub const fn session(&self) -> Option<SessionId> {
         match self.means {
             Means::Session { id, .. } => Some(id),
+            Means::AppPassword { .. } => None,
         }
     }
 
@@ -157,6 +183,16 @@ impl SignedIn {
     pub fn root_session(&self) -> Option<SessionId> {
         match self.means {
             Means::Session { id, parent } => Some(parent.unwrap_or(id)),
+            Means::AppPassword { .. } => None,
+        }
+    }
+
+    /// The app password by which they ask, if it is one, and where and for what it is good.
+    #[must_use]
+    pub fn app_password(&self) -> Option<(AppPasswordId, &AppBounds)> {
+        match &self.means {
+            Means::Session { .. } => None,
+            Means::AppPassword { id, bounds } => Some((*id, bounds)),
         }
     }
 }

@@ -98,6 +98,19 @@ impl Identity {
         user: &ExternalUser,
         user_agent: &str,
     ) -> Result<NewSession, SignInError> {
+        let account = self.admit(origin, user).await?;
+        self.begin_session(origin, &account, &self.proof_of(user, user_agent)).await
+    }
+
+    /// The account of somebody whom a provider vouches for; made, where its table allows it.
+    ///
+    /// # Errors
+    /// If they have none and get none, or it may not sign in.
+    pub(crate) async fn admit(
+        &self,
+        origin: &RequestOrigin,
+        user: &ExternalUser,
+    ) -> Result<Account, SignInError> {
         if origin.transport() == Transport::Exposed {
             self.audit_refused(origin, SignInRefusal::InsecureOrigin, None).await;
             return Err(SignInError::InsecureOrigin);
@@ -126,15 +139,19 @@ impl Identity {
             self.audit_refused(origin, SignInRefusal::Disabled, known).await;
             return Err(SignInError::Refused);
         }
+        Ok(account)
+    }
+
+    /// How somebody proved who they are whom a provider vouches for.
+    pub(crate) fn proof_of<'r>(&self, user: &'r ExternalUser, user_agent: &'r str) -> Proof<'r> {
         let rules = self.settings.providers.get(&user.provider);
         let asks_directory = rules.is_some_and(|rules| rules.asks_directory);
-        let proof = Proof {
+        Proof {
             by: if asks_directory { "ldap" } else { "provider" },
             provider: Some(&user.provider),
             second_factor: user.second_factor,
             user_agent,
-        };
-        self.begin_session(origin, &account, &proof).await
+        }
     }
 
     /// Takes over which groups somebody is in now; in force for their next request.

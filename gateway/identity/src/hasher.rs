@@ -13,6 +13,9 @@ use vestibule_store::PasswordHash;
 
 use crate::Secret;
 
+/// The priority of a thread that hashes: the lowest that there is.
+const LOWEST: i32 = 19;
+
 /// What hashing a password costs: the parameters of argon2id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HashCost {
@@ -132,7 +135,8 @@ impl Hasher {
         self.dummy.get_or_try_init(|| async { nobodys(self.cost) }).await
     }
 
-    /// Runs work on a thread for blocking work, when a lane is free.
+    /// Runs work on a thread of its own, when a lane is free. The system gives such a thread what
+    /// others leave: a storm of sign-ins does not make those wait who are signed in.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -140,13 +144,26 @@ impl Hasher {
         let place = Place::take(&self.inside, self.capacity).ok_or(HashError::Busy)?;
         let lanes = Arc::clone(&self.lanes);
         let permit = lanes.acquire_owned().await.map_err(|_| HashError::Failed)?;
-        let task = tokio::task::spawn_blocking(move || {
+        let (done, answer) = tokio::sync::oneshot::channel();
+        // a thread costs some microseconds, a hash many milliseconds; and what was given way once
+        // can't be taken back without a privilege, so no thread of the runtime is used
+        let thread = std::thread::Builder::new().name("vestibule-hash".to_owned());
+        let started = thread.spawn(move || {
             // both stay with the work, which goes on when the caller has gone
             let _held = (permit, place);
-            work()
+            give_way();
+            // an error means that nobody waits any more
+            let _ = done.send(work());
         });
-        task.await.map_err(|_| HashError::Failed)
+        started.map_err(|_| HashError::Failed)?;
+        answer.await.map_err(|_| HashError::Failed)
     }
+}
+
+/// Lets every other thread go first. Where the system does not allow that, nothing is lost but it.
+fn give_way() {
+    let thread = rustix::thread::gettid();
+    let _ = rustix::process::setpriority_process(Some(thread), LOWEST);
 }
 
 /// A place among those who hash or wait; given back when dropped.

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use vestibule_schema::ProviderId;
 use vestibule_store::{AuditError, AuditLog, Key, Store, StoreError, UnixTime};
 use zeroize::Zeroize;
 
+use crate::app_passwords;
+use crate::app_passwords::cache::AppPasswordCache;
 use crate::clock::{Clock, SystemClock};
 use crate::external::Registration;
 use crate::hasher::{HashCost, Hasher};
@@ -68,6 +70,8 @@ pub struct Settings {
     pub sessions_per_account: Option<u32>,
     /// How long sessions that this process knows go on while the store can't be reached: 60 s.
     pub store_grace: Duration,
+    /// Whether programs may show app passwords.
+    pub app_passwords: bool,
     /// What hashing a password costs.
     pub hash_cost: HashCost,
     /// How many passwords are hashed at a time, at 46 MiB each: half of the processors.
@@ -92,6 +96,7 @@ impl Default for Settings {
             directories: Vec::new(),
             sessions_per_account: None,
             store_grace: Duration::from_secs(60),
+            app_passwords: true,
             hash_cost: HashCost::default(),
             hash_lanes: lanes,
             hash_queue: 16 * lanes,
@@ -130,6 +135,7 @@ pub struct Identity {
     pub(crate) limits: SignInLimits,
     pub(crate) cache: SessionCache,
     pub(crate) share_cache: ShareCache,
+    pub(crate) app_passwords: AppPasswordCache,
     pub(crate) signing: SigningKeys,
     /// The store's counter of changes when this process last looked.
     seen_changes: AtomicU64,
@@ -137,6 +143,8 @@ pub struct Identity {
     maintained: AtomicI64,
     /// The hour in which sessions were last swept.
     swept: AtomicU64,
+    /// Whether there was an account when this process last looked, or ever before.
+    pub(crate) has_accounts: AtomicBool,
 }
 
 impl fmt::Debug for Identity {
@@ -154,6 +162,7 @@ impl Identity {
         let seen_changes = AtomicU64::new(store.meta().changes().await?);
         let hasher = Hasher::new(settings.hash_cost, settings.hash_lanes, settings.hash_queue);
         hasher.prepare().await.map_err(|_| Unavailable::Hashing)?;
+        let app_passwords = AppPasswordCache::new(&random_key(&store, app_passwords::KEY).await?);
         Ok(Self {
             store,
             hasher,
@@ -161,10 +170,12 @@ impl Identity {
             limits: SignInLimits::default(),
             cache: SessionCache::new(),
             share_cache: ShareCache::default(),
+            app_passwords,
             signing: SigningKeys::new(),
             seen_changes,
             maintained: AtomicI64::new(i64::MIN),
             swept: AtomicU64::new(0),
+            has_accounts: AtomicBool::new(false),
         })
     }
 
@@ -185,11 +196,7 @@ impl Identity {
     /// # Errors
     /// If the store can't be reached.
     pub async fn key(&self, name: &str) -> Result<Key, Unavailable> {
-        let mut bytes = [0u8; 32];
-        getrandom::fill(&mut bytes).map_err(|_| Unavailable::Randomness)?;
-        let key = self.store.meta().key(name, Key::from_bytes(bytes)).await?;
-        bytes.zeroize();
-        Ok(key)
+        random_key(&self.store, name).await
     }
 
     /// One round of upkeep, to be run every half second or so: notices what another process
@@ -251,8 +258,17 @@ impl Identity {
         self.store.sessions().delete_expired(now, unused).await?;
         self.store.shares().delete_expired(now).await?;
         self.store.tickets().delete_expired(now).await?;
+        self.store.app_passwords().delete_expired(now).await?;
         Ok(())
     }
+}
+
+async fn random_key(store: &Store, name: &str) -> Result<Key, Unavailable> {
+    let mut bytes = [0u8; 32];
+    getrandom::fill(&mut bytes).map_err(|_| Unavailable::Randomness)?;
+    let key = store.meta().key(name, Key::from_bytes(bytes)).await?;
+    bytes.zeroize();
+    Ok(key)
 }
 
 /// Whether somebody changed accounts, grants or group mappings.

@@ -1,4 +1,4 @@
-//! Who a request comes from: accounts, passwords, sessions, limits.
+//! Who a request comes from: accounts, passwords, second factors, sessions, limits.
 //!
 //! The one type to know is [`Identity`]. [`Identity::authenticate`] gives three answers:
 //! somebody who has not signed in, somebody who has, or a credential that failed, which is never
@@ -26,6 +26,7 @@
 //! ```
 
 pub mod accounts;
+pub mod app_passwords;
 pub mod assertion;
 mod audited;
 pub mod clock;
@@ -34,6 +35,7 @@ pub mod credentials;
 mod directories;
 pub mod entry;
 pub mod external;
+mod first_run;
 mod hasher;
 mod identity;
 mod limits;
@@ -43,6 +45,8 @@ mod provider_sessions;
 pub mod providers;
 mod revocations;
 mod sealed;
+mod second_factor;
+mod second_step;
 pub mod secret;
 mod sessions;
 pub mod shares;
@@ -53,6 +57,7 @@ mod token;
 mod under_way;
 
 pub use accounts::{AccountError, ChangePasswordError, PasswordChange};
+pub use app_passwords::{AppPasswordOrder, MadeAppPassword, MakeAppPasswordError};
 pub use assertion::Assertion;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use cookie::SetCookie;
@@ -60,12 +65,18 @@ pub use credentials::{Authentication, Credentials, FailedCredential, Means, Sign
 pub use directories::DirectoryWatch;
 pub use entry::{Arrived, Entry, browser_mark};
 pub use external::{ExternalUser, ProviderGroups, Registration, Subject};
+pub use first_run::{FirstAccount, FirstRunError};
 pub use hasher::HashCost;
 pub use identity::{Changed, Identity, Settings, Unavailable};
 pub use origin::{RequestOrigin, Transport};
 pub use password::PasswordError;
 pub use provider_sessions::SignedOutThere;
 pub use revocations::Revocations;
+pub use second_factor::{
+    Enrolled, Enrolment, FactorChange, FirstCode, NewCodes, OtherSessions, SecondFactorError,
+    SecondFactorState,
+};
+pub use second_step::{CodeAttempt, SecondStepDone, SignInStep};
 pub use secret::Secret;
 pub use sessions::SessionInfo;
 pub use shares::{
@@ -74,4 +85,6 @@ pub use shares::{
 pub use sign_in::{Attempt, NewSession, SignInError};
 pub use signing_keys::PUBLISHED_FOR;
 pub use under_way::{CameBack, Heard, UnderWayError};
-pub use vestibule_store::{AccountId, Audience, SessionId, UnixTime};
+pub use vestibule_store::{
+    AccountId, AppBounds, AppPasswordId, AppPasswordRow, AppScope, Audience, SessionId, UnixTime,
+};

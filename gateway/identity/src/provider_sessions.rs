@@ -12,9 +12,6 @@ use crate::identity::{Identity, Unavailable};
 use crate::providers::oidc::{Arrived, LogoutToken, OidcProvider, RefreshError, Tokens};
 use crate::under_way::Heard;
 
-/// How often the provider is asked again (the same for directories).
-const RENEW_AFTER: Duration = Duration::from_secs(5 * 60);
-
 /// How long one node may take for it; also how long a provider that failed is left alone.
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -57,7 +54,7 @@ impl Identity {
             provider: arrived.user.provider.clone(),
             subject: arrived.user.subject.clone(),
             name: arrived.tokens.session.clone(),
-            sealed: self.seal(session, &arrived.tokens).await?,
+            sealed: self.seal_tokens(session, &arrived.tokens).await?,
             renewed: self.now(),
         };
         Ok(self.store.provider_sessions().put(&kept).await?)
@@ -74,7 +71,7 @@ impl Identity {
         let Some(kept) = self.store.provider_sessions().find(session).await? else {
             return Ok(None);
         };
-        match self.unseal(session, &kept.sealed).await? {
+        match self.unseal_tokens(session, &kept.sealed).await? {
             Some(tokens) => Ok(Some((kept, tokens))),
             None => {
                 tracing::warn!(%session, "the tokens of a session can't be read: it keeps none");
@@ -110,7 +107,7 @@ impl Identity {
     /// If the store can't be reached.
     pub async fn renew(&self, provider: &OidcProvider) -> Result<usize, Unavailable> {
         let now = self.now();
-        let seconds = i64::try_from(RENEW_AFTER.as_secs()).unwrap_or(i64::MAX);
+        let seconds = i64::try_from(provider.config().refresh.as_secs()).unwrap_or(i64::MAX);
         let before = vestibule_store::UnixTime::from_seconds(now.seconds().saturating_sub(seconds));
         let id = &provider.config().id;
         let due = self.store.provider_sessions().due(id, (before, now), MOST_AT_ONCE).await?;
@@ -187,7 +184,11 @@ impl Identity {
         Ok(all.into_iter().filter(|(_, session)| *session == kept.session).collect())
     }
 
-    async fn seal(&self, session: SessionId, tokens: &Tokens) -> Result<Vec<u8>, Unavailable> {
+    async fn seal_tokens(
+        &self,
+        session: SessionId,
+        tokens: &Tokens,
+    ) -> Result<Vec<u8>, Unavailable> {
         let exposed =
             |secret: &Option<Secret<String>>| secret.as_ref().map(|secret| secret.expose().clone());
         let written = Written {
@@ -196,20 +197,21 @@ impl Identity {
             session: tokens.session.clone(),
             nonce: tokens.nonce.expose().clone(),
         };
-        let text = serde_json::to_vec(&written).map_err(|_| Unavailable::Randomness)?;
-        self.seal_text(KEY, &session.number().to_be_bytes(), &text).await
+        let written = serde_json::to_vec(&written).map_err(|_| Unavailable::Unreadable)?;
+        self.seal(KEY, &session.number().to_be_bytes(), &Secret::new(written)).await
     }
 
-    async fn unseal(
+    async fn unseal_tokens(
         &self,
         session: SessionId,
         sealed: &[u8],
     ) -> Result<Option<Tokens>, Unavailable> {
-        let belongs_to = session.number().to_be_bytes();
-        let Some(opened) = self.unseal_text(KEY, &belongs_to, sealed).await? else {
+        let Some(opened) = self.unseal(KEY, &session.number().to_be_bytes(), sealed).await? else {
             return Ok(None);
         };
-        let Ok(written) = serde_json::from_slice::<Written>(&opened) else { return Ok(None) };
+        let Ok(written) = serde_json::from_slice::<Written>(opened.expose()) else {
+            return Ok(None);
+        };
         Ok(Some(Tokens::new(
             written.id_token.map(Secret::new),
             written.refresh_token.map(Secret::new),

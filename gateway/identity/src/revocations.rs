@@ -85,7 +85,7 @@ mod tests {
         let attempt = Attempt { name: "jane", password: &password, user_agent: "test" };
         let mut revocations = identity.revocations();
 
-        let session = identity.sign_in(&origin, &attempt).await.unwrap();
+        let session = identity.sign_in(&origin, &attempt).await.unwrap().session().unwrap();
         assert!(!told(&mut revocations), "signing in ends nothing");
         identity.sign_out(&origin, &session.signed_in).await.unwrap();
         assert!(told(&mut revocations), "signing out");

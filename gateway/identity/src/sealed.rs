@@ -1,46 +1,46 @@
-//! What is kept for later and is for this gateway alone: sealed with a key of its purpose
-//! (AES-256-GCM), and bound to what it belongs to, so that no row can take another one's place.
+//! What is kept sealed: AES-256-GCM under a key of the installation, good for one place alone.
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use zeroize::Zeroizing;
 
+use crate::Secret;
 use crate::identity::{Identity, Unavailable};
 
 impl Identity {
-    /// Seals a text with the key of a name.
-    pub(crate) async fn seal_text(
+    /// Seals bytes with the key of a name, for a place: what names the row that holds them.
+    pub(crate) async fn seal(
         &self,
         key: &str,
-        belongs_to: &[u8],
-        text: &[u8],
+        place: &[u8],
+        open: &Secret<Vec<u8>>,
     ) -> Result<Vec<u8>, Unavailable> {
         let mut nonce = [0u8; NONCE_LEN];
         getrandom::fill(&mut nonce).map_err(|_| Unavailable::Randomness)?;
         let key = self.sealing_key(key).await?;
-        let mut sealed = text.to_vec();
-        let aad = Aad::from(belongs_to);
+        let aad = Aad::from(place);
+        let mut sealed = open.expose().clone();
         key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
             .map_err(|_| Unavailable::Randomness)?;
-        Ok([nonce.as_slice(), &sealed].concat())
+        let mut whole = nonce.to_vec();
+        whole.append(&mut sealed);
+        Ok(whole)
     }
 
-    /// What was sealed; none if it was not sealed with this key for what it belongs to.
-    pub(crate) async fn unseal_text(
+    /// What was sealed with the key of a name for a place; none if it was not.
+    pub(crate) async fn unseal(
         &self,
         key: &str,
-        belongs_to: &[u8],
+        place: &[u8],
         sealed: &[u8],
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, Unavailable> {
+    ) -> Result<Option<Secret<Vec<u8>>>, Unavailable> {
         let key = self.sealing_key(key).await?;
         let Some((nonce, rest)) = sealed.split_first_chunk::<NONCE_LEN>() else { return Ok(None) };
-        let (nonce, mut rest) =
-            (Nonce::assume_unique_for_key(*nonce), Zeroizing::new(rest.to_vec()));
-        let length = match key.open_in_place(nonce, Aad::from(belongs_to), &mut rest) {
-            Ok(opened) => opened.len(),
-            Err(_) => return Ok(None),
+        let (nonce, mut rest) = (Nonce::assume_unique_for_key(*nonce), rest.to_vec());
+        let aad = Aad::from(place);
+        let Ok(opened) = key.open_in_place(nonce, aad, &mut rest).map(|opened| opened.len()) else {
+            return Ok(None);
         };
-        rest.truncate(length);
-        Ok(Some(rest))
+        rest.truncate(opened);
+        Ok(Some(Secret::new(rest)))
     }
 
     async fn sealing_key(&self, name: &str) -> Result<LessSafeKey, Unavailable> {
@@ -48,5 +48,29 @@ impl Identity {
         let key =
             UnboundKey::new(&AES_256_GCM, key.bytes()).map_err(|_| Unavailable::Randomness)?;
         Ok(LessSafeKey::new(key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Settings, SystemClock};
+
+    #[tokio::test]
+    async fn it_opens_in_its_place_with_its_key() {
+        let store = vestibule_store::Store::open_in_memory().await.unwrap();
+        let settings = Settings::for_tests(std::sync::Arc::new(SystemClock));
+        let identity = Identity::open(store, settings).await.unwrap();
+        let open = Secret::new(b"a secret".to_vec());
+        let sealed = identity.seal("one", b"7", &open).await.unwrap();
+        assert!(!sealed.windows(8).any(|part| part == b"a secret"));
+        assert_ne!(identity.seal("one", b"7", &open).await.unwrap(), sealed);
+        let opened = identity.unseal("one", b"7", &sealed).await.unwrap().unwrap();
+        assert_eq!(opened.expose(), open.expose());
+        assert!(identity.unseal("one", b"8", &sealed).await.unwrap().is_none(), "another place");
+        assert!(identity.unseal("two", b"7", &sealed).await.unwrap().is_none(), "another key");
+        for changed in [&sealed[..5], &sealed[..sealed.len() - 1], &[]] {
+            assert!(identity.unseal("one", b"7", changed).await.unwrap().is_none());
+        }
     }
 }

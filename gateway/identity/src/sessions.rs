@@ -9,6 +9,7 @@ use vestibule_schema::{GroupId, ProviderId};
 use vestibule_store::audit::Ended;
 use vestibule_store::{AccountId, Audience, SessionId, SessionRow, TokenHash, UnixTime};
 
+use crate::app_passwords::Shown;
 use crate::credentials::{Authentication, Credentials, FailedCredential, Means, SignedIn};
 use crate::identity::{Identity, Unavailable};
 use crate::origin::RequestOrigin;
@@ -61,6 +62,8 @@ enum WithoutStore {
     Decided(Authentication),
     /// These tokens are not known here; the store may know them.
     Ask(Vec<TokenHash>),
+    /// An app password that is not known here; the store may know it.
+    AskOf(Shown),
 }
 
 impl Identity {
@@ -77,6 +80,7 @@ impl Identity {
         let tokens = match self.without_store(origin, audience, credentials) {
             WithoutStore::Decided(authentication) => return Ok(authentication),
             WithoutStore::Ask(tokens) => tokens,
+            WithoutStore::AskOf(shown) => return self.prove(origin, audience, shown).await,
         };
         for token in tokens {
             if let Some(signed_in) = self.find(audience, &token).await? {
@@ -97,7 +101,7 @@ impl Identity {
     ) -> Option<Authentication> {
         match self.without_store(origin, audience, credentials) {
             WithoutStore::Decided(authentication) => Some(authentication),
-            WithoutStore::Ask(_) => None,
+            WithoutStore::Ask(_) | WithoutStore::AskOf(_) => None,
         }
     }
 
@@ -183,7 +187,15 @@ impl Identity {
     ) -> WithoutStore {
         if let Some(header) = credentials.authorization {
             let failed = FailedCredential::of_header(header);
-            return WithoutStore::Decided(Authentication::Failed(failed));
+            let is_here = matches!(audience, Audience::Site(_)) && credentials.takes_app_passwords;
+            let shown = if is_here { Shown::in_header(origin, header) } else { None };
+            return match shown {
+                None => WithoutStore::Decided(Authentication::Failed(failed)),
+                Some(shown) => match self.known_app_password(audience, &shown) {
+                    Some(who) => WithoutStore::Decided(Authentication::SignedIn(who)),
+                    None => WithoutStore::AskOf(shown),
+                },
+            };
         }
         let now = self.now();
         let mut clear_cookie = false;

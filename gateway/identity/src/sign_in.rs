@@ -19,10 +19,11 @@ use crate::limits::TooMany;
 use crate::origin::{RequestOrigin, Transport, counted};
 use crate::providers::ldap::Verdict;
 use crate::providers::local::{self, LocalError, Outcome};
+use crate::second_step::SignInStep;
 use crate::{Secret, token};
 
 /// When somebody who found the queue full is asked to come back.
-const BUSY_RETRY: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_RETRY: Duration = Duration::from_secs(5);
 
 /// What somebody types to sign in.
 #[derive(Debug)]
@@ -52,6 +53,12 @@ pub enum SignInError {
     /// The name or the password is wrong, or the account may not sign in (401).
     #[error("the user name or the password is wrong")]
     Refused,
+    /// The code of a second factor is wrong, or was used before (403).
+    #[error("the code is wrong, or was used before")]
+    WrongCode,
+    /// The password was given too long ago, in another browser, or before a change (403).
+    #[error("this took too long, or your account was changed meanwhile; please sign in again")]
+    StartAgain,
     /// A provider vouches for somebody who has no account here, and none is made (403).
     #[error("there is no account for you here; ask whoever runs this gateway for one")]
     NotRegistered,
@@ -79,7 +86,8 @@ pub enum SignInError {
 }
 
 impl Identity {
-    /// Signs somebody in at the portal, with a new token.
+    /// Signs somebody in at the portal, with a new token. Whose second factor is on gets no session
+    /// yet, but is asked for a code.
     ///
     /// # Errors
     /// If they are not let in; see [`SignInError`].
@@ -87,16 +95,20 @@ impl Identity {
         &self,
         origin: &RequestOrigin,
         attempt: &Attempt<'_>,
-    ) -> Result<NewSession, SignInError> {
+    ) -> Result<SignInStep, SignInError> {
         if origin.transport() == Transport::Exposed {
             self.audit_refused(origin, SignInRefusal::InsecureOrigin, None).await;
             return Err(SignInError::InsecureOrigin);
         }
         match self.check_password(origin, attempt).await? {
             Proven::Here(account) => {
-                self.begin_session(origin, &account, &Proof::password(attempt.user_agent)).await
+                self.after_password(origin, &account, &Proof::password(attempt.user_agent)).await
             }
-            Proven::There(user) => self.sign_in_external(origin, &user, attempt.user_agent).await,
+            Proven::There(user) => {
+                let account = self.admit(origin, &user).await?;
+                let proof = self.proof_of(&user, attempt.user_agent);
+                self.after_password(origin, &account, &proof).await
+            }
         }
     }
 
@@ -133,8 +145,10 @@ impl Identity {
             Err(SignInError::Busy { .. }) => Some(SignInRefusal::Busy),
             Err(SignInError::InsecureOrigin) => Some(SignInRefusal::InsecureOrigin),
             Err(SignInError::Unavailable(_)) => Some(SignInRefusal::Unavailable),
-            // a password is nobody's who has no account
-            Err(SignInError::NotRegistered) => None,
+            // a password is nobody's who has no account, and no code
+            Err(SignInError::NotRegistered | SignInError::WrongCode | SignInError::StartAgain) => {
+                None
+            }
         };
         if let Some(reason) = reason {
             self.audit_refused(origin, reason, None).await;
@@ -205,17 +219,25 @@ impl Identity {
     /// Finds out who is meant, and takes an attempt from their bucket.
     async fn take_account(&self, client: IpAddr, typed: &str) -> Result<Taken, SignInError> {
         let meant = self.meant(typed).await.map_err(SignInError::Unavailable)?;
-        match self.limits.take_account(&meant.key, self.now()) {
-            Ok(()) => Ok(Taken { meant, counts: true }),
-            Err(too_many) => {
-                // S13: a stranger can't lock somebody out of where they are signed in already
-                let known = match &meant.account {
-                    Some(account) => self.is_known_client(account, client).await?,
-                    None => false,
-                };
-                if known { Ok(Taken { meant, counts: false }) } else { Err(too_many.into()) }
-            }
-        }
+        let counts = self.hold_account(client, &meant.key, meant.account.as_ref()).await?;
+        Ok(Taken { meant, counts })
+    }
+
+    /// Takes an attempt from an account's bucket. Says whether the bucket holds it: somebody at an
+    /// address where they are signed in is let through all the same.
+    pub(crate) async fn hold_account(
+        &self,
+        client: IpAddr,
+        key: &str,
+        account: Option<&Account>,
+    ) -> Result<bool, SignInError> {
+        let Err(too_many) = self.limits.take_account(key, self.now()) else { return Ok(true) };
+        // S13: a stranger can't lock somebody out of where they are signed in already
+        let known = match account {
+            Some(account) => self.is_known_client(account, client).await?,
+            None => false,
+        };
+        if known { Ok(false) } else { Err(too_many.into()) }
     }
 
     /// Whether an account has a session from this address.
@@ -331,6 +353,22 @@ struct Taken {
     meant: Meant,
     /// Whether the account's bucket holds it.
     counts: bool,
+}
+
+impl From<&SignInError> for SignInRefusal {
+    /// Why a code was not accepted, for the audit log.
+    fn from(error: &SignInError) -> Self {
+        match error {
+            SignInError::TooMany { .. } => Self::TooMany,
+            SignInError::Busy { .. } => Self::Busy,
+            SignInError::InsecureOrigin => Self::InsecureOrigin,
+            SignInError::Unavailable(_) => Self::Unavailable,
+            SignInError::Refused
+            | SignInError::WrongCode
+            | SignInError::StartAgain
+            | SignInError::NotRegistered => Self::SecondFactor,
+        }
+    }
 }
 
 impl From<TooMany> for SignInError {

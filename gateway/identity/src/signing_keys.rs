@@ -17,6 +17,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use sha2::{Digest as _, Sha256};
 use vestibule_store::{SigningKeyRow, UnixTime};
 
+use crate::Secret;
 use crate::identity::{Identity, Unavailable};
 
 /// How long a key signs: 30 days.
@@ -138,16 +139,18 @@ impl Identity {
         let public_key = pair.public_key().as_ref();
         let public_key: [u8; 32] = public_key.try_into().map_err(|_| Unavailable::Signing)?;
         let kid = thumbprint(&public_key);
-        let sealed = self.seal_text(SEAL, kid.as_bytes(), private.as_ref()).await?;
+        let private = Secret::new(private.as_ref().to_vec());
+        let sealed = self.seal(SEAL, kid.as_bytes(), &private).await?;
         Ok(SigningKeyRow { kid, public_key, sealed, created: now, signs_from })
     }
 
     async fn read_signing_keys(&self, rows: &[SigningKeyRow]) -> Result<Known, Unavailable> {
         let mut keys = Vec::with_capacity(rows.len());
         for row in rows {
-            let private = self.unseal_text(SEAL, row.kid.as_bytes(), &row.sealed).await?;
+            let private = self.unseal(SEAL, row.kid.as_bytes(), &row.sealed).await?;
             let private = private.ok_or(Unavailable::Signing)?;
-            let pair = Ed25519KeyPair::from_pkcs8(&private).map_err(|_| Unavailable::Signing)?;
+            let pair =
+                Ed25519KeyPair::from_pkcs8(private.expose()).map_err(|_| Unavailable::Signing)?;
             let (kid, signs_from) = (row.kid.clone(), row.signs_from);
             keys.push(Arc::new(SigningKey { kid, pair, signs_from }));
         }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use vestibule_store::TicketKey;
+use vestibule_store::{TicketKey, UnixTime};
 
 use crate::identity::{Identity, Unavailable};
 use crate::{Secret, token};
@@ -17,18 +17,31 @@ use crate::{Secret, token};
 pub(crate) enum Purpose {
     /// From the portal to a site.
     Entry,
+    /// From a right password to the code that must follow.
+    SecondStep,
+    /// From the secret of a second factor to its first code.
+    Enrolment,
+    /// The invitation of the first administrator.
+    FirstRun,
 }
 
 impl Purpose {
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Entry => "entry",
+            Self::SecondStep => "second-step",
+            Self::Enrolment => "enrolment",
+            Self::FirstRun => "first-run",
         }
     }
 
-    const fn lifetime(self) -> Duration {
+    /// How long one is good.
+    pub(crate) const fn lifetime(self) -> Duration {
         match self {
             Self::Entry => Duration::from_secs(60),
+            Self::SecondStep => Duration::from_secs(5 * 60),
+            Self::Enrolment => Duration::from_secs(10 * 60),
+            Self::FirstRun => Duration::from_secs(60 * 60),
         }
     }
 }
@@ -41,11 +54,23 @@ impl Identity {
         kept: &impl Serialize,
     ) -> Result<Secret<String>, Unavailable> {
         let token = token::random().map_err(|_| Unavailable::Randomness)?;
+        let expires = self.now().plus(purpose.lifetime());
+        self.keep_ticket(purpose, (&token, expires), kept).await?;
+        Ok(token)
+    }
+
+    /// Keeps a ticket of a known token: one of another form, or one that was taken and is to be
+    /// good for another try.
+    pub(crate) async fn keep_ticket(
+        &self,
+        purpose: Purpose,
+        (token, expires): (&Secret<String>, UnixTime),
+        kept: &impl Serialize,
+    ) -> Result<(), Unavailable> {
         let key = key(purpose, token.expose());
         let payload = serde_json::to_string(kept).map_err(|_| Unavailable::Unreadable)?;
-        let expires = self.now().plus(purpose.lifetime());
         self.store.tickets().put(&key, purpose.name(), &payload, expires).await?;
-        Ok(token)
+        Ok(())
     }
 
     /// Uses a ticket up. `None` if it is not good.
@@ -68,12 +93,13 @@ pub(crate) fn mark(parts: &[&str]) -> String {
     URL_SAFE_NO_PAD.encode(digest(parts))
 }
 
-fn key(purpose: Purpose, token: &str) -> TicketKey {
+/// By what the store knows a ticket.
+pub(crate) fn key(purpose: Purpose, token: &str) -> TicketKey {
     TicketKey::from_bytes(digest(&["ticket", purpose.name(), token]))
 }
 
 /// Each part is preceded by its length, so that no two lists of parts read the same.
-fn digest(parts: &[&str]) -> [u8; 32] {
+pub(crate) fn digest(parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.len().to_be_bytes());
@@ -82,6 +108,7 @@ fn digest(parts: &[&str]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-fn read<T: DeserializeOwned>(payload: &str) -> Result<T, Unavailable> {
+/// What a ticket holds.
+pub(crate) fn read<T: DeserializeOwned>(payload: &str) -> Result<T, Unavailable> {
     serde_json::from_str(payload).map_err(|_| Unavailable::Unreadable)
 }

@@ -24,12 +24,12 @@ fn origin() -> RequestOrigin {
 async fn sign_in(identity: &Identity) -> Option<String> {
     let password: Secret<String> = PASSWORD.into();
     let attempt = Attempt { name: "jane", password: &password, user_agent: "test" };
-    let session = identity.sign_in(&origin(), &attempt).await.ok()?;
+    let session = identity.sign_in(&origin(), &attempt).await.ok()?.session()?;
     session.cookie.as_str().split(';').next().map(str::to_owned)
 }
 
 async fn who(identity: &Identity, cookie: &str) -> Result<bool, Unavailable> {
-    let credentials = Credentials { cookies: &[cookie], authorization: None };
+    let credentials = Credentials { cookies: &[cookie], ..Credentials::default() };
     let answer = identity.authenticate(&origin(), &Audience::Portal, &credentials).await?;
     Ok(matches!(answer, Authentication::SignedIn(_)))
 }

@@ -16,12 +16,16 @@ use crate::portal::Portal;
 pub(crate) use enter::Rounds;
 
 mod account;
+mod app_passwords;
 mod assets;
 mod browser;
+mod code;
 mod enter;
 mod health;
 mod home;
 mod oidc;
+mod second_factor;
+mod setup;
 mod share;
 mod sign_in;
 mod sign_out;
@@ -33,6 +37,8 @@ pub fn router(portal: Portal) -> Router {
     Router::new()
         .route("/_vestibule/", get(home::show))
         .route("/_vestibule/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/_vestibule/sign-in/code", get(code::show).post(code::submit))
+        .route("/_vestibule/setup", get(setup::show).post(setup::submit))
         .route("/_vestibule/enter", get(enter::show))
         .route("/_vestibule/arrive", get(enter::arrive))
         .route("/_vestibule/s/{token}", get(share::show).post(share::open))
@@ -43,8 +49,14 @@ pub fn router(portal: Portal) -> Router {
         .route("/_vestibule/sign-out", get(sign_out::show).post(sign_out::submit))
         .route("/_vestibule/account", get(account::show))
         .route("/_vestibule/account/password", post(account::change_password))
+        .route("/_vestibule/account/second-factor", get(second_factor::show))
+        .route("/_vestibule/account/second-factor/begin", post(second_factor::begin))
+        .route("/_vestibule/account/second-factor/confirm", post(second_factor::confirm))
+        .route("/_vestibule/account/second-factor/change", post(second_factor::change))
         .route("/_vestibule/account/sessions/end", post(account::end_session))
         .route("/_vestibule/account/sessions/end-others", post(account::end_other_sessions))
+        .route(app_passwords::PATH, get(app_passwords::show).post(app_passwords::make))
+        .route(app_passwords::REVOKE, post(app_passwords::revoke))
         .route("/_vestibule/assets/{file}", get(assets::show))
         .route("/_vestibule/healthz", get(health::show))
         .route("/_vestibule/readyz", get(health::show_ready))

@@ -20,6 +20,10 @@ pub enum RefusalPage {
         /// What is missing.
         action: Action,
     },
+    /// The app password is not good for it (403).
+    OutOfBounds,
+    /// Too many wrong passwords were sent (429).
+    TooManyAttempts,
     /// A form that this page did not make for this session, or too long ago (403).
     OldForm,
     /// It is not there, or not for them (404).
@@ -45,7 +49,8 @@ impl RefusalPage {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::WrongCredential => StatusCode::UNAUTHORIZED,
-            Self::Forbidden { .. } | Self::OldForm => StatusCode::FORBIDDEN,
+            Self::Forbidden { .. } | Self::OutOfBounds | Self::OldForm => StatusCode::FORBIDDEN,
+            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::SiteUnknown => StatusCode::MISDIRECTED_REQUEST,
@@ -71,6 +76,15 @@ impl RefusalPage {
                 "Not permitted",
                 "You may see this, but not do that with it. Ask whoever runs this gallery if you \
                  need to.",
+            ),
+            Self::OutOfBounds => (
+                "Not with this app password",
+                "Its owner made it for less than this. They may make another on their account page.",
+            ),
+            Self::TooManyAttempts => (
+                "Too many attempts",
+                "Too many wrong passwords came from here. Wait a while, and look whether some \
+                 program knows an old one.",
             ),
             Self::OldForm => (
                 "This form is too old",
@@ -113,6 +127,8 @@ impl RefusalPage {
             Self::Forbidden { action } => Some(action.name()),
             Self::BadRequest
             | Self::WrongCredential
+            | Self::OutOfBounds
+            | Self::TooManyAttempts
             | Self::OldForm
             | Self::NotFound
             | Self::MethodNotAllowed

@@ -150,6 +150,8 @@ impl<'a> Record<'a> {
             Decided::Allow(permit) => permit.share().map(|share| share.id.number()),
             Decided::Deny(_) | Decided::Nothing => None,
         };
+        let app_password = self.who.and_then(Authentication::app_password);
+        let app_password = app_password.map(|(id, _)| id.number());
         let (decision, action, policies) = match self.decided {
             Decided::Allow(permit) => ("allow", Some(permit.action().name()), permit.policies()),
             Decided::Deny(denial) => ("deny", Some(missing(denial)), denial.policies()),
@@ -166,6 +168,7 @@ impl<'a> Record<'a> {
             path = self.path.map(GalleryPath::as_str),
             decision,
             share,
+            app_password,
             policies = %Policies(policies),
             refusal = self.refusal,
             status = self.status,

@@ -38,6 +38,8 @@ pub struct Head {
     pub client: ClientKind,
     /// Whether `Sec-Fetch-*` tells of a browser.
     pub has_fetch_metadata: bool,
+    /// Whether `Sec-Fetch-Site` tells of a page of somebody else's.
+    pub is_from_elsewhere: bool,
     /// The header `Depth` of WebDAV.
     pub depth: Option<String>,
     /// The header `Destination` of WebDAV, as it came.
@@ -180,6 +182,10 @@ impl Head {
             upgrade,
             client,
             has_fetch_metadata,
+            is_from_elsewhere: headers
+                .get_all("sec-fetch-site")
+                .iter()
+                .any(|value| !matches!(value.as_bytes(), b"same-origin" | b"none")),
             depth: only(headers, "depth")?,
             destination: only(headers, "destination")?,
             expects_continue: expects

@@ -122,18 +122,19 @@ impl Asked {
     /// What a request like this would reach now; none if it would be refused.
     async fn reach(&self, before: Option<&Reach>) -> Option<Reach> {
         let (gateway, shown) = (&self.gateway, (&self.head, &self.credentials));
-        let audience = Audience::Site(self.site.clone());
-        let who = judge::authenticate(gateway, &audience, shown).await.ok()?;
-        if !is_by_same_session(&self.who, &who) {
-            return None;
-        }
-        let bearer = judge::with_shares(gateway, (&self.site, &who), shown).await.ok()?;
         let world = self.gateway.world();
         let Place::Site(index, path) = world.table().place(self.head.host(), self.head.path())
         else {
             return None;
         };
         let site = Arc::clone(world.at(index).filter(|site| site.id == self.site)?);
+        let audience = Audience::Site(self.site.clone());
+        let at = (&audience, Some(&*site));
+        let who = judge::authenticate(gateway, at, shown).await.ok()?;
+        if !is_by_same_session(&self.who, &who) {
+            return None;
+        }
+        let bearer = judge::with_shares(gateway, (&self.site, &who), shown).await.ok()?;
         let ask: Ask = judge::classify(&site, &self.head, path).ok()??;
         let question = Question {
             gateway: &self.gateway,

@@ -2,6 +2,7 @@
 
 mod again;
 mod assertion;
+mod bounds;
 mod whole;
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::SystemTime;
 use http::{HeaderMap, header};
 use jiff::Timestamp;
 use vestibule_adapters::{Ask, Asked, Classified, HandOver, Kind};
-use vestibule_identity::{Audience, Authentication, Credentials};
+use vestibule_identity::{Audience, Authentication, Credentials, FailedCredential};
 use vestibule_policies::decision::Missing;
 use vestibule_policies::engine::Judge;
 use vestibule_policies::{Decision, Denial, Need, Permit, Principal, RequestContext};
@@ -46,15 +47,21 @@ impl From<Refusal> for Verdict {
 /// The refusal, if that can't be told, or a credential is wrong.
 pub(crate) async fn authenticate(
     gateway: &Gateway,
-    audience: &Audience,
+    (audience, site): (&Audience, Option<&SiteRuntime>),
     (head, headers): (&Head, &HeaderMap),
 ) -> Result<Authentication, Refusal> {
     let cookies = Cookies::of(headers);
     let cookies = cookies.values();
     // a value that is no text is a wrong credential, not an absent one
     let authorization = headers.get(header::AUTHORIZATION).map(|value| text(value).unwrap_or(""));
-    let credentials = Credentials { cookies, authorization };
+    // a browser adds a password that it remembers to whatever a page of somebody else's asks for
+    let takes_app_passwords =
+        site.is_some_and(|site| site.app_passwords) && !head.is_from_elsewhere;
+    let credentials = Credentials { cookies, authorization, takes_app_passwords };
     match gateway.identity.authenticate(&head.origin, audience, &credentials).await {
+        Ok(Authentication::Failed(FailedCredential::Held { retry_after })) => {
+            Err(Refusal::TooManyAttempts { seconds: retry_after.as_secs().max(1) })
+        }
         Ok(Authentication::Failed(_)) => Err(unauthorized_credential(head)),
         Ok(who) => Ok(who),
         Err(error) => {
@@ -155,6 +162,10 @@ impl Question<'_> {
     /// Decides. What no route classifies is refused as if `view` were missing.
     pub(crate) fn decide(mut self, asked: Option<Ask>) -> Verdict {
         let Some(ask) = asked else { return self.missing_view(Kind::Page).into() };
+        let bounds = self.who.app_password().map(|(_, bounds)| bounds);
+        if bounds.is_some_and(|bounds| !bounds::admit(bounds, &self.site, (self.head, &ask))) {
+            return Refusal::OutOfBounds.into();
+        }
         if let Err(refusal) = self.refresh(&ask) {
             return refusal.into();
         }

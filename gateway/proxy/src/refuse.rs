@@ -67,6 +67,13 @@ pub enum Refusal {
         /// The action that is missing.
         missing: Action,
     },
+    /// The app password is not good for this.
+    OutOfBounds,
+    /// Too many wrong passwords were sent.
+    TooManyAttempts {
+        /// In so many seconds the next may be.
+        seconds: u64,
+    },
     /// What is meant is at another address, for this one at this time.
     Elsewhere {
         /// The address.
@@ -191,7 +198,10 @@ impl Refusal {
             Self::SignIn { .. } | Self::Elsewhere { .. } => StatusCode::SEE_OTHER,
             Self::Moved { .. } => StatusCode::PERMANENT_REDIRECT,
             Self::Unauthorized { .. } | Self::WrongCredential { .. } => StatusCode::UNAUTHORIZED,
-            Self::Forbidden { .. } | Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::Forbidden { .. } | Self::OutOfBounds | Self::ForeignOrigin => {
+                StatusCode::FORBIDDEN
+            }
+            Self::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Folders(_) => StatusCode::OK,
             Self::Closed | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::BadGateway => StatusCode::BAD_GATEWAY,
@@ -217,6 +227,8 @@ impl Refusal {
                 "unauthorized"
             }
             Self::Forbidden { .. } => "forbidden",
+            Self::OutOfBounds => "app_password_bounds",
+            Self::TooManyAttempts { .. } => "too_many_attempts",
             Self::Elsewhere { .. } | Self::Moved { .. } => "moved",
             Self::Folders(_) => "folders",
             Self::Closed => "site_closed",
@@ -282,6 +294,9 @@ impl Refusal {
             }
             Self::Unauthorized { challenge, .. } | Self::WrongCredential { challenge } => {
                 headers.push(challenge.header())
+            }
+            Self::TooManyAttempts { seconds } => {
+                headers.push((header::RETRY_AFTER, HeaderValue::from(*seconds)));
             }
             Self::Unavailable => headers.push((header::RETRY_AFTER, HeaderValue::from_static("5"))),
             _ => {}

@@ -30,6 +30,8 @@ pub struct SiteRuntime {
     pub mount: Mount,
     /// The gallery servers that share the site's requests.
     pub upstreams: Upstreams,
+    /// Whether programs may show app passwords here.
+    pub app_passwords: bool,
     /// The routes of the gallery server.
     pub adapter: Arc<RouteMap>,
     /// The pixels of the named sizes.

@@ -41,9 +41,17 @@ impl Serve {
         };
         output.problems(&configuration.problems);
         let addresses = serve::addresses(&configuration);
+        let portal = configuration.gateway.public_url.text.clone();
         let prepared = serve::prepare(configuration, vocabulary, Settings::default())?;
         for address in addresses {
             output.note(format!("listening on {address}"));
+        }
+        if let Some(code) = prepared.invitation()? {
+            let code = code.expose();
+            output.note(format!(
+                "nobody has an account yet; within an hour, make the first administrator at\n  \
+                 {portal}/_vestibule/setup\nwith the code\n  {code}"
+            ));
         }
         prepared.run()?;
         Ok(Exit::Done)

@@ -1,5 +1,8 @@
 //! `vestibule users …`: local accounts.
 
+mod app_passwords;
+mod totp;
+
 use std::io::{IsTerminal as _, Read as _};
 
 use anyhow::{Context as _, anyhow};
@@ -17,6 +20,7 @@ Examples:
   vestibule users add jane                       asks for a password
   vestibule users add jane --password-stdin <password.txt
   vestibule users ls --format json
+  vestibule users totp reset jane                for who has lost it
   vestibule users rm jane --yes";
 
 /// Add, list and remove local accounts
@@ -35,8 +39,14 @@ enum Verb {
     Ls(Ls),
     /// Give an account another password; its sessions end
     Passwd(Passwd),
+    Totp(totp::Totp),
     /// Remove an account with its sessions and grants
     Rm(Rm),
+    /// The passwords that its programs show: list, revoke
+    AppPasswords {
+        #[command(subcommand)]
+        verb: app_passwords::Verb,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -99,7 +109,9 @@ impl Users {
             Verb::Add(verb) => verb.run(output),
             Verb::Ls(verb) => verb.run(output),
             Verb::Passwd(verb) => verb.run(output),
+            Verb::Totp(verb) => verb.run(output),
             Verb::Rm(verb) => verb.run(output),
+            Verb::AppPasswords { verb } => verb.run(output),
         }
     }
 }

@@ -175,6 +175,42 @@ impl Accounts<'_> {
         Ok(added)
     }
 
+    /// Makes the very first account. None if there is one: of several that try at once, one makes
+    /// it.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn add_first(
+        &self,
+        account: NewAccount,
+        now: UnixTime,
+    ) -> Result<Option<Account>, StoreError> {
+        // INVARIANT: the transaction holds the write lock from its first statement
+        let mut tx = self.0.begin().await?;
+        let any = sqlx::query("SELECT id FROM accounts LIMIT 1")
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(unavailable)?;
+        if any.is_some() {
+            return Ok(None);
+        }
+        let added = insert(&mut tx, account, now).await?;
+        commit_change(tx).await?;
+        Ok(Some(added))
+    }
+
+    /// Whether there is any account.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn any(&self) -> Result<bool, StoreError> {
+        let any = sqlx::query("SELECT id FROM accounts LIMIT 1")
+            .fetch_optional(&self.0.pool)
+            .await
+            .map_err(unavailable)?;
+        Ok(any.is_some())
+    }
+
     /// The account of a name, whatever its case.
     ///
     /// # Errors
@@ -413,7 +449,11 @@ async fn spare_last_administrator(
     }
 }
 
-async fn end_sessions(tx: &mut Transaction<'static, Any>, id: AccountId) -> Result<(), StoreError> {
+/// Ends all sessions of an account, inside a transaction.
+pub(crate) async fn end_sessions(
+    tx: &mut Transaction<'static, Any>,
+    id: AccountId,
+) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM sessions WHERE account = $1")
         .bind(id.number())
         .execute(&mut **tx)

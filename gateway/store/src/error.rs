@@ -54,6 +54,12 @@ pub enum StoreError {
         /// The name that exists.
         taken: UserName,
     },
+    /// An account has as many of something as it may.
+    #[error("there are {most} already, and no more may be")]
+    TooMany {
+        /// How many it may have.
+        most: u32,
+    },
     /// Somebody at a provider has an account already.
     #[error("this person at `{provider}` has an account already")]
     IdentityTaken {

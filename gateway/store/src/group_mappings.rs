@@ -1,7 +1,7 @@
 //! Which group of a directory or identity provider may enter which site, and as what.
 
 use sqlx::any::AnyRow;
-use vestibule_schema::{GroupId, IdError, SiteId};
+use vestibule_schema::{GroupId, IdError, ProviderId, SiteId};
 
 use crate::error::unavailable;
 use crate::grants::{Access, RoleChoice};
@@ -27,6 +27,12 @@ impl MappedGroup {
     /// As [`GroupId::parse`].
     pub fn parse(typed: &str) -> Result<Self, IdError> {
         Ok(Self { id: GroupId::parse(typed)?, typed: typed.trim().to_owned() })
+    }
+
+    /// The same group at one provider alone.
+    #[must_use]
+    pub fn at(self, provider: &ProviderId) -> Self {
+        Self { id: self.id.at(provider), ..self }
     }
 
     /// What is compared.
@@ -151,7 +157,7 @@ fn read(row: &AnyRow) -> Result<GroupMapping, StoreError> {
     Ok(GroupMapping {
         site: row.parsed("site", SiteId::parse)?,
         group: MappedGroup {
-            id: row.parsed("group_id", GroupId::parse)?,
+            id: row.parsed("group_id", GroupId::from_key)?,
             typed: row.raw("group_typed")?,
         },
         access: Access::read(&row)?,

@@ -224,6 +224,21 @@ impl Identities<'_> {
         Ok(true)
     }
 
+    /// Notes that what was last read of somebody is not to be relied on: whoever needs it asks the
+    /// provider again.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn doubt(&self, subject: &Subject) -> Result<(), StoreError> {
+        sqlx::query("UPDATE identities SET groups_read = 0 WHERE issuer = $1 AND subject = $2")
+            .bind(&subject.issuer)
+            .bind(&subject.id)
+            .execute(&self.0.pool)
+            .await
+            .map_err(unavailable)?;
+        Ok(())
+    }
+
     /// Who has an account by a provider, and when their groups were last read: the longest ago
     /// first, at most so many.
     ///

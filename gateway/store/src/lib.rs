@@ -2,8 +2,9 @@
 //!
 //! A [`Store`] is one SQLite file in the state directory, or a PostgreSQL database that several
 //! gateways share. Each table has a file here and a typed face: [`Store::accounts`],
-//! [`Store::identities`], [`Store::sessions`], [`Store::tickets`], [`Store::grants`],
-//! [`Store::group_mappings`], [`Store::signing_keys`], [`Store::meta`]. Rows come back as the schema's types, or not at all.
+//! [`Store::identities`], [`Store::sessions`], [`Store::app_passwords`], [`Store::tickets`],
+//! [`Store::grants`], [`Store::group_mappings`], [`Store::second_factors`],
+//! [`Store::signing_keys`], [`Store::meta`]. Rows come back as the schema's types, or not at all.
 //!
 //! This crate is *not* the place of any rule about passwords, tokens, limits or time: it reads no
 //! clock and makes no randomness (callers pass both), and knows neither HTTP nor Cedar. The one
@@ -26,6 +27,7 @@
 //! ```
 
 pub mod accounts;
+pub mod app_passwords;
 pub mod audit;
 mod dialect;
 #[cfg(test)]
@@ -40,6 +42,7 @@ mod open;
 pub mod postgres;
 pub mod provider_sessions;
 mod row;
+pub mod second_factors;
 pub mod sessions;
 pub mod shares;
 pub mod signing_keys;
@@ -48,6 +51,9 @@ pub mod time;
 pub mod watch;
 
 pub use accounts::{Account, AccountId, AccountState, NewAccount, PasswordHash, folded};
+pub use app_passwords::{
+    AppBounds, AppPasswordId, AppPasswordRow, AppScope, NewAppPassword, NoScope,
+};
 pub use audit::{AuditError, AuditLog, AuditSettings};
 pub use error::{Cause, StoreError};
 pub use grants::{Access, Grant, GrantFilter, RoleChoice};
@@ -57,6 +63,7 @@ pub use meta::Key;
 pub use open::Store;
 pub use postgres::PostgresUrl;
 pub use provider_sessions::ProviderSession;
+pub use second_factors::{NewSecondFactor, RecoveryCodeHash, SecondFactor};
 pub use sessions::{Audience, NewSession, SessionId, SessionRow, SiteSession, TokenHash};
 pub use shares::{NewShare, Opener, ShareRow};
 pub use signing_keys::SigningKeyRow;

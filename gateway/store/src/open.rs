@@ -38,7 +38,7 @@ const SQLITE_BEGIN: Begin = Begin { begin: "BEGIN IMMEDIATE", lock: None };
 
 /// Applied in this order; an applied one is never edited. Written in SQLite's words, of which
 /// [`dialect`] lists those that may be used.
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 13] = [
     (1, "accounts", include_str!("../migrations/0001_accounts.sql")),
     (2, "sessions", include_str!("../migrations/0002_sessions.sql")),
     (3, "grants", include_str!("../migrations/0003_grants.sql")),
@@ -47,7 +47,9 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
     (6, "identities", include_str!("../migrations/0006_identities.sql")),
     (7, "site sessions", include_str!("../migrations/0007_site_sessions.sql")),
     (8, "tickets", include_str!("../migrations/0008_tickets.sql")),
+    (9, "second factors", include_str!("../migrations/0009_second_factors.sql")),
     (11, "shares", include_str!("../migrations/0011_shares.sql")),
+    (12, "app passwords", include_str!("../migrations/0012_app_passwords.sql")),
     (13, "signing keys", include_str!("../migrations/0013_signing_keys.sql")),
     (14, "provider sessions", include_str!("../migrations/0014_provider_sessions.sql")),
 ];

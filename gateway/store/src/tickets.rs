@@ -94,6 +94,19 @@ impl Tickets<'_> {
         Ok((now < UnixTime::from_seconds(expires)).then_some(payload))
     }
 
+    /// Deletes every ticket for a purpose.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn delete_all(&self, purpose: &str) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM tickets WHERE purpose = $1")
+            .bind(purpose)
+            .execute(&self.0.pool)
+            .await
+            .map_err(unavailable)?;
+        Ok(())
+    }
+
     /// Deletes the tickets whose time is over.
     ///
     /// # Errors
@@ -116,6 +129,7 @@ mod tests {
     on_both! {
         a_ticket_is_used_once_and_in_its_time,
         what_is_over_is_swept,
+        a_purpose_is_over,
     }
 
     const NOW: UnixTime = UnixTime::from_seconds(1_000);
@@ -143,5 +157,20 @@ mod tests {
         tickets.delete_expired(NOW).await.unwrap();
         assert!(tickets.put(&TicketKey::from_bytes([1; 32]), "entry", "", SOON).await.unwrap());
         assert!(!tickets.put(&TicketKey::from_bytes([2; 32]), "entry", "", SOON).await.unwrap());
+    }
+
+    async fn a_purpose_is_over(store: Store) {
+        let tickets = store.tickets();
+        for (number, purpose) in [(1, "first"), (2, "first"), (3, "entry")] {
+            tickets.put(&TicketKey::from_bytes([number; 32]), purpose, "x", SOON).await.unwrap();
+        }
+        tickets.delete_all("first").await.unwrap();
+        for (number, purpose, is_there) in
+            [(1, "first", false), (2, "first", false), (3, "entry", true)]
+        {
+            let key = TicketKey::from_bytes([number; 32]);
+            let taken = tickets.take(&key, purpose, NOW).await.unwrap();
+            assert_eq!(taken.is_some(), is_there, "{number}");
+        }
     }
 }

@@ -42,11 +42,7 @@ fn by_what(engine: &SiteEngine, principal: &Principal, role: &Role) -> String {
     let group = rights::mappings(engine)
         .find(|(mapping, _)| mapping.role == role.name && user.groups.contains(&mapping.group));
     match group {
-        // the name of the provider stands before a separator that nobody can type
-        Some((mapping, origin)) => {
-            let group = mapping.group.as_str().replace('\u{1f}', ": ");
-            format!("by the {} group {group}", origin.word())
-        }
+        Some((mapping, origin)) => format!("by the {} group {}", origin.word(), mapping.group),
         None if block.default_role.as_ref() == Some(&role.name) => "by default".to_owned(),
         None => "by another role".to_owned(),
     }

@@ -46,11 +46,11 @@ impl Who {
 
     /// The name of the user or the group.
     #[must_use]
-    pub fn name(&self) -> Option<&str> {
+    pub fn name(&self) -> Option<String> {
         match self {
             Self::Visitor | Self::SignedIn => None,
-            Self::Member(group) => Some(group.as_str()),
-            Self::User(name) => Some(name.as_str()),
+            Self::Member(group) => Some(group.to_string()),
+            Self::User(name) => Some(name.to_string()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::permissions::{group_id, role_name, user_name};
+use super::permissions::{group_id, of_provider, role_name, user_name};
 use super::reader::{Reader, Spanned, Table};
 use crate::ids::{GroupId, RoleName, UserName};
 use crate::path::GalleryPath;
@@ -77,6 +77,7 @@ fn read_grant(mut table: Table<'_, '_>) -> Option<GrantEntry> {
 fn read_group(mut table: Table<'_, '_>) -> Option<GroupEntry> {
     let reader = table.reader();
     let group = table.required_string("group").and_then(|group| group_id(reader, group));
+    let group = of_provider(&mut table, group);
     let role = table.required_string("role").and_then(|role| role_name(reader, role));
     let (base_path, upload_path) = read_paths(&mut table);
     let span = table.span().clone();

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::reader::{Reader, Spanned, Table};
-use crate::ids::{GroupId, IdError, RESERVED_NAMES, RoleName, UserName};
+use crate::ids::{GroupId, IdError, ProviderId, RESERVED_NAMES, RoleName, UserName};
 use crate::permission::{Action, OWNER_ACCESS, Permission, PermissionSet};
 use crate::problem::{Problem, Source};
 
@@ -272,10 +272,27 @@ pub(super) fn group_id(reader: &Reader<'_>, name: Spanned<String>) -> Option<Spa
     }
 }
 
+/// The group of the provider that the entry names with `provider`, if it names one.
+pub(super) fn of_provider(
+    table: &mut Table<'_, '_>,
+    group: Option<Spanned<GroupId>>,
+) -> Option<Spanned<GroupId>> {
+    let Some(name) = table.string("provider") else { return group };
+    match ProviderId::parse(&name.value) {
+        Ok(provider) => group.map(|group| group.map(|group| group.at(&provider))),
+        Err(error) => {
+            let message = format!("`{}` is no name of a provider", name.value.escape_debug());
+            table.reader().error("policy::bad_provider", message, &name.span, &error.to_string());
+            None
+        }
+    }
+}
+
 fn read_group(mut table: Table<'_, '_>) -> Option<GroupRoles> {
     let name = table.required_string("group");
     let roles = role_list(&mut table);
     let group = name.and_then(|name| group_id(table.reader(), name));
+    let group = of_provider(&mut table, group);
     let span = table.span().clone();
     table.finish();
     Some(GroupRoles { group: group?, roles: roles?, span })

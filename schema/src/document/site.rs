@@ -77,6 +77,8 @@ pub struct SiteDocument {
     pub timezone: Option<Spanned<String>>,
     /// Whether hand-written policies may permit, too.
     pub custom_permits: bool,
+    /// Whether programs may show app passwords: not with `disable_features = ["app-passwords"]`.
+    pub app_passwords: bool,
     /// By which headers the gallery server learns who asks.
     pub identity_headers: Option<IdentityHeadersDocument>,
 }
@@ -97,6 +99,7 @@ impl SiteDocument {
         let timezone = root.string("timezone");
         let custom_permits = root.boolean("custom_permits").is_some_and(|permits| permits.value);
         let identity_headers = root.table("identity_headers").and_then(identity_headers::read);
+        let app_passwords = !super::features::disabled(&mut root).app_passwords;
         let sizes = root.table("sizes").map(read_sizes).unwrap_or_default();
         root.finish();
         let document = match (mount, upstream, adapter) {
@@ -111,6 +114,7 @@ impl SiteDocument {
                 assertion,
                 timezone,
                 custom_permits,
+                app_passwords,
                 identity_headers,
             }),
             _ => None,

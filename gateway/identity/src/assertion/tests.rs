@@ -40,7 +40,7 @@ async fn fixture() -> Fixture {
     identity.add_user(jane, Some(&password)).await.unwrap();
     let origin = RequestOrigin::new(true, "photos.example.com", [192, 0, 2, 7].into());
     let attempt = Attempt { name: "jane", password: &password, user_agent: "test" };
-    let session = identity.sign_in(&origin, &attempt).await.unwrap();
+    let session = identity.sign_in(&origin, &attempt).await.unwrap().session().unwrap();
     Fixture { identity, clock, site: SiteId::parse("photos").unwrap(), session }
 }
 

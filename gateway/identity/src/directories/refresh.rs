@@ -28,6 +28,38 @@ pub struct DirectoryWatch {
     is_lost: bool,
 }
 
+impl Identity {
+    /// Whether the directory that an account belongs to, if it belongs to one, vouches for its
+    /// owner: it is asked if it has not been for an interval. Who shows an app password may have no
+    /// session that a [`DirectoryWatch`] would ask about.
+    pub(crate) async fn stands_with_its_directory(
+        &self,
+        account: AccountId,
+    ) -> Result<bool, Unavailable> {
+        if self.settings.directories.is_empty() {
+            return Ok(true);
+        }
+        for linked in self.store.identities().of_account(account).await? {
+            let mut all = self.settings.directories.iter();
+            let own = all.find(|directory| directory.config().id == linked.provider);
+            let Some(directory) = own else { continue };
+            let (interval, now) = (directory.config().refresh, self.now());
+            if now < linked.groups_read.plus(interval) {
+                continue;
+            }
+            match directory.look_up(&linked.subject.id).await {
+                Ok(Some(Standing::Active(user))) => {
+                    self.set_groups(account, &linked.subject, &user.groups).await?;
+                }
+                Ok(Some(Standing::Shut(_)) | None) => return Ok(false),
+                Err(_) if now < linked.groups_read.plus(interval * PATIENCE) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    }
+}
+
 impl DirectoryWatch {
     /// A watch that has not asked yet.
     #[must_use]
@@ -76,6 +108,8 @@ impl DirectoryWatch {
             Some(Standing::Shut(reason)) => format!("{reason:?}"),
             None => "gone".to_owned(),
         };
+        // an app password of theirs is good again when the directory says so, not before
+        identity.store.identities().doubt(subject).await?;
         self.end(identity, account, &why).await
     }
 

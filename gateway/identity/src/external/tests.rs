@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use vestibule_store::{MappedGroup, Store};
+use vestibule_store::{MappedGroup, NewSecondFactor, Store};
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::{Attempt, Secret, Settings, UnixTime};
+use crate::{Attempt, SecondFactorError, Secret, Settings, UnixTime};
 
 fn provider(name: &str) -> ProviderId {
     ProviderId::parse(name).unwrap()
@@ -176,4 +176,37 @@ async fn a_local_password_counts_beside_a_provider_only_where_that_is_said() {
         let result = identity.sign_in(&origin, &attempt).await;
         assert!(matches!(result, Err(SignInError::Refused)), "{result:?}");
     }
+}
+
+/// A provider asks for what it wants itself; a local password beside it needs the code.
+#[tokio::test]
+async fn a_second_factor_is_asked_of_passwords_alone() {
+    let rules = Registration { local_fallback: true, ..open() };
+    let identity = identity(&[("idp", rules)]).await;
+    let session = arrive(&identity, &alice()).await.unwrap();
+    let password: Secret<String> = "correct horse battery".into();
+    let who = &session.signed_in;
+    identity.set_password(&who.name, &password).await.unwrap();
+    let origin = RequestOrigin::new(true, "id.example.com", [192, 0, 2, 1].into());
+    let refused = identity.begin_second_factor(&origin, who, (&password, "test")).await;
+    assert!(matches!(refused, Err(SecondFactorError::AtProvider)), "{refused:?}");
+
+    let attempt = Attempt { name: "alice@idp", password: &password, user_agent: "test" };
+    let step = identity.sign_in(&origin, &attempt).await.unwrap().session().unwrap();
+    assert!(identity.begin_second_factor(&origin, &step.signed_in, (&password, "")).await.is_ok());
+    let account = identity.user(&who.name).await.unwrap();
+    let factor = NewSecondFactor {
+        account: account.id,
+        revision: account.revision,
+        sealed: Vec::new(),
+        step: 0,
+        recovery_codes: Vec::new(),
+    };
+    identity.store().second_factors().add(&factor, identity.now()).await.unwrap().unwrap();
+    let step = identity.sign_in(&origin, &attempt).await.unwrap();
+    assert!(step.session().is_none(), "a code is needed");
+    let there = arrive(&identity, &alice()).await.unwrap();
+    assert!(!there.signed_in.second_factor, "the provider did not say so");
+    let said = ExternalUser { second_factor: true, ..alice() };
+    assert!(arrive(&identity, &said).await.unwrap().signed_in.second_factor);
 }

@@ -47,16 +47,16 @@ impl Fixture {
     async fn sign_in(&self, user: &str) -> NewSession {
         let password: Secret<String> = PASSWORD.into();
         let attempt = Attempt { name: user, password: &password, user_agent: "test" };
-        self.identity.sign_in(&self.origin, &attempt).await.unwrap()
+        self.identity.sign_in(&self.origin, &attempt).await.unwrap().session().unwrap()
     }
 
     async fn who(&self, cookies: &[&str]) -> Authentication {
-        let credentials = Credentials { cookies, authorization: None };
+        let credentials = Credentials { cookies, ..Credentials::default() };
         self.identity.authenticate(&self.origin, &Audience::Portal, &credentials).await.unwrap()
     }
 
     fn cached(&self, cookies: &[&str]) -> Option<Authentication> {
-        let credentials = Credentials { cookies, authorization: None };
+        let credentials = Credentials { cookies, ..Credentials::default() };
         self.identity.authenticate_cached(&self.origin, &Audience::Portal, &credentials)
     }
 }
@@ -102,7 +102,7 @@ async fn nobody_new_gets_in_while_the_store_is_away_and_the_others_not_for_long(
     let ask = |cookie: String| {
         let (identity, origin) = (&f.identity, &f.origin);
         async move {
-            let credentials = Credentials { cookies: &[&cookie], authorization: None };
+            let credentials = Credentials { cookies: &[&cookie], ..Credentials::default() };
             identity.authenticate(origin, &Audience::Portal, &credentials).await
         }
     };
@@ -162,7 +162,7 @@ async fn a_session_of_the_portal_is_nothing_at_a_site() {
     for site in ["family", "form", "portal"] {
         let audience = Audience::Site(vestibule_schema::SiteId::parse(site).unwrap());
         let moved = format!("{cookie}; __Host-vestibule.{site}={value}");
-        let credentials = Credentials { cookies: &[&moved], authorization: None };
+        let credentials = Credentials { cookies: &[&moved], ..Credentials::default() };
         let who = f.identity.authenticate(&f.origin, &audience, &credentials).await.unwrap();
         assert!(is_cleared(&who), "{site}");
     }
@@ -178,7 +178,7 @@ async fn a_plain_connection_over_a_network_carries_no_session() {
     let value = cookie.split_once('=').unwrap().1;
     let origin = RequestOrigin::new(false, "photos.example.com", f.origin.client);
     let both = format!("{cookie}; vestibule={value}");
-    let credentials = Credentials { cookies: &[&both], authorization: None };
+    let credentials = Credentials { cookies: &[&both], ..Credentials::default() };
     let who = f.identity.authenticate(&origin, &Audience::Portal, &credentials).await.unwrap();
     assert!(matches!(who, Authentication::Anonymous { clear_cookie: false }));
     let plain = format!("vestibule={value}");
@@ -214,7 +214,11 @@ async fn a_credential_that_fails_is_not_an_absent_one() {
         ("bearer abc", FailedCredential::Bearer),
         ("Digest x", FailedCredential::Unknown),
     ] {
-        let credentials = Credentials { cookies: &[&cookie], authorization: Some(header) };
+        let credentials = Credentials {
+            cookies: &[&cookie],
+            authorization: Some(header),
+            takes_app_passwords: true,
+        };
         let who =
             f.identity.authenticate(&f.origin, &Audience::Portal, &credentials).await.unwrap();
         assert!(matches!(who, Authentication::Failed(failed) if failed == kind), "{header}");

@@ -81,7 +81,7 @@ impl Fixture {
     }
 
     async fn held_at(&self, site: &SiteId, cookies: &[&str]) -> Vec<ShareId> {
-        let credentials = Credentials { cookies, authorization: None };
+        let credentials = Credentials { cookies, ..Credentials::default() };
         let audience = Audience::Site(site.clone());
         let who = self.identity.authenticate(&self.origin, &audience, &credentials).await.unwrap();
         let principal =

@@ -9,8 +9,8 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use vestibule_identity::{
-    AccountError, Audience, ChangePasswordError, PasswordChange, SessionId, SessionInfo, SignedIn,
-    UnixTime,
+    AccountError, Audience, ChangePasswordError, PasswordChange, SecondFactorState, SessionId,
+    SessionInfo, SignedIn, UnixTime,
 };
 
 use super::browser;
@@ -30,6 +30,7 @@ struct Account<'r> {
     name: &'r str,
     role: &'r str,
     sessions: Vec<Row>,
+    second_factor: &'r str,
     has_others: bool,
     form_token: &'r str,
     done: Option<&'static str>,
@@ -64,6 +65,7 @@ pub(super) async fn show(
     let done = match caller.parameter("done").as_deref() {
         Some("session") => Some("The session has ended."),
         Some("others") => Some("All other sessions have ended."),
+        Some("second-factor-off") => Some("Your second factor is off."),
         Some("password") => Some("Your password is changed. All other sessions have ended."),
         _ => None,
     };
@@ -123,7 +125,7 @@ pub(super) async fn change_password(
 }
 
 /// Who sent a form of this page.
-fn read<'r>(
+pub(super) fn read<'r>(
     portal: &Portal,
     caller: &'r Caller,
     body: &Bytes,
@@ -160,6 +162,14 @@ async fn account(
     (status, notice): (StatusCode, Notice<'_>),
 ) -> Result<Response, Failure> {
     let sessions = portal.identity.sessions(who.account).await?;
+    let second_factor = match portal.identity.second_factor(who).await? {
+        SecondFactorState::On { recovery_codes: 1, .. } => "It is on; one recovery code is left.",
+        SecondFactorState::On { recovery_codes, .. } => {
+            &format!("It is on; {recovery_codes} recovery codes are left.")
+        }
+        SecondFactorState::Off => "It is off: your password alone signs you in.",
+        SecondFactorState::AtProvider => "Your provider looks after it.",
+    };
     let role = who.principal.as_user().map_or("", |user| user.account_role.as_str());
     let template = Account {
         user: caller.display_name(),
@@ -167,6 +177,7 @@ async fn account(
         role,
         has_others: sessions.iter().any(|session| !is_own(session, who)),
         sessions: sessions.iter().map(|session| row(session, who)).collect(),
+        second_factor,
         form_token: &portal.form_tokens.for_user(caller, who, Purpose::Account),
         done: notice.done,
         error: notice.error,
@@ -197,7 +208,7 @@ fn is_own(session: &SessionInfo, who: &SignedIn) -> bool {
 }
 
 /// A moment to the minute, in UTC: the browser's time zone is not known without a script.
-fn shown(time: UnixTime) -> String {
+pub(super) fn shown(time: UnixTime) -> String {
     let text = time.to_string();
     match text.split_once('T').and_then(|(day, clock)| Some((day, clock.get(..5)?))) {
         Some((day, clock)) => format!("{day} {clock} UTC"),

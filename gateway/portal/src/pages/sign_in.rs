@@ -8,8 +8,11 @@ use axum::extract::State;
 use axum::response::Response;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
-use vestibule_identity::{Attempt, Audience, NewSession, SignInError, SignedIn, Transport};
+use vestibule_identity::{
+    Attempt, Audience, NewSession, SignInError, SignInStep, SignedIn, Transport,
+};
 
+use super::code;
 use super::enter::{self, Coming, Wish};
 use super::oidc::{self, Button};
 use crate::answer::{Failure, page, redirect, with_cookie};
@@ -48,11 +51,11 @@ struct NotSecure<'r> {
 }
 
 /// What a form that was not accepted shows again.
-struct Again<'r> {
-    status: StatusCode,
-    message: Option<&'r str>,
-    name: &'r str,
-    return_to: Option<&'r ReturnTo>,
+pub(super) struct Again<'r> {
+    pub(super) status: StatusCode,
+    pub(super) message: Option<&'r str>,
+    pub(super) name: &'r str,
+    pub(super) return_to: Option<&'r ReturnTo>,
 }
 
 pub(super) async fn show(
@@ -115,7 +118,8 @@ pub(super) async fn submit(
     let password = fields.secret("password");
     let attempt = Attempt { name, password: &password, user_agent: caller.user_agent() };
     match portal.identity.sign_in(&caller.origin, &attempt).await {
-        Ok(session) => welcome(&portal, &caller, session, return_to).await,
+        Ok(SignInStep::Done(session)) => welcome(&portal, &caller, session, return_to).await,
+        Ok(SignInStep::CodeNeeded(cookie)) => Ok(code::ask(cookie, return_to.as_ref())),
         Err(error) => {
             let (status, retry_after) = status_of(&error);
             let message = sentence(&error.to_string());
@@ -132,12 +136,7 @@ pub(super) async fn welcome(
     session: NewSession,
     return_to: Option<ReturnTo>,
 ) -> Result<Response, Failure> {
-    // S3: the token of before is dead at once
-    if let Some(before) = &caller.signed_in
-        && let Some(id) = before.session()
-    {
-        portal.identity.end_session(before.account, id).await?;
-    }
+    end_before(portal, caller).await?;
     let who = &session.signed_in;
     let wish = match &return_to {
         Some(back) => wish(portal, caller, Some(back)),
@@ -153,6 +152,17 @@ pub(super) async fn welcome(
     Ok(with_cookie(response, Some(session.cookie)))
 }
 
+/// Ends the session that a new one takes the place of.
+pub(super) async fn end_before(portal: &Portal, caller: &Caller) -> Result<(), Failure> {
+    // S3: the token of before is dead at once
+    if let Some(before) = &caller.signed_in
+        && let Some(id) = before.session()
+    {
+        portal.identity.end_session(before.account, id).await?;
+    }
+    Ok(())
+}
+
 /// Where somebody goes who came for nothing in particular and has one site to go to.
 fn only_site(portal: &Portal, who: &SignedIn) -> Option<Wish> {
     let sites = portal.sites.open_to(&who.principal);
@@ -162,11 +172,14 @@ fn only_site(portal: &Portal, who: &SignedIn) -> Option<Wish> {
 }
 
 /// The form, or over a plain connection the reason why there is none.
-fn form(portal: &Portal, caller: &Caller, again: &Again<'_>) -> Result<Response, Failure> {
+pub(super) fn form(
+    portal: &Portal,
+    caller: &Caller,
+    again: &Again<'_>,
+) -> Result<Response, Failure> {
     let user = caller.display_name();
     if caller.origin.transport() == Transport::Exposed {
-        let template = NotSecure { user, authority: &caller.origin.authority };
-        return Ok(page(StatusCode::FORBIDDEN, &template));
+        return Ok(not_secure(caller));
     }
     let stranger = Stranger::of(caller)?;
     let name: String = again.name.chars().take(SHOWN_NAME).collect();
@@ -179,6 +192,12 @@ fn form(portal: &Portal, caller: &Caller, again: &Again<'_>) -> Result<Response,
         providers: &oidc::buttons(portal, again.return_to),
     };
     Ok(with_cookie(page(again.status, &template), stranger.cookie))
+}
+
+/// The reason why there is no form over a plain connection.
+pub(super) fn not_secure(caller: &Caller) -> Response {
+    let user = caller.display_name();
+    page(StatusCode::FORBIDDEN, &NotSecure { user, authority: &caller.origin.authority })
 }
 
 /// A refused password is 403, not 401: there is no challenge that a browser could answer, and

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::browser::{Browser, PASSWORD, Page, post_request};
+use crate::browser::{Browser, Fixed, PASSWORD, Page, post_request};
 
 #[tokio::test]
 async fn a_form_from_another_site_changes_nothing() {
@@ -107,4 +107,56 @@ async fn changing_the_password_needs_the_old_one_and_two_equal_new_ones() {
     }
     assert!(browser.is_signed_in().await, "with a new token");
     assert!(!other.is_signed_in().await);
+}
+
+/// S17: told once, to whoever asked; listed, and revoked by its owner alone.
+#[tokio::test]
+async fn an_app_password_is_told_once() {
+    const PAGE: &str = "/_vestibule/account/app-passwords";
+    let mut browser = Browser::with(Fixed::sites(&[("family", "/i/family/")])).await;
+    browser.sign_in("jane").await;
+    let page = browser.get(PAGE).await;
+    assert!(page.body.contains("None yet.") && page.body.contains("<option value=\"family\">"));
+    let token = page.token().to_owned();
+    let make = |more: &[(&'static str, &'static str)]| {
+        let mut fields =
+            vec![("form_token", token.clone()), ("name", "<i>Jürgens</i> 📷".to_owned())];
+        fields.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        fields
+    };
+    let bound = make(&[("scope", "read"), ("site", "family"), ("folder", "a/b"), ("days", "30")]);
+    let bound: Vec<_> = bound.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let made = browser.post(PAGE, &bound).await;
+    assert_eq!(made.status, StatusCode::CREATED);
+    assert_eq!(made.headers["cache-control"], "no-store");
+    let text = made.body.split("<code class=\"told\">").nth(1).unwrap();
+    let text = text.split('<').next().unwrap().to_owned();
+    assert!(!made.body.contains("<i>"), "escaped");
+    let list = browser.get(PAGE).await;
+    assert!(!list.body.contains(&text), "not again");
+    assert!(list.body.contains("looks and fetches · family, /a/b/"));
+    assert!(list.body.contains("never used") && list.body.contains("good until"));
+    for wrong in [
+        &[("scope", "everything")][..],
+        &[("scope", "all"), ("folder", "/a/")],
+        &[("scope", "all"), ("site", "family"), ("folder", "a/../b")],
+        &[("scope", "all"), ("days", "31")],
+        &[("scope", "all"), ("site", "no site!")],
+    ] {
+        let fields = make(wrong);
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let page = browser.post(PAGE, &fields).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong:?}");
+        assert!(page.body.contains("role=\"alert\""), "{wrong:?}");
+    }
+    let mut mark = browser.another();
+    mark.sign_in("<b>mark</b>").await;
+    let theirs = mark.get(PAGE).await;
+    assert!(theirs.body.contains("None yet."));
+    let theirs = theirs.token().to_owned();
+    let revoke = "/_vestibule/account/app-passwords/revoke";
+    mark.post(revoke, &[("form_token", &theirs), ("app_password", "1")]).await;
+    assert!(!browser.get(PAGE).await.body.contains("None yet."), "not by a stranger");
+    browser.post(revoke, &[("form_token", &token), ("app_password", "1")]).await;
+    assert!(browser.get(PAGE).await.body.contains("None yet."));
 }

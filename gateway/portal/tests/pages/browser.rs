@@ -113,15 +113,25 @@ impl Browser {
     }
 
     pub(crate) async fn with(sites: Fixed) -> Self {
+        let browser = Self::without_accounts(sites).await;
+        for name in ["jane", "<b>mark</b>"] {
+            let role = AccountRole::parse("user").unwrap();
+            let account = NewAccount::new(UserName::parse(name).unwrap(), role);
+            browser.identity.add_user(account, Some(&PASSWORD.into())).await.unwrap();
+        }
+        browser
+    }
+
+    /// At a gateway where nobody has an account yet.
+    pub(crate) async fn empty() -> Self {
+        Self::without_accounts(Fixed::default()).await
+    }
+
+    async fn without_accounts(sites: Fixed) -> Self {
         let clock = Arc::new(ManualClock::at(UnixTime::from_seconds(1_700_000_000)));
         let store = Store::open_in_memory().await.unwrap();
         let settings = Settings::for_tests(clock.clone());
         let identity = Arc::new(Identity::open(store, settings).await.unwrap());
-        for name in ["jane", "<b>mark</b>"] {
-            let role = AccountRole::parse("user").unwrap();
-            let account = NewAccount::new(UserName::parse(name).unwrap(), role);
-            identity.add_user(account, Some(&PASSWORD.into())).await.unwrap();
-        }
         let portal = Portal::open(identity.clone(), Arc::new(sites)).await.unwrap();
         let origin = RequestOrigin::new(true, "photos.example.com", [192, 0, 2, 1].into());
         Self {
@@ -156,7 +166,7 @@ impl Browser {
         if !cookies.is_empty() {
             request.headers_mut().insert(header::COOKIE, cookies.parse().unwrap());
         }
-        let credentials = Credentials { cookies: &[&cookies], authorization: None };
+        let credentials = Credentials { cookies: &[&cookies], ..Credentials::default() };
         let who = self.identity.authenticate(&self.origin, &self.audience, &credentials);
         let who = who.await.unwrap();
         request.extensions_mut().insert(self.origin.clone());

@@ -11,5 +11,7 @@ mod account;
 mod browser;
 mod enter;
 mod everywhere;
+mod second_factor;
+mod setup;
 mod share;
 mod sign_in;

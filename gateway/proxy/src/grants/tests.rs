@@ -36,6 +36,7 @@ fn engine(folders: u32) -> SiteEngine {
 
 fn site() -> Arc<SiteRuntime> {
     Arc::new(SiteRuntime {
+        app_passwords: true,
         id: SiteId::parse(SITE).unwrap(),
         mount: Mount::at_hosts(vec![HostName::parse("localhost").unwrap()]),
         upstreams: Upstreams::resolve(&["http://127.0.0.1:9".to_owned()]).unwrap(),

@@ -66,9 +66,8 @@ impl Enforcement {
         let site = Arc::clone(world.at(index).ok_or(Refusal::Internal)?);
         exchange.site = Some(site.id.clone());
         let asked = judge::classify(&site, head, path);
-        if let Ok(Some(ask)) = &asked {
-            exchange.asked = Some(ask.path.clone());
-        }
+        let ask = asked.as_ref().ok().and_then(Option::as_ref);
+        exchange.asked = ask.map(|ask| ask.path.clone());
         if asked == Err(Refusal::BadRequest) {
             return Err(Refusal::BadRequest);
         }
@@ -76,7 +75,8 @@ impl Enforcement {
         exchange.handshake = Handshake::asked(head, &asked, headers)?;
         // a wrong credential is 401 whatever else the request is
         let audience = Audience::Site(site.id.clone());
-        let who = judge::authenticate(&self.gateway, &audience, (head, headers)).await?;
+        let at = (&audience, Some(&*site));
+        let who = judge::authenticate(&self.gateway, at, (head, headers)).await?;
         let who = &*exchange.who.insert(who);
         let bearer = judge::with_shares(&self.gateway, (&site.id, who), (head, headers)).await?;
         let principal = bearer.as_ref().or(who.principal()).ok_or(Refusal::Internal)?;
@@ -109,7 +109,9 @@ impl Enforcement {
             return Err(Refusal::NoUpgrade);
         }
         let headers = &session.req_header().headers;
-        let who = judge::authenticate(&self.gateway, &audience, (head, headers)).await?;
+        // the gateway's own pages never take an app password (S17)
+        let at = (&audience, None);
+        let who = judge::authenticate(&self.gateway, at, (head, headers)).await?;
         *known = Some(who.clone());
         local::serve(&self.gateway, session, head, (audience, who)).await.map(Step::Answer)
     }

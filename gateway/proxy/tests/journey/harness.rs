@@ -186,6 +186,7 @@ fn site(id: &str, mount: Mount, upstream: SocketAddr) -> SiteRuntime {
     let identity = IdentityHeaders::new("X-Files-User").unwrap();
     let identity = identity.with_secret("X-Files-Key", "hunter2").unwrap();
     SiteRuntime {
+        app_passwords: true,
         id: SiteId::parse(id).unwrap(),
         mount,
         upstreams: Upstreams::resolve(&[format!("http://{upstream}")]).unwrap(),
@@ -248,7 +249,7 @@ async fn sign_in(identity: &Identity, site: &str, name: &str) -> String {
     }
     let origin = RequestOrigin::new(false, "localhost", [127, 0, 0, 1].into());
     let attempt = Attempt { name, password: &password, user_agent: "test" };
-    let session = identity.sign_in(&origin, &attempt).await.unwrap();
+    let session = identity.sign_in(&origin, &attempt).await.unwrap().session().unwrap();
     let mark = browser_mark("a browser");
     let site = SiteId::parse(site).unwrap();
     let entry = Entry { site: &site, back: "/", browser: &mark, reason: "" };

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use vestibule_identity::Identity;
-use vestibule_schema::SiteId;
+use vestibule_schema::{ProviderId, SiteId};
 use vestibule_store::audit::{Change, Object, Verb as Audited};
 use vestibule_store::{MappedGroup, RoleChoice};
 
@@ -29,6 +29,9 @@ pub(super) struct AllowGroup {
     node: SiteId,
     /// The group's identifier: a name, an id, or a distinguished name
     group: String,
+    /// The provider whose group it is; needed where there are several
+    #[arg(long)]
+    provider: Option<ProviderId>,
     #[command(flatten)]
     access: AccessArgs,
     /// Say what would be done, and do nothing
@@ -44,6 +47,9 @@ pub(super) struct DenyGroup {
     node: SiteId,
     /// The group's identifier
     group: String,
+    /// The provider whose group it is
+    #[arg(long)]
+    provider: Option<ProviderId>,
     /// Don't ask
     #[arg(long)]
     yes: bool,
@@ -75,14 +81,15 @@ impl Verb {
 
 impl AllowGroup {
     fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
-        let group = read_group(&self.group)?;
+        let group = read_group(&self.group, self.provider.as_ref())?;
         let session = AdminSession::open(&self.config.config, output)?;
+        session.check_provider(self.provider.as_ref())?;
         let access = session.access(&self.node, &self.access)?;
         let Some(role) = &access.role else {
             let message = "a group needs a role: `--role viewer`";
             return Err(anyhow!(BadInput(message.into())));
         };
-        let what = format!("`{}` to `{}` as {role}", group.typed(), self.node);
+        let what = format!("`{}` to `{}` as {role}", shown(&group), self.node);
         if self.dry_run {
             output.line(format!("would admit {what}"));
             return Ok(Exit::Done);
@@ -105,8 +112,8 @@ impl AllowGroup {
 
 impl DenyGroup {
     fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
-        let group = read_group(&self.group)?;
-        let what = format!("`{}` to `{}`", group.typed(), self.node);
+        let group = read_group(&self.group, self.provider.as_ref())?;
+        let what = format!("`{}` to `{}`", shown(&group), self.node);
         if self.dry_run {
             output.line(format!("would no longer admit {what}"));
             return Ok(Exit::Done);
@@ -135,20 +142,34 @@ impl Groups {
                 vec![
                     mapping.site.to_string(),
                     mapping.group.typed().to_owned(),
+                    mapping.group.id().provider().unwrap_or_default().to_owned(),
                     mapping.access.role.as_ref().map(ToString::to_string).unwrap_or_default(),
                 ]
             })
             .collect();
-        output.rows(self.format, &["node", "group", "role"], &rows);
+        output.rows(self.format, &["node", "group", "provider", "role"], &rows);
         Ok(Exit::Done)
     }
 }
 
 fn change(group: &MappedGroup, verb: Audited, what: &str) -> Change {
-    let (name, detail) = (group.typed().to_owned(), Some(what.to_owned()));
+    let (name, detail) = (shown(group), Some(what.to_owned()));
     Change { object: Object::GroupMapping, verb, name, detail }
 }
 
-fn read_group(text: &str) -> anyhow::Result<MappedGroup> {
-    MappedGroup::parse(text).map_err(|error| anyhow!(BadInput(format!("`{text}`: {error}"))))
+/// A group as it was typed, with its provider.
+fn shown(group: &MappedGroup) -> String {
+    match group.id().provider() {
+        Some(provider) => format!("{} of {provider}", group.typed()),
+        None => group.typed().to_owned(),
+    }
+}
+
+fn read_group(text: &str, provider: Option<&ProviderId>) -> anyhow::Result<MappedGroup> {
+    let group = MappedGroup::parse(text);
+    let group = group.map_err(|error| anyhow!(BadInput(format!("`{text}`: {error}"))))?;
+    Ok(match provider {
+        Some(provider) => group.at(provider),
+        None => group,
+    })
 }

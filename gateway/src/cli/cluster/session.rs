@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow};
 use vestibule_identity::{Identity, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_schema::document::Mount;
-use vestibule_schema::{GalleryPath, RoleName, SiteId};
+use vestibule_schema::{GalleryPath, ProviderId, RoleName, SiteId};
 use vestibule_store::Access;
 use vestibule_store::audit::{Change, Entry, Event};
 
@@ -134,6 +134,29 @@ impl AdminSession {
     /// If there is none of this name.
     pub(crate) fn site(&self, id: &SiteId) -> anyhow::Result<&SiteConfig> {
         self.configuration.required_site(id)
+    }
+
+    /// Holds the provider of a group against those that are configured.
+    ///
+    /// # Errors
+    /// If it is none of them, or none is named where there are several: nobody would be in it.
+    pub(crate) fn check_provider(&self, named: Option<&ProviderId>) -> anyhow::Result<()> {
+        let identity = &self.configuration.gateway.identity;
+        let known: Vec<_> = identity.oidc.keys().chain(identity.ldap.keys()).collect();
+        let names = known.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+        match named {
+            Some(named) if known.contains(&named) => Ok(()),
+            Some(named) => {
+                let names = if names.is_empty() { "none".to_owned() } else { names };
+                let message = format!("there is no provider `{named}`; configured: {names}");
+                Err(anyhow!(BadInput(message)))
+            }
+            None if known.len() < 2 => Ok(()),
+            None => {
+                let message = format!("say whose group it is with `--provider`: {names}");
+                Err(anyhow!(BadInput(message)))
+            }
+        }
     }
 
     /// What a grant or mapping gives, checked against the site: a role that it has, and a base

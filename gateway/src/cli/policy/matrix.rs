@@ -102,7 +102,7 @@ fn csv_rows(matrix: &Matrix) -> Vec<Vec<String>> {
                 for deed in Deed::ALL {
                     let Some(how) = how(cell, deed) else { continue };
                     let name = who.name().unwrap_or_default();
-                    rows.push(row(["reach", folder.as_str(), who.kind(), name, deed.word(), how]));
+                    rows.push(row(["reach", folder.as_str(), who.kind(), &name, deed.word(), how]));
                 }
             }
         }

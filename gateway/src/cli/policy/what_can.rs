@@ -111,7 +111,8 @@ impl WhatCan {
         // who comes from a directory has groups, and may have no account yet
         if !is_known && groups.is_empty() {
             let names = people.iter().filter(|person| matches!(person.who, Who::User(_)));
-            let names = names.filter_map(|person| person.who.name());
+            let names: Vec<_> = names.filter_map(|person| person.who.name()).collect();
+            let names = names.iter().map(String::as_str);
             let near = nearest(typed.as_str(), names.chain(["anonymous"]));
             let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             let message = format!("no account and no rule is called `{typed}`{near}");

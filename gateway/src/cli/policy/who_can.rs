@@ -91,7 +91,7 @@ fn csv_row(reach: &Reach, accounts: &AccountRemarks<'_>) -> Vec<String> {
     let (who, text) = (&reach.who, str::to_owned);
     vec![
         text(who.kind()),
-        text(who.name().unwrap_or_default()),
+        text(&who.name().unwrap_or_default()),
         text(accounts.account(who).unwrap_or_default()),
         roles(reach),
         policies(reach),

@@ -232,7 +232,7 @@ fn required_text(table: &mut Table<'_, '_>, key: &'static str) -> Option<Spanned
     Some(text)
 }
 
-fn seconds(
+pub(super) fn seconds(
     table: &mut Table<'_, '_>,
     key: &'static str,
     range: RangeInclusive<i64>,

@@ -64,7 +64,9 @@ fn read_rest(table: &mut Table<'_, '_>, config: Option<OidcConfig>) -> Option<Oi
     let acr_values: Vec<_> = texts(table.strings("acr_values")).collect();
     let required_acr = texts(table.strings("required_acr")).collect();
     let max_age = table.integer("max_age_seconds").and_then(|age| read_age(reader, &age));
+    let refresh = super::ldap::seconds(table, "refresh_seconds", 1..=86_400);
     let mut config = config?;
+    config.refresh = refresh.unwrap_or(config.refresh);
     config.display_name = display_name.unwrap_or(config.display_name);
     config.groups_claim = groups_claim.unwrap_or(config.groups_claim);
     config.name_claim = name_claim.unwrap_or(config.name_claim);

@@ -11,6 +11,7 @@ on_both! {
     names_that_fold_alike_are_one_user,
     the_last_enabled_administrator_stays,
     two_administrators_removed_at_once_leave_one,
+    of_two_first_accounts_one_is_made,
     a_change_ends_the_sessions,
     a_stronger_hash_ends_nothing_and_replaces_only_its_own,
     a_new_user_of_an_old_name_inherits_nothing,
@@ -111,6 +112,19 @@ async fn two_administrators_removed_at_once_leave_one(store: Store) {
     }
     let left = store.accounts().list().await.unwrap();
     assert_eq!(left.iter().filter(|account| account.role.is_cluster_admin()).count(), 1);
+}
+
+/// S18: whatever each of them was told, one makes the first account.
+async fn of_two_first_accounts_one_is_made(store: Store) {
+    assert!(!store.accounts().any().await.unwrap());
+    let accounts = store.accounts();
+    let first = |user| accounts.add_first(NewAccount::new(name(user), admin()), NOW);
+    let (one, two) = tokio::join!(first("one"), first("two"));
+    let made: Vec<_> = [one.unwrap(), two.unwrap()].into_iter().flatten().collect();
+    assert_eq!(made.len(), 1, "{made:?}");
+    assert_eq!(accounts.list().await.unwrap(), made);
+    assert!(accounts.any().await.unwrap());
+    assert_eq!(first("three").await.unwrap(), None);
 }
 
 /// S6: every change of privilege ends the account's sessions, and of nobody else.

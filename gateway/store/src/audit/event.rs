@@ -22,6 +22,11 @@ pub enum Event {
         /// passwords into the wrong field.
         account: Option<UserName>,
     },
+    /// A program showed an app password, from another address than before or after a while.
+    AppPasswordUsed {
+        /// The app password's public number.
+        number: i64,
+    },
     /// Somebody who is signed in at the portal entered a site.
     SiteEntered {
         /// The session at the site that began.
@@ -130,6 +135,8 @@ pub enum SignInRefusal {
     Overtaken,
     /// A provider said no, or what it said is not believed.
     Provider,
+    /// The code for the first administrator is wrong, or its time is over.
+    FirstRunCode,
 }
 
 impl SignInRefusal {
@@ -146,6 +153,7 @@ impl SignInRefusal {
             Self::Unavailable => "unavailable",
             Self::Overtaken => "overtaken",
             Self::Provider => "provider",
+            Self::FirstRunCode => "first_run_code",
         }
     }
 }
@@ -287,6 +295,7 @@ impl Event {
             }
             Self::SignInAccepted { .. } => "sign_in_accepted",
             Self::SignInRefused { .. } => "sign_in_refused",
+            Self::AppPasswordUsed { .. } => "app_password_used",
             Self::SiteEntered { .. } => "site_entered",
             Self::SecondFactor { accepted: true, .. } => "second_factor_accepted",
             Self::SecondFactor { accepted: false, .. } => "second_factor_refused",
@@ -321,6 +330,7 @@ impl Event {
             | Self::Cut { .. }
             | Self::Lost { .. } => "failed",
             Self::SignInAccepted { .. }
+            | Self::AppPasswordUsed { .. }
             | Self::SiteEntered { .. }
             | Self::SecondFactor { accepted: true, .. }
             | Self::SignedOut { .. }

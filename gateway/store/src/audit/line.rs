@@ -283,6 +283,7 @@ impl<'t> Members<'t> {
                 let account = account.as_ref().map(vestibule_schema::UserName::as_str);
                 self.text("account", account, MAX_TEXT);
             }
+            Event::AppPasswordUsed { number } => self.raw("app_password", &number.to_string()),
             Event::SiteEntered { session, reason } => {
                 self.text("session", Some(&session.to_string()), MAX_TEXT);
                 self.text("reason", Some(reason), MAX_TEXT);

@@ -184,7 +184,7 @@ fn who(who: &Who) -> String {
     match who {
         Who::Visitor => "anonymous".to_owned(),
         Who::SignedIn => "<i>any other account</i>".to_owned(),
-        Who::Member(group) => format!("<i>group</i> {}", name(group.as_str())),
+        Who::Member(group) => format!("<i>group</i> {}", name(&group.to_string())),
         Who::User(user) => name(user.as_str()),
     }
 }

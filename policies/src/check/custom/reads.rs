@@ -208,7 +208,7 @@ fn refuse_attribute(node: &Value) -> Result<(), Misuse> {
 /// Names that nobody has as they are written: such a policy would forbid nothing, in silence.
 fn refuse_misspelt(kind: &str, id: &str) -> Result<(), Misuse> {
     let known = match kind {
-        kind::GROUP => GroupId::parse(id).ok().map(|group| group.as_str().to_owned()),
+        kind::GROUP => GroupId::from_key(id).ok().map(|group| group.as_str().to_owned()),
         kind::USER => UserName::parse(id).ok().map(|user| user.as_str().to_owned()),
         kind::ACTION if id == names::ASSUME_ROLE => None,
         _ => return Ok(()),

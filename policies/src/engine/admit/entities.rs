@@ -210,7 +210,7 @@ impl SiteEngine {
         let Some(user) = hearing.user else {
             return Vec::new();
         };
-        let text = |group: &GroupId| group.to_string();
+        let text = |group: &GroupId| group.as_str().to_owned();
         if block.folder.is_none() {
             let mappings =
                 self.rights.mappings_of(&user.groups).filter(|mapping| wanted(&mapping.role));

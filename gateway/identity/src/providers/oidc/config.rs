@@ -68,6 +68,8 @@ pub struct OidcConfig {
     pub max_age: Option<Duration>,
     /// How long the provider may take for an answer: 10 s.
     pub timeout: Duration,
+    /// How often it is asked again of those who are signed in, as directories are: 5 min.
+    pub refresh: Duration,
 }
 
 impl OidcConfig {
@@ -105,6 +107,7 @@ impl OidcConfig {
             required_acr: BTreeSet::new(),
             max_age: None,
             timeout: Duration::from_secs(10),
+            refresh: Duration::from_secs(5 * 60),
         })
     }
 }

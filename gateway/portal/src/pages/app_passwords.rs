@@ -1,0 +1,217 @@
+//! Passwords for single programs: made here and told once, listed, revoked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use vestibule_identity::{
+    AppBounds, AppPasswordId, AppPasswordOrder, AppPasswordRow, AppScope, MakeAppPasswordError,
+    SignedIn, UnixTime,
+};
+use vestibule_schema::{GalleryPath, SiteId};
+
+use super::account::shown;
+use super::sign_in::{sentence, with_retry_after};
+use crate::answer::{Failure, page, redirect};
+use crate::caller::Caller;
+use crate::form::Form;
+use crate::form_token::Purpose;
+use crate::portal::Portal;
+
+pub(super) const PATH: &str = "/_vestibule/account/app-passwords";
+pub(super) const REVOKE: &str = "/_vestibule/account/app-passwords/revoke";
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// For how many days one can be good, beside for ever.
+const DAYS: [u32; 3] = [30, 90, 365];
+
+#[derive(Template)]
+#[template(path = "app_passwords.html")]
+struct AppPasswords<'r> {
+    user: Option<&'r str>,
+    name: &'r str,
+    form_token: &'r str,
+    are_on: bool,
+    rows: Vec<Row>,
+    sites: Vec<Place>,
+    made: Option<Made<'r>>,
+    done: Option<&'static str>,
+    error: Option<&'r str>,
+}
+
+/// One that is there already.
+struct Row {
+    id: String,
+    name: String,
+    good_for: String,
+    created: String,
+    expires: Option<String>,
+    used: Option<String>,
+}
+
+/// A site that one can be bound to.
+struct Place {
+    id: String,
+    name: String,
+}
+
+/// One that was made just now.
+struct Made<'r> {
+    name: &'r str,
+    text: &'r str,
+}
+
+/// What the page says above everything.
+#[derive(Default)]
+struct Notice<'r> {
+    made: Option<Made<'r>>,
+    done: Option<&'static str>,
+    error: Option<&'r str>,
+}
+
+pub(super) async fn show(
+    State(portal): State<Portal>,
+    caller: Caller,
+) -> Result<Response, Failure> {
+    let who = caller.require(PATH)?;
+    let is_done = caller.parameter("done").as_deref() == Some("revoked");
+    let done = is_done.then_some("The app password is revoked.");
+    let notice = Notice { done, ..Notice::default() };
+    list(&portal, &caller, who, (StatusCode::OK, notice)).await
+}
+
+pub(super) async fn make(
+    State(portal): State<Portal>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let (who, fields) = read(&portal, &caller, &body)?;
+    let name = fields.text("name").trim();
+    let order = match order(name, &fields, portal.identity.now()) {
+        Ok(order) => order,
+        Err(wrong) => {
+            let notice = Notice { error: Some(&wrong), ..Notice::default() };
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return list(&portal, &caller, who, (status, notice)).await;
+        }
+    };
+    match portal.identity.make_app_password(&caller.origin, who, order).await {
+        Ok(made) => {
+            let made = Made { name, text: made.text.expose() };
+            let notice = Notice { made: Some(made), ..Notice::default() };
+            list(&portal, &caller, who, (StatusCode::CREATED, notice)).await
+        }
+        Err(MakeAppPasswordError::Unavailable(error)) => Err(error.into()),
+        Err(error) => {
+            let message = sentence(&error.to_string());
+            let notice = Notice { error: Some(&message), ..Notice::default() };
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            let response = list(&portal, &caller, who, (status, notice)).await?;
+            Ok(with_retry_after(response, None))
+        }
+    }
+}
+
+pub(super) async fn revoke(
+    State(portal): State<Portal>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let (who, fields) = read(&portal, &caller, &body)?;
+    let number = fields.text("app_password").parse().map_err(|_| Failure::BadRequest)?;
+    // one's own only: the account is part of the question
+    let id = AppPasswordId::from_number(number);
+    portal.identity.revoke_own_app_password(&caller.origin, who, id).await?;
+    Ok(redirect("/_vestibule/account/app-passwords?done=revoked"))
+}
+
+/// Who sent a form of this page.
+fn read<'r>(
+    portal: &Portal,
+    caller: &'r Caller,
+    body: &Bytes,
+) -> Result<(&'r Arc<SignedIn>, Form), Failure> {
+    let fields = Form::read(caller, body)?;
+    let who = caller.require(PATH)?;
+    portal.form_tokens.check_user(caller, who, (Purpose::Account, fields.token()))?;
+    Ok((who, fields))
+}
+
+/// What the form asks for, or what is wrong with it, in a sentence.
+fn order<'r>(name: &'r str, fields: &Form, now: UnixTime) -> Result<AppPasswordOrder<'r>, String> {
+    let scope: AppScope = fields.text("scope").parse().map_err(|_| "Say what it is for.")?;
+    let site = match fields.text("site") {
+        "" => None,
+        text => Some(SiteId::parse(text).map_err(|_| "There is no such gallery.")?),
+    };
+    let folder = match fields.text("folder").trim() {
+        "" | "/" => None,
+        text => {
+            let rooted = format!("/{}", text.trim_start_matches('/'));
+            let path = GalleryPath::from_decoded(&rooted);
+            Some(path.map_err(|error| format!("The folder can’t be: {error}."))?.as_folder())
+        }
+    };
+    let expires = match fields.text("days") {
+        "" => None,
+        text => {
+            let days = text.parse().ok().filter(|days| DAYS.contains(days));
+            Some(now.plus(DAY * days.ok_or("Say how long it is good.")?))
+        }
+    };
+    Ok(AppPasswordOrder { name, bounds: AppBounds { scope, site, folder }, expires })
+}
+
+async fn list(
+    portal: &Portal,
+    caller: &Caller,
+    who: &SignedIn,
+    (status, notice): (StatusCode, Notice<'_>),
+) -> Result<Response, Failure> {
+    let rows = portal.identity.app_passwords(who.account).await?;
+    let sites = portal.sites.open_to(&who.principal);
+    let template = AppPasswords {
+        user: caller.display_name(),
+        name: who.name.as_str(),
+        form_token: &portal.form_tokens.for_user(caller, who, Purpose::Account),
+        are_on: portal.identity.takes_app_passwords(),
+        rows: rows.iter().map(row).collect(),
+        sites: sites
+            .into_iter()
+            .map(|site| Place { id: site.id.to_string(), name: site.name })
+            .collect(),
+        made: notice.made,
+        done: notice.done,
+        error: notice.error,
+    };
+    Ok(page(status, &template))
+}
+
+fn row(row: &AppPasswordRow) -> Row {
+    let scope = match row.bounds.scope {
+        AppScope::Read => "looks and fetches",
+        AppScope::WebDav => "mounts folders (WebDAV)",
+        AppScope::All => "everything that you may",
+    };
+    let place = match (&row.bounds.site, &row.bounds.folder) {
+        (Some(site), Some(folder)) => format!("{site}, {folder}"),
+        (Some(site), None) => site.to_string(),
+        _ => "all galleries".to_owned(),
+    };
+    let used = row.last_used.map(|used| match row.last_client {
+        Some(client) => format!("{} from {client}", shown(used)),
+        None => shown(used),
+    });
+    Row {
+        id: row.id.to_string(),
+        name: row.name.clone(),
+        good_for: format!("{scope} · {place}"),
+        created: shown(row.created),
+        expires: row.expires.map(shown),
+        used,
+    }
+}
