@@ -5,6 +5,7 @@
 //! that nobody has reported yet is read before anybody is judged by it.
 
 mod managed;
+mod on_demand;
 mod site;
 mod watch;
 
@@ -24,10 +25,9 @@ use vestibule_proxy::{
 use vestibule_schema::problem::Problem;
 use vestibule_schema::{GalleryPath, SiteId};
 use vestibule_store::audit::Event;
-use vestibule_store::{Store, StoreError};
 
 use crate::audit;
-use crate::build::{self, Surroundings};
+use crate::build::Surroundings;
 use crate::config::Configuration;
 use crate::gallery::{self, KnownFolders};
 use crate::shown::Shown;
@@ -188,14 +188,6 @@ impl Live {
         galleries.filter_map(|(id, site)| Some((id.clone(), site.gallery()?.clone()))).collect()
     }
 
-    /// Reads the configuration directory and the galleries anew. What is good of it is in force
-    /// when this returns.
-    pub(crate) fn read_again(&self) {
-        self.reload_configuration();
-        let is_degraded = self.degraded.load(Ordering::SeqCst);
-        self.rescan(if is_degraded { Trust::Unwatched } else { Trust::Watched });
-    }
-
     /// Reads the configuration directory anew. Sites with errors keep their last good state.
     pub(crate) fn reload_configuration(&self) {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
@@ -243,34 +235,6 @@ impl Live {
         // no request goes there any more
         let elsewhere = state.sites.iter().filter(|(_, site)| !site.is_shown_here());
         elsewhere.for_each(|(id, _)| self.shown.stop(id));
-    }
-
-    /// Takes over what the store says, unless nothing changed since it was last read. What was
-    /// committed before this is called is in force when it returns.
-    ///
-    /// # Errors
-    /// If the store can't be reached.
-    // INVARIANT: read and put in force under one lock, and the counter is read first: whoever
-    // reads later puts in force later, and a change in between is noticed the next time.
-    pub(crate) async fn take_over_rights(&self, store: &Store) -> Result<(), StoreError> {
-        let mut seen = self.taking_over.lock().await;
-        let changes = store.meta().changes().await?;
-        if *seen != Some(changes) {
-            self.replace_rights(build::stored_rights(store).await?);
-            *seen = Some(changes);
-        }
-        Ok(())
-    }
-
-    /// Takes over what the store said.
-    fn replace_rights(&self, stored: BTreeMap<SiteId, Arc<Rights>>) {
-        let mut state = self.lock();
-        let differs = |id: &SiteId| state.stored.get(id) != stored.get(id);
-        let changed: HashSet<_> = state.sites.keys().filter(|id| differs(id)).cloned().collect();
-        state.stored = stored;
-        if !changed.is_empty() {
-            self.swap_or_log(&mut state, &Rebuild::Some(changed));
-        }
     }
 
     /// Reads the folders of a site that something happened to.

@@ -171,3 +171,17 @@ async fn another_gateway_refuses_within_a_second() {
     }
     eprintln!("another gateway refuses, of {} trials: {}", times.len(), spread(times));
 }
+
+/// S7: with one session more than the configuration allows, the oldest is over.
+#[tokio::test]
+async fn an_account_has_so_many_sessions_and_no_more() {
+    let gateway = Gateway::start(config_on("[sessions]\nmax_per_account = 2\n")).await;
+    let first = gateway.signed_in("olivia").await;
+    let second = gateway.signed_in("olivia").await;
+    first.get(PICTURE).await.expect(200);
+    let third = gateway.signed_in("olivia").await;
+    first.get(PICTURE).await.expect(401);
+    for client in [second, third] {
+        client.get(PICTURE).await.expect(200);
+    }
+}

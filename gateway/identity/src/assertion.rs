@@ -1,7 +1,7 @@
 //! What a gallery server is told of who asks, signed: a JSON Web Token that anybody can verify
 //! with the published keys.
 //!
-//! It is made anew for each request and lives for five minutes: a signature takes some twenty
+//! It is made anew for each request and lives for five minutes: a signature takes some fifty
 //! microseconds, and nothing has to be remembered that a change of rights would have to forget.
 //! Who has not signed in is told by its absence.
 

@@ -4,14 +4,14 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use vestibule_tests::{Client, ConfigDir, Gateway, pictures};
+use vestibule_tests::{Client, ConfigDir, Gateway, Run, eventually, password, pictures, postgres};
 
 use super::bench::ROLE;
 
 /// So large that no buffer on the way holds it.
 const LARGE: usize = 40 << 20;
 
-fn large_gallery() -> ConfigDir {
+fn large_gallery(store: &str) -> ConfigDir {
     let may = ["view", "download_gallery", "download_original", "see_exact_dates", "see_location"];
     let may = may.into_iter().chain(["see_technical_details"]);
     let may: Vec<_> = may.map(|action| format!("can_{action} = true")).collect();
@@ -20,7 +20,8 @@ fn large_gallery() -> ConfigDir {
          [[user_roles]]\nusername = \"jane\"\nroles = [\"{ROLE}\"]\n",
         may.join(", ")
     );
-    let config = ConfigDir::new().with_site("site", "hosts = [\"localhost\"]", &permissions);
+    let config = ConfigDir::new().with_gateway(store);
+    let config = config.with_site("site", "hosts = [\"localhost\"]", &permissions);
     let mut picture = pictures::jpeg(60, 40);
     picture.resize(LARGE, 0);
     for name in ["a.jpg", "b.jpg"] {
@@ -78,7 +79,7 @@ async fn enter(gateway: &Gateway) -> (Client, String) {
 /// S6, S74, complaint 13: nobody reads on who has signed out, and nobody whose role is gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_ends_with_the_session_and_with_the_right() {
-    let gateway = Gateway::start(large_gallery()).await;
+    let gateway = Gateway::start(large_gallery("")).await;
     let (jane, cookie) = enter(&gateway).await;
     let archive = Archive::begin(&gateway, &cookie);
     jane.sign_out().await;
@@ -93,5 +94,30 @@ async fn an_archive_ends_with_the_session_and_with_the_right() {
     let ended = Instant::now();
     let reloaded = archive.must_be_cut().saturating_duration_since(ended);
     eprintln!("an archive ended {signed_out:?} after signing out, {reloaded:?} after the reload");
-    assert!(gateway.log().contains("what may no longer be is cut while it runs"));
+    for (file, words) in
+        [("gateway.log", "refusal=\"ended\""), ("state/audit.jsonl", "ended while it ran")]
+    {
+        eventually(Duration::from_secs(30), words, async || {
+            let text = std::fs::read_to_string(gateway.config.at(file)).unwrap();
+            (text.matches(words).count() == 2).then_some(())
+        })
+        .await;
+    }
+}
+
+/// S6: also through another gateway than the one by which the account is removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_of_another_gateway_ends_with_the_account() {
+    let store = format!("store = \"{}\"\n", postgres().await.database());
+    let on = || Gateway::start(large_gallery(&store));
+    let (one, two) = tokio::join!(on(), on());
+    let config = one.config.path().to_str().unwrap();
+    let add = ["users", "add", "jane", "--password-stdin", "--config", config];
+    Run::vestibule(&add, &password("jane")).expect(0);
+    let (_jane, cookie) = enter(&two).await;
+    let archive = Archive::begin(&two, &cookie);
+    one.config.run(&["users", "rm", "jane", "--yes"]).expect(0);
+    let ended = Instant::now();
+    let took = archive.must_be_cut().saturating_duration_since(ended);
+    eprintln!("an archive of another gateway ended {took:?} after the command returned");
 }
