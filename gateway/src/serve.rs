@@ -263,8 +263,10 @@ async fn ask_again(mut watch: DirectoryWatch, identity: Arc<Identity>) {
 
 /// Takes over what other processes changed in the store.
 async fn look_at_store(live: &Live, identity: &Identity) -> anyhow::Result<()> {
-    identity.maintain().await?;
+    // whatever else fails, rights that were taken away are
+    let maintained = identity.maintain().await;
     live.take_over_rights(identity.store()).await?;
+    maintained?;
     Ok(())
 }
 

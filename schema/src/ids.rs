@@ -258,6 +258,10 @@ impl GroupId {
             _ => {}
         }
         let folded = dn::normalise(trimmed).unwrap_or_else(|| dn::fold(trimmed));
+        // an escape of a distinguished name may stand for what nobody may type
+        if folded.chars().any(char::is_control) {
+            return Err(IdError::Blank);
+        }
         Ok(Self(Arc::from(folded)))
     }
 
@@ -363,6 +367,7 @@ mod tests {
         assert_eq!(GroupId::from_key(there.as_str()), Ok(there.clone()));
         assert_eq!(GroupId::from_key(group.as_str()), Ok(group));
         assert_eq!(there.at(&ProviderId::parse("club").unwrap()).provider(), Some("club"));
+        assert!(GroupId::parse(r"cn=x\1ffamily").is_err(), "nor writes it as an escape");
         for text in ["office\u{1f}", "\u{1f}x", "a\u{1f}b\u{1f}c", "no provider\u{1f}x"] {
             assert!(GroupId::from_key(text).is_err(), "{text:?}");
             assert!(GroupId::parse(text).is_err(), "{text:?}: nobody types it");

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pretty_assertions::assert_eq;
-use vestibule_tests::{Client, ConfigDir, Gateway, Reply, pictures};
+use vestibule_tests::{Client, ConfigDir, Gateway, Reply, password, pictures};
 
 use crate::copyparty::{Pair, dav, known, start};
 
@@ -60,9 +60,9 @@ async fn scopes_hold() {
     let pair = pair().await;
     let gateway = &pair.gateway;
     let jane = known(gateway, "jane").await;
-    let read = jane.app_password("read", &[]).await;
-    let webdav = jane.app_password("webdav", &[]).await;
-    let all = jane.app_password("all", &[]).await;
+    let read = jane.app_password((&password("jane"), "read"), &[]).await;
+    let webdav = jane.app_password((&password("jane"), "webdav"), &[]).await;
+    let all = jane.app_password((&password("jane"), "all"), &[]).await;
     let [read, webdav, all] = [&read, &webdav, &all].map(|pw| Program::new(gateway, "jane", pw));
     for program in [&read, &webdav, &all] {
         let picture = program.get("/open/b.jpg").await.expect(200);
@@ -88,7 +88,7 @@ async fn scopes_hold() {
     assert!(!gallery.join("open/new.jpg").exists());
     assert!(!gallery.join("holds/closed/x.jpg").exists());
     // whose it is may look only
-    let fred = known(gateway, "fred").await.app_password("all", &[]).await;
+    let fred = known(gateway, "fred").await.app_password((&password("fred"), "all"), &[]).await;
     Program::new(gateway, "fred", &fred).put("/open/fred.jpg").await.expect(403);
 }
 
@@ -97,7 +97,9 @@ async fn one_of_a_folder_reaches_nothing_beside_it() {
     let pair = pair().await;
     let gateway = &pair.gateway;
     let jane = known(gateway, "jane").await;
-    let bound = jane.app_password("all", &[("site", "site"), ("folder", "/open")]).await;
+    let bound = jane
+        .app_password((&password("jane"), "all"), &[("site", "site"), ("folder", "/open")])
+        .await;
     let program = Program::new(gateway, "jane", &bound);
     program.get("/open/b.jpg").await.expect(200);
     program.send("PROPFIND", "/open/", &[("depth", "1")]).await.expect(207);
@@ -110,7 +112,7 @@ async fn one_of_a_folder_reaches_nothing_beside_it() {
     for (from, to) in [("/open/b.jpg", "/inbox/b.jpg"), ("/inbox/x.jpg", "/open/x.jpg")] {
         program.send("COPY", from, &[("destination", to)]).await.expect(403);
     }
-    let elsewhere = jane.app_password("all", &[("site", "elsewhere")]).await;
+    let elsewhere = jane.app_password((&password("jane"), "all"), &[("site", "elsewhere")]).await;
     let elsewhere = Program::new(gateway, "jane", &elsewhere);
     Program::is_challenged(&elsewhere.get("/open/b.jpg").await);
 }
@@ -120,7 +122,7 @@ async fn one_of_a_folder_reaches_nothing_beside_it() {
 async fn a_wrong_one_is_challenged_and_never_led_elsewhere() {
     let pair = pair().await;
     let gateway = &pair.gateway;
-    let right = known(gateway, "jane").await.app_password("all", &[]).await;
+    let right = known(gateway, "jane").await.app_password((&password("jane"), "all"), &[]).await;
     // each character is another one
     let wrong: String =
         right.chars().map(|c| if c == '-' || c == '0' { '1' } else { '0' }).collect();
@@ -131,7 +133,7 @@ async fn a_wrong_one_is_challenged_and_never_led_elsewhere() {
         ("nobody", &right),
         ("", &right),
         // the account's own password opens nothing here
-        ("jane", &vestibule_tests::password("jane")),
+        ("jane", &password("jane")),
     ] {
         let program = Program::new(gateway, name, password);
         for (method, accept) in [
@@ -157,7 +159,8 @@ async fn a_wrong_one_is_challenged_and_never_led_elsewhere() {
 async fn neither_the_portal_nor_a_page_of_somebody_else_can_use_one() {
     let pair = pair().await;
     let gateway = &pair.gateway;
-    let olivia = known(gateway, "olivia").await.app_password("all", &[]).await;
+    let olivia =
+        known(gateway, "olivia").await.app_password((&password("olivia"), "all"), &[]).await;
     let program = Program::new(gateway, "olivia", &olivia);
     program.get("/open/b.jpg").await.expect(200);
     for page in ["/_vestibule/", "/_vestibule/account", "/_vestibule/account/app-passwords"] {
@@ -180,8 +183,10 @@ async fn a_revoked_one_is_nothing_from_the_next_request_on() {
     let pair = pair().await;
     let gateway = &pair.gateway;
     let jane = known(gateway, "jane").await;
-    let (first, second) =
-        (jane.app_password("all", &[]).await, jane.app_password("read", &[]).await);
+    let (first, second) = (
+        jane.app_password((&password("jane"), "all"), &[]).await,
+        jane.app_password((&password("jane"), "read"), &[]).await,
+    );
     let (first, second) =
         (Program::new(gateway, "jane", &first), Program::new(gateway, "jane", &second));
     first.get("/open/b.jpg").await.expect(200);
@@ -223,7 +228,7 @@ async fn a_site_may_do_without_them() {
         permissions,
     );
     let gateway = Gateway::start(config).await;
-    let jane = gateway.signed_in("jane").await.app_password("all", &[]).await;
+    let jane = gateway.signed_in("jane").await.app_password((&password("jane"), "all"), &[]).await;
     let program = Program::new(&gateway, "jane", &jane);
     program.get("/i/with/").await.expect(200);
     program.get("/i/without/").await.expect(401);

@@ -201,7 +201,7 @@ async fn an_app_password_ends_with_its_owner_in_the_directory() {
     let ldap = OpenLdap::start().await;
     let gateway = behind(&ldap, "refresh_seconds = 1\n").await;
     let alice = enter(&gateway, "alice", "alice-directory-password").await;
-    let password = alice.app_password("all", &[]).await;
+    let password = alice.app_password(("alice-directory-password", "all"), &[]).await;
     alice.at_portal().sign_out().await;
     let pair = STANDARD.encode(format!("alice@office:{password}"));
     let authorization = format!("Basic {pair}");

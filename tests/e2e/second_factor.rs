@@ -127,7 +127,7 @@ async fn the_command_line_helps_who_has_lost_it() {
     let pending = first_step(&gateway).await;
     let config = &gateway.config;
     let dry = config.run(&["users", "totp", "reset", "fred", "--dry-run"]).expect(0);
-    assert_eq!(dry.out, "would turn off the second factor of `fred`\n");
+    assert!(dry.out.starts_with("would turn off the second factor of `fred`"), "{}", dry.out);
     config.run(&["users", "totp", "reset", "fred"]).expect(2);
     fred.get(CLOSED).await.expect(200);
     let done = config.run(&["users", "totp", "reset", "FRED", "--yes"]).expect(0);

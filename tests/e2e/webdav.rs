@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::Command;
 
 use http::Method;
-use vestibule_tests::{Gateway, Reply, Run, installed, pictures, temp_folder};
+use vestibule_tests::{Gateway, Reply, Run, installed, password, pictures, temp_folder};
 
 use crate::copyparty::{Pair, dav, known, start};
 
@@ -18,7 +18,7 @@ pub(crate) async fn session(gateway: &Gateway, name: &str) -> String {
 
 /// An app password of somebody whom copyparty knows.
 pub(crate) async fn app_password(gateway: &Gateway, name: &str, scope: &str) -> String {
-    known(gateway, name).await.app_password(scope, &[]).await
+    known(gateway, name).await.app_password((&password(name), scope), &[]).await
 }
 
 /// A program is asked for a name and a password, a browser goes to the page; nobody is led there

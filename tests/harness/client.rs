@@ -174,14 +174,18 @@ impl Client {
         Self { http: self.http.clone(), origin: format!("{scheme}://localhost:{port}") }
     }
 
-    /// Makes an app password on its page, as who is signed in at the portal: what it may do, and
-    /// the form's other fields.
+    /// Makes an app password on its page, as who is signed in at the portal: their password, what it
+    /// may do, and the form's other fields.
     ///
     /// # Panics
     /// If none is made.
-    pub async fn app_password(&self, scope: &str, more: &[(&str, &str)]) -> String {
+    pub async fn app_password(
+        &self,
+        (owner, scope): (&str, &str),
+        more: &[(&str, &str)],
+    ) -> String {
         let page = "/_vestibule/account/app-passwords";
-        let mut fields = vec![("name", "a program"), ("scope", scope)];
+        let mut fields = vec![("name", "a program"), ("scope", scope), ("password", owner)];
         fields.extend_from_slice(more);
         let made = self.at_portal().submit(page, page, &fields).await.expect(201);
         between(made.text(), "<code class=\"told\">", "</code>").to_owned()

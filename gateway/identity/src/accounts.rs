@@ -45,6 +45,8 @@ pub struct PasswordChange<'r> {
     pub old: &'r Secret<String>,
     /// The password from now on.
     pub new: &'r Secret<String>,
+    /// Whether the app passwords end, too.
+    pub ends_app_passwords: bool,
     /// What the browser calls itself.
     pub user_agent: &'r str,
 }
@@ -86,7 +88,8 @@ impl Identity {
         Ok(found.ok_or_else(|| StoreError::NoSuchUser { user: name.clone() })?)
     }
 
-    /// Gives a user another password, and ends all their sessions.
+    /// Gives a user another password, and ends all their sessions and app passwords: it may be that
+    /// somebody else knew the old one.
     ///
     /// # Errors
     /// If there is no such user or the password may not be one.
@@ -97,6 +100,8 @@ impl Identity {
     ) -> Result<(), AccountError> {
         let account = self.user(name).await?;
         self.replace_password(&account, password).await?;
+        self.store.app_passwords().remove(account.id, None).await?;
+        self.cache.end_of_account(account.id);
         Ok(())
     }
 
@@ -163,6 +168,10 @@ impl Identity {
             return Err(SignInError::Refused.into());
         }
         let account = self.replace_password(&account, change.new).await?;
+        if change.ends_app_passwords {
+            let revoked = self.revoke_app_passwords(account.id, None).await;
+            revoked.map_err(SignInError::Unavailable)?;
+        }
         let written = self.audit_own_password(origin, &account.name).await;
         written.map_err(SignInError::Unavailable)?;
         let proof = Proof {

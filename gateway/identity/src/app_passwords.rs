@@ -9,6 +9,8 @@ pub(crate) mod cache;
 mod prove;
 mod text;
 
+use std::time::Duration;
+
 use vestibule_store::audit::{Change, Object, Verb};
 use vestibule_store::{
     AccountId, AppBounds, AppPasswordId, AppPasswordRow, NewAppPassword, StoreError, UnixTime,
@@ -18,12 +20,15 @@ use crate::Secret;
 use crate::credentials::SignedIn;
 use crate::identity::{Identity, Unavailable};
 use crate::origin::RequestOrigin;
+use crate::second_factor::{FactorChange, OtherSessions, SecondFactorError, SecondFactorState};
 pub(crate) use prove::Shown;
 
 /// What the hashing key is called in the store.
 pub(crate) const KEY: &str = "app-passwords";
 /// The longest that a name may be, in characters.
 const MAX_NAME: usize = 100;
+/// How long after a sign-in at a provider somebody is believed to be there still.
+const FRESH: Duration = Duration::from_secs(15 * 60);
 /// How many an account may have.
 const MOST: u32 = 100;
 
@@ -36,6 +41,19 @@ pub struct AppPasswordOrder<'r> {
     pub bounds: AppBounds,
     /// When it ends, if ever.
     pub expires: Option<UnixTime>,
+    /// What shows that its owner is there, and not somebody at a browser that was left open.
+    pub proof: OwnersProof<'r>,
+}
+
+/// What somebody shows once more to make what outlives their session.
+#[derive(Debug)]
+pub struct OwnersProof<'r> {
+    /// The password; who signs in at a provider has none, and must have done so a moment ago.
+    pub password: &'r Secret<String>,
+    /// A code, or a recovery code, where a second factor is on.
+    pub code: &'r Secret<String>,
+    /// What the browser calls itself.
+    pub user_agent: &'r str,
 }
 
 /// An app password that was made. It is told once, here.
@@ -67,6 +85,12 @@ pub enum MakeAppPasswordError {
         /// How many an account may have.
         most: u32,
     },
+    /// The password or the code is not right, or can't be checked now.
+    #[error(transparent)]
+    Proof(#[from] SecondFactorError),
+    /// Its maker signed in at a provider, and not a moment ago.
+    #[error("you signed in at your provider a while ago; sign out, sign in again and come back")]
+    SignInAgain,
     /// They are switched off, or its maker has not signed in by a session.
     #[error("app passwords can't be made here")]
     NotHere,
@@ -112,6 +136,7 @@ impl Identity {
         if order.bounds.folder.is_some() && order.bounds.site.is_none() {
             return Err(MakeAppPasswordError::FolderWithoutSite);
         }
+        self.prove_owner(origin, who, &order.proof).await?;
         let text = text::random().map_err(|_| Unavailable::Randomness)?;
         let hash = text::canonical(text.expose()).map(|text| self.app_passwords.hash(&text));
         let new = NewAppPassword {
@@ -195,6 +220,39 @@ impl Identity {
             self.audit_own(origin, who, change).await?;
         }
         Ok(revoked)
+    }
+
+    /// Makes sure that it is the owner who asks.
+    async fn prove_owner(
+        &self,
+        origin: &RequestOrigin,
+        who: &SignedIn,
+        proof: &OwnersProof<'_>,
+    ) -> Result<(), MakeAppPasswordError> {
+        match self.second_factor(who).await? {
+            SecondFactorState::On { .. } => {
+                let change = FactorChange {
+                    password: proof.password,
+                    code: proof.code,
+                    others: OtherSessions::GoOn,
+                    user_agent: proof.user_agent,
+                };
+                self.prove_both(origin, who, &change).await?;
+            }
+            SecondFactorState::Off => {
+                let proved = self.prove_again(origin, who, (proof.password, proof.user_agent));
+                proved.await.map_err(SecondFactorError::from)?;
+            }
+            SecondFactorState::AtProvider => {
+                let all = self.sessions(who.account).await?;
+                let own = all.iter().find(|one| Some(one.id) == who.root_session());
+                let is_fresh = own.is_some_and(|own| self.now() <= own.created.plus(FRESH));
+                if !is_fresh {
+                    return Err(MakeAppPasswordError::SignInAgain);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn app_password_change(

@@ -40,6 +40,8 @@ pub struct Assertion<'a> {
     pub groups: &'a [&'a str],
     /// What they may do with the resource.
     pub permissions: PermissionSet,
+    /// What the app password that they show was made for, if they show one.
+    pub scope: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -66,6 +68,8 @@ struct Claims<'a> {
     roles: &'a [&'a str],
     groups: &'a [&'a str],
     permissions: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
     iat: i64,
     nbf: i64,
     exp: i64,
@@ -96,6 +100,7 @@ impl Identity {
             roles: said.roles,
             groups: said.groups,
             permissions: Action::ALL.iter().filter(|a| may(a)).map(|a| a.name()).collect(),
+            scope: said.scope,
             iat: now.seconds(),
             nbf: now.seconds(),
             exp: now.plus(LIFETIME).seconds(),

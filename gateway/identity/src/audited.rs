@@ -119,6 +119,15 @@ impl Identity {
         Ok(self.audit().record(entry).await?)
     }
 
+    /// Somebody showed a right password, and is asked for a code.
+    pub(crate) async fn audit_code_awaited(
+        &self,
+        origin: &RequestOrigin,
+        user: &UserName,
+    ) -> Result<(), Unavailable> {
+        self.audit_of_user(origin, user, Event::CodeAwaited { account: user.clone() }).await
+    }
+
     /// Somebody who is signed in showed a right code.
     pub(crate) async fn audit_code_accepted(
         &self,

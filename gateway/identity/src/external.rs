@@ -119,6 +119,9 @@ impl Identity {
         let account = match self.store.identities().find(&user.subject).await.map_err(failed)? {
             Some(account) => {
                 self.take_over_groups(&account, user).await?;
+                // an address may be given to somebody else: what is said of it is of now
+                let email = user.verified_email.as_deref().unwrap_or_default();
+                self.store.accounts().set_email(account.id, email).await.map_err(failed)?;
                 account
             }
             None => match self.register(user).await {

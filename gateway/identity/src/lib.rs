@@ -60,7 +60,7 @@ mod token;
 mod under_way;
 
 pub use accounts::{AccountError, ChangePasswordError, PasswordChange};
-pub use app_passwords::{AppPasswordOrder, MadeAppPassword, MakeAppPasswordError};
+pub use app_passwords::{AppPasswordOrder, MadeAppPassword, MakeAppPasswordError, OwnersProof};
 pub use assertion::Assertion;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use cookie::SetCookie;

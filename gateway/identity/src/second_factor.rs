@@ -268,7 +268,7 @@ impl Identity {
         Ok(NewCodes { codes, session })
     }
 
-    /// Turns a user's second factor off for them, and ends all their sessions. Says whether it was
+    /// Turns a user's second factor off for them, and ends all their sessions and app passwords. Says whether it was
     /// on.
     ///
     /// # Errors
@@ -276,6 +276,7 @@ impl Identity {
     pub async fn reset_second_factor(&self, name: &UserName) -> Result<bool, AccountError> {
         let id = self.user(name).await?.id;
         let was_on = self.store.second_factors().reset(id, self.now()).await?;
+        self.store.app_passwords().remove(id, None).await?;
         self.cache.end_of_account(id);
         Ok(was_on)
     }
@@ -317,7 +318,7 @@ impl Identity {
     }
 
     /// Somebody who is signed in shows their password again.
-    async fn prove_again(
+    pub(crate) async fn prove_again(
         &self,
         origin: &RequestOrigin,
         who: &SignedIn,
@@ -336,7 +337,7 @@ impl Identity {
     }
 
     /// Somebody who is signed in shows their password and a code.
-    async fn prove_both(
+    pub(crate) async fn prove_both(
         &self,
         origin: &RequestOrigin,
         who: &SignedIn,

@@ -94,6 +94,7 @@ impl Identity {
         };
         let ticket = self.issue_ticket(Purpose::SecondStep, &kept).await.map_err(failed)?;
         let cookie = SetCookie::new(origin, COOKIE, ticket.expose(), lifetime);
+        self.audit_code_awaited(origin, &account.name).await.map_err(failed)?;
         tracing::info!(user = %account.name, client = %origin.client, "a code is needed too");
         cookie.map(SignInStep::CodeNeeded).ok_or(SignInError::InsecureOrigin)
     }

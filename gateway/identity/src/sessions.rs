@@ -191,7 +191,7 @@ impl Identity {
             let shown = if is_here { Shown::in_header(origin, header) } else { None };
             return match shown {
                 None => WithoutStore::Decided(Authentication::Failed(failed)),
-                Some(shown) => match self.known_app_password(audience, &shown) {
+                Some(shown) => match self.known_app_password(origin, audience, &shown) {
                     Some(who) => WithoutStore::Decided(Authentication::SignedIn(who)),
                     None => WithoutStore::AskOf(shown),
                 },

@@ -238,7 +238,8 @@ pub(crate) async fn is_late_and_refused(
 pub(crate) fn is_long_request(head: &Head) -> bool {
     match head.framing {
         Framing::None => false,
-        Framing::Length(length) => length > LONG,
+        // however short it is: who sends it slowly would have it written after they may no longer
+        Framing::Length(length) => length > 0,
         Framing::Chunked => true,
     }
 }

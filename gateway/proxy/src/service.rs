@@ -186,6 +186,10 @@ impl ProxyHttp for Enforcement {
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> pingora::Result<()> {
+        if response.status == StatusCode::SWITCHING_PROTOCOLS {
+            // nobody asked for it: what may become another protocol goes through `tunnel`
+            return Error::e_explain(ErrorType::InvalidHTTPHeader, "a 101 that was not asked for");
+        }
         if response.status.is_informational() {
             respond::leave_internal(response);
             return Ok(());

@@ -9,6 +9,7 @@ use sqlx::{Any, Transaction};
 use unicode_normalization::UnicodeNormalization;
 use vestibule_schema::{AccountRole, UserName};
 
+use crate::app_passwords;
 use crate::error::unavailable;
 use crate::open::commit_change;
 use crate::row::Reader;
@@ -280,6 +281,21 @@ impl Accounts<'_> {
         Ok(account)
     }
 
+    /// Takes over the address that a provider has verified now, or that there is none any more.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn set_email(&self, id: AccountId, email: &str) -> Result<(), StoreError> {
+        let mut tx = self.0.begin().await?;
+        let done = sqlx::query("UPDATE accounts SET email = $1 WHERE id = $2 AND email <> $1")
+            .bind(email)
+            .bind(id.number())
+            .execute(&mut *tx)
+            .await
+            .map_err(unavailable)?;
+        if done.rows_affected() > 0 { commit_change(tx).await } else { Ok(()) }
+    }
+
     /// Replaces a password's hash by a stronger one of the same password; does nothing if the
     /// password was changed meanwhile.
     ///
@@ -327,7 +343,8 @@ impl Accounts<'_> {
         commit_change(tx).await
     }
 
-    /// Lets an account sign in, or no longer; the latter ends all its sessions.
+    /// Lets an account sign in, or no longer; the latter ends all its sessions and
+    /// app passwords.
     ///
     /// # Errors
     /// [`StoreError::NoSuchAccount`], [`StoreError::LastAdministrator`].
@@ -343,6 +360,7 @@ impl Accounts<'_> {
         if disabled {
             spare_last_administrator(&mut tx, &account).await?;
             end_sessions(&mut tx, id).await?;
+            app_passwords::end_of_account(&mut tx, id).await?;
         }
         sqlx::query(
             "UPDATE accounts SET disabled = $1, changed = $2, revision = revision + 1 WHERE id = $3",

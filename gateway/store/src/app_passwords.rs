@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use sqlx::any::AnyRow;
+use sqlx::{Any, Transaction};
 use vestibule_schema::{AccountRole, GalleryPath, SiteId, UserName};
 
 use crate::accounts::AccountId;
@@ -152,13 +153,13 @@ impl AppPasswordRow {
     }
 }
 
-/// The columns of app passwords whose owners may sign in, and what follows.
+/// The columns of app passwords with what is needed of their owners, and what follows.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT app_passwords.*, accounts.name AS user_name, accounts.display_name, \
              accounts.email, accounts.account_role FROM app_passwords \
-             JOIN accounts ON accounts.id = app_passwords.account AND accounts.disabled = 0 ",
+             JOIN accounts ON accounts.id = app_passwords.account ",
             $rest
         )
     };
@@ -215,12 +216,13 @@ impl AppPasswords<'_> {
         Ok(id)
     }
 
-    /// The app password of a hash. Whether its time is over is the caller's to judge.
+    /// The app password of a hash, whose owner may sign in. Whether its time is over is the caller's
+    /// to judge.
     ///
     /// # Errors
     /// If the store can't be reached.
     pub async fn find(&self, hash: &TokenHash) -> Result<Option<AppPasswordRow>, StoreError> {
-        let row = sqlx::query(select!("WHERE app_passwords.hash = $1"))
+        let row = sqlx::query(select!("WHERE app_passwords.hash = $1 AND accounts.disabled = 0"))
             .bind(hash.bytes().as_slice())
             .fetch_optional(&self.0.pool)
             .await
@@ -299,6 +301,19 @@ impl AppPasswords<'_> {
             .map_err(unavailable)?;
         Ok(())
     }
+}
+
+/// Revokes all app passwords of an account, inside a transaction.
+pub(crate) async fn end_of_account(
+    tx: &mut Transaction<'static, Any>,
+    account: AccountId,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM app_passwords WHERE account = $1")
+        .bind(account.number())
+        .execute(&mut **tx)
+        .await
+        .map_err(unavailable)?;
+    Ok(())
 }
 
 fn read(row: &AnyRow) -> Result<AppPasswordRow, StoreError> {

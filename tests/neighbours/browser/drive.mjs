@@ -136,6 +136,7 @@ const flows = {
     await page.getByLabel('Only in this folder of it').fill('/2026/a folder that has a name of some length/');
     await page.getByLabel('Where?').selectOption({ index: 1 });
     await look(page, 'app-passwords');
+    await page.getByLabel('Your password').fill(wanted.user.password);
     await page.getByRole('button', { name: 'Make it' }).click();
     told.app_password = await page.locator('code.told').innerText();
     await look(page, 'app-password-told');

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub(crate) struct Good {
     pub(crate) name: Arc<str>,
     /// At which site it is good; none: at all.
     pub(crate) site: Option<SiteId>,
+    /// From where it was shown: from elsewhere it is asked for anew, so that this is written down.
+    pub(crate) client: IpAddr,
     /// When the store said so.
     pub(crate) read: UnixTime,
 }

@@ -15,11 +15,13 @@ use super::text;
 use crate::Secret;
 use crate::credentials::{Authentication, FailedCredential, Means, SignedIn};
 use crate::identity::{Identity, Unavailable};
-use crate::origin::{RequestOrigin, Transport};
+use crate::origin::{RequestOrigin, Transport, counted};
 use crate::providers::local;
 
 /// After so many seconds a use from the same address is written down again.
 const WRITE_AGAIN: u64 = 3600;
+/// After so many seconds the moment of its last use is noted again.
+const NOTE_AGAIN: u64 = 60;
 /// When an app password ends that has no end: the year 9999.
 const NEVER: UnixTime = UnixTime::from_seconds(253_402_300_799);
 
@@ -64,6 +66,7 @@ impl Identity {
     /// Whose app password this is, if that is known without asking the store.
     pub(crate) fn known_app_password(
         &self,
+        origin: &RequestOrigin,
         audience: &Audience,
         shown: &Shown,
     ) -> Option<Arc<SignedIn>> {
@@ -72,6 +75,7 @@ impl Identity {
         let good = self.app_passwords.find(&hash, (self.cache.before_read(), now))?;
         let is_good = shown.folded().as_deref() == Some(&*good.name)
             && now < good.who.expires
+            && good.client == counted(origin.client)
             && is_for(good.site.as_ref(), audience);
         is_good.then_some(good.who)
     }
@@ -86,10 +90,19 @@ impl Identity {
         if !self.settings.app_passwords {
             return Ok(Authentication::Failed(FailedCredential::Basic));
         }
+        if text::canonical(shown.password.expose()).is_none() {
+            // whose it was meant to be is nobody's business, and costs no question
+            let wrong = Wrong(SignInRefusal::WrongPassword, "no app password reads so");
+            return Ok(self.count(origin, (&shown, None), wrong).await);
+        }
         // the name is looked up in any case, so that a wrong one costs what a right one does (S12)
         let account = local::find(self, shown.name.as_ref()).await?;
         match self.look_up(origin, audience, &shown).await? {
             Ok(who) => Ok(Authentication::SignedIn(who)),
+            Err(Wrong(_, why)) if account.is_none() => {
+                let wrong = Wrong(SignInRefusal::UnknownUser, why);
+                Ok(self.count(origin, (&shown, None), wrong).await)
+            }
             Err(wrong) => Ok(self.count(origin, (&shown, account), wrong).await),
         }
     }
@@ -127,7 +140,8 @@ impl Identity {
         let site = row.bounds.site.clone();
         self.note_use(origin, audience, (&row, now)).await?;
         let who = Arc::new(self.owner_of(row).await?);
-        let good = Good { who: Arc::clone(&who), name: name.into(), site, read: now };
+        let (name, client) = (name.into(), counted(origin.client));
+        let good = Good { who: Arc::clone(&who), name, site, client, read: now };
         self.app_passwords.fill(hash, good, before);
         Ok(Ok(who))
     }
@@ -157,7 +171,11 @@ impl Identity {
             self.audit_at_site(origin, &row.user, (audience, event)).await?;
             tracing::info!(user = %row.user, app_password = %row.id, client = %origin.client, "an app password is used");
         }
-        self.store.app_passwords().touch(row.id, (now, origin.client)).await?;
+        let is_noted =
+            is_known && row.last_used.is_some_and(|used| now.since(used).as_secs() < NOTE_AGAIN);
+        if !is_noted {
+            self.store.app_passwords().touch(row.id, (now, origin.client)).await?;
+        }
         Ok(())
     }
 
@@ -182,7 +200,6 @@ impl Identity {
         tracing::info!(why, client = %origin.client, user = ?known, "an app password is refused");
         match taken {
             Ok(()) => {
-                let refusal = if known.is_none() { SignInRefusal::UnknownUser } else { refusal };
                 self.audit_refused(origin, refusal, known.as_ref()).await;
                 failed
             }

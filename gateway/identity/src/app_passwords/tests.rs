@@ -1,6 +1,6 @@
 //! App passwords from their making to each of their ends (requirement S17).
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -47,8 +47,14 @@ fn bounds(scope: AppScope) -> AppBounds {
     AppBounds { scope, site: None, folder: None }
 }
 
+/// The password of everybody here, and no code.
+static SECRETS: LazyLock<[Secret<String>; 3]> =
+    LazyLock::new(|| [PASSWORD.into(), "".into(), "not the password".into()]);
+
 fn order(bounds: AppBounds) -> AppPasswordOrder<'static> {
-    AppPasswordOrder { name: "the phone", bounds, expires: None }
+    let [password, code, _] = &*SECRETS;
+    let proof = OwnersProof { password, code, user_agent: "test" };
+    AppPasswordOrder { name: "the phone", bounds, expires: None, proof }
 }
 
 fn basic(name: &str, password: &str) -> String {
@@ -210,6 +216,8 @@ async fn what_ends_it_is_in_force_at_once() {
     f.identity.set_state(&jane.name, AccountState::Disabled).await.unwrap();
     assert!(!f.is_good("jane", &text).await, "disabled");
     f.identity.set_state(&jane.name, AccountState::Enabled).await.unwrap();
+    assert!(!f.is_good("jane", &text).await, "for good");
+    let (_, text) = f.made("jane").await;
     assert!(f.is_good("jane", &text).await);
     assert_eq!(f.identity.revoke_app_passwords(jane.account, None).await.unwrap(), 1);
     assert!(!f.is_good("jane", &text).await);
@@ -294,6 +302,49 @@ async fn what_can_not_be_one_is_not_made() {
     let made = f.identity.make_app_password(&f.origin, &app, order(bounds(AppScope::All))).await;
     assert!(matches!(made, Err(MakeAppPasswordError::NotHere)));
     assert!(!f.identity.revoke_own_app_password(&f.origin, &app, id).await.unwrap());
+}
+
+/// A browser that was left open makes nothing that outlives it; what ends the trouble ends them.
+#[tokio::test]
+async fn it_takes_the_owner_to_make_one_and_recovery_ends_it() {
+    let f = fixture().await;
+    let jane = f.session("jane").await.unwrap();
+    let [password, code, wrong] = &*SECRETS;
+    let proof = OwnersProof { password: wrong, code, user_agent: "test" };
+    let order = AppPasswordOrder { proof, ..order(bounds(AppScope::All)) };
+    let made = f.identity.make_app_password(&f.origin, &jane, order).await;
+    assert!(matches!(made, Err(MakeAppPasswordError::Proof(_))), "{made:?}");
+
+    let (_, text) = f.made("jane").await;
+    let change = |ends_app_passwords| crate::PasswordChange {
+        old: password,
+        new: password,
+        ends_app_passwords,
+        user_agent: "test",
+    };
+    let session = f.identity.change_password(&f.origin, &jane, &change(false)).await.unwrap();
+    assert!(f.is_good("jane", &text).await, "as they like");
+    f.identity.change_password(&f.origin, &session.signed_in, &change(true)).await.unwrap();
+    assert!(!f.is_good("jane", &text).await);
+    let (_, text) = f.made("jane").await;
+    f.identity.set_password(&jane.name, password).await.unwrap();
+    assert!(!f.is_good("jane", &text).await, "an administrator's word is for the worst case");
+}
+
+/// S82: whoever shows it from elsewhere is written down, however often its owner shows it.
+#[tokio::test]
+async fn another_address_is_noted_at_once() {
+    let f = fixture().await;
+    let (_, text) = f.made("jane").await;
+    assert!(f.is_good("jane", &text).await);
+    let jane = f.identity.user(&UserName::parse("jane").unwrap()).await.unwrap().id;
+    let thief = Fixture {
+        origin: RequestOrigin::new(true, "photos.example.com", [198, 51, 100, 7].into()),
+        ..f
+    };
+    assert!(thief.is_good("jane", &text).await);
+    let all = thief.identity.app_passwords(jane).await.unwrap();
+    assert_eq!(all[0].last_client, Some(thief.origin.client));
 }
 
 /// S17: what is kept is no password, and no hash of one that anybody could compute.

@@ -55,6 +55,7 @@ impl Fixture {
             roles: &["family", "viewer"],
             groups: &["cn=family,dc=example"],
             permissions: PermissionSet::EMPTY.with_action(Action::View),
+            scope: None,
         }
     }
 

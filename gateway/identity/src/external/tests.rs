@@ -47,7 +47,7 @@ async fn arrive(identity: &Identity, user: &ExternalUser) -> Result<NewSession, 
 
 fn groups_of(session: &NewSession) -> Vec<String> {
     let user = session.signed_in.principal.as_user().unwrap();
-    user.groups.iter().map(ToString::to_string).collect()
+    user.groups.iter().map(|group| group.as_str().to_owned()).collect()
 }
 
 #[tokio::test]

@@ -275,7 +275,8 @@ async fn changing_ones_password_needs_the_old_one_and_ends_the_rest() {
         let (old, new): (Secret<String>, Secret<String>) = (old.into(), new.into());
         let (identity, signed_in, origin) = (&f.identity, here.signed_in.clone(), origin.clone());
         async move {
-            let change = PasswordChange { old: &old, new: &new, user_agent: "" };
+            let change =
+                PasswordChange { old: &old, new: &new, ends_app_passwords: false, user_agent: "" };
             identity.change_password(&origin, &signed_in, &change).await
         }
     };
@@ -331,7 +332,12 @@ async fn secrets_are_not_shown() {
     let cookies = [header.as_str()];
     let credentials =
         Credentials { cookies: &cookies, authorization: Some(PASSWORD), takes_app_passwords: true };
-    let change = PasswordChange { old: &password, new: &password, user_agent: "" };
+    let change = PasswordChange {
+        old: &password,
+        new: &password,
+        ends_app_passwords: false,
+        user_agent: "",
+    };
     let user = f.identity.user(&name("jane")).await.unwrap();
     let phc = user.password_hash.as_ref().unwrap().as_phc().to_owned();
     let cookies_alone = Credentials { authorization: None, ..credentials };

@@ -109,7 +109,12 @@ pub(super) async fn change_password(
         let notice = Notice { error: Some("The two new passwords differ."), ..Notice::default() };
         return account(&portal, &caller, who, (StatusCode::UNPROCESSABLE_ENTITY, notice)).await;
     }
-    let change = PasswordChange { old: &old, new: &new, user_agent: caller.user_agent() };
+    let change = PasswordChange {
+        old: &old,
+        new: &new,
+        ends_app_passwords: fields.text("end_app_passwords") == "yes",
+        user_agent: caller.user_agent(),
+    };
     match portal.identity.change_password(&caller.origin, who, &change).await {
         Ok(session) => {
             let response = redirect("/_vestibule/account?done=password");

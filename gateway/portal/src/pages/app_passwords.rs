@@ -10,11 +10,12 @@ use axum::response::Response;
 use http::StatusCode;
 use vestibule_identity::{
     AppBounds, AppPasswordId, AppPasswordOrder, AppPasswordRow, AppScope, MakeAppPasswordError,
-    SignedIn, UnixTime,
+    OwnersProof, SecondFactorState, SignedIn, UnixTime,
 };
 use vestibule_schema::{GalleryPath, SiteId};
 
 use super::account::shown;
+use super::second_factor::explain;
 use super::sign_in::{sentence, with_retry_after};
 use crate::answer::{Failure, page, redirect};
 use crate::caller::Caller;
@@ -36,6 +37,8 @@ struct AppPasswords<'r> {
     name: &'r str,
     form_token: &'r str,
     are_on: bool,
+    asks_password: bool,
+    asks_code: bool,
     rows: Vec<Row>,
     sites: Vec<Place>,
     made: Option<Made<'r>>,
@@ -91,7 +94,9 @@ pub(super) async fn make(
 ) -> Result<Response, Failure> {
     let (who, fields) = read(&portal, &caller, &body)?;
     let name = fields.text("name").trim();
-    let order = match order(name, &fields, portal.identity.now()) {
+    let (password, code) = (fields.secret("password"), fields.secret("code"));
+    let proof = OwnersProof { password: &password, code: &code, user_agent: caller.user_agent() };
+    let order = match order((name, proof), &fields, portal.identity.now()) {
         Ok(order) => order,
         Err(wrong) => {
             let notice = Notice { error: Some(&wrong), ..Notice::default() };
@@ -107,11 +112,16 @@ pub(super) async fn make(
         }
         Err(MakeAppPasswordError::Unavailable(error)) => Err(error.into()),
         Err(error) => {
-            let message = sentence(&error.to_string());
+            let (status, retry_after, message) = match &error {
+                MakeAppPasswordError::Proof(error) => explain(error),
+                MakeAppPasswordError::SignInAgain => {
+                    (StatusCode::FORBIDDEN, None, sentence(&error.to_string()))
+                }
+                _ => (StatusCode::UNPROCESSABLE_ENTITY, None, sentence(&error.to_string())),
+            };
             let notice = Notice { error: Some(&message), ..Notice::default() };
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
             let response = list(&portal, &caller, who, (status, notice)).await?;
-            Ok(with_retry_after(response, None))
+            Ok(with_retry_after(response, retry_after))
         }
     }
 }
@@ -142,7 +152,11 @@ fn read<'r>(
 }
 
 /// What the form asks for, or what is wrong with it, in a sentence.
-fn order<'r>(name: &'r str, fields: &Form, now: UnixTime) -> Result<AppPasswordOrder<'r>, String> {
+fn order<'r>(
+    (name, proof): (&'r str, OwnersProof<'r>),
+    fields: &Form,
+    now: UnixTime,
+) -> Result<AppPasswordOrder<'r>, String> {
     let scope: AppScope = fields.text("scope").parse().map_err(|_| "Say what it is for.")?;
     let site = match fields.text("site") {
         "" => None,
@@ -163,7 +177,7 @@ fn order<'r>(name: &'r str, fields: &Form, now: UnixTime) -> Result<AppPasswordO
             Some(now.plus(DAY * days.ok_or("Say how long it is good.")?))
         }
     };
-    Ok(AppPasswordOrder { name, bounds: AppBounds { scope, site, folder }, expires })
+    Ok(AppPasswordOrder { name, bounds: AppBounds { scope, site, folder }, expires, proof })
 }
 
 async fn list(
@@ -174,11 +188,14 @@ async fn list(
 ) -> Result<Response, Failure> {
     let rows = portal.identity.app_passwords(who.account).await?;
     let sites = portal.sites.open_to(&who.principal);
+    let factor = portal.identity.second_factor(who).await?;
     let template = AppPasswords {
         user: caller.display_name(),
         name: who.name.as_str(),
         form_token: &portal.form_tokens.for_user(caller, who, Purpose::Account),
         are_on: portal.identity.takes_app_passwords(),
+        asks_password: factor != SecondFactorState::AtProvider,
+        asks_code: matches!(factor, SecondFactorState::On { .. }),
         rows: rows.iter().map(row).collect(),
         sites: sites
             .into_iter()

@@ -174,7 +174,7 @@ async fn refused(
     Ok(with_retry_after(response, retry_after))
 }
 
-fn explain(error: &SecondFactorError) -> (StatusCode, Option<Duration>, String) {
+pub(super) fn explain(error: &SecondFactorError) -> (StatusCode, Option<Duration>, String) {
     match error {
         SecondFactorError::Proof(SignInError::Refused) => {
             (StatusCode::FORBIDDEN, None, "Your password is not right.".to_owned())

@@ -119,8 +119,11 @@ async fn an_app_password_is_told_once() {
     assert!(page.body.contains("None yet.") && page.body.contains("<option value=\"family\">"));
     let token = page.token().to_owned();
     let make = |more: &[(&'static str, &'static str)]| {
-        let mut fields =
-            vec![("form_token", token.clone()), ("name", "<i>Jürgens</i> 📷".to_owned())];
+        let mut fields = vec![
+            ("form_token", token.clone()),
+            ("name", "<i>Jürgens</i> 📷".to_owned()),
+            ("password", PASSWORD.to_owned()),
+        ];
         fields.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         fields
     };

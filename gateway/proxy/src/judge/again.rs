@@ -35,6 +35,14 @@ impl Question<'_> {
         let context = self.context();
         let judge = engine.on(&context);
         let Decision::Allow(permit) = self.ask_engine(judge, ask) else { return None };
+        let is_same = before.is_some_and(|before| {
+            before.world == world.serial() && before.principal == *self.principal
+        });
+        if is_same && !engine.reads_context() {
+            // all the rest would be answered as it was
+            let principal = self.principal.clone();
+            return Some(Reach { world: world.serial(), principal, beneath: None });
+        }
         // what is being moved away is no longer where it was
         let is_leaving = ask.write.as_ref().is_some_and(|write| write.removes);
         if !is_leaving && self.ask_the_rest(judge, &permit, ask).is_err() {
@@ -42,9 +50,6 @@ impl Question<'_> {
         }
         // a folder may have a hundred thousand rules beneath: they are not asked for again while
         // the answer can't be another
-        let is_same = before.is_some_and(|before| {
-            before.world == world.serial() && before.principal == *self.principal
-        });
         let is_looked_at = ask.span == Span::Tree && (!is_same || engine.reads_context());
         let beneath = is_looked_at.then(|| {
             let below = judge.below(self.principal, &ask.path).into_iter();

@@ -7,8 +7,9 @@ use http::HeaderValue;
 use vestibule_identity::{Assertion, SignedIn};
 use vestibule_policies::Permit;
 use vestibule_policies::engine::Judge;
+use vestibule_schema::GroupId;
 
-use super::Question;
+use super::{Question, bounds};
 use crate::forward::ForwardError;
 
 impl Question<'_> {
@@ -30,9 +31,16 @@ impl Question<'_> {
         let role = order.max().map(|(_, _, Reverse(name))| name);
         let roles: BTreeSet<&str> = held.iter().map(|held| held.role.name.as_str()).collect();
         let groups = engine.groups_that_count(principal, path);
-        // of a group of one provider alone, only the name is anybody's business
-        let name = |group: &'_ str| group.rsplit('\u{1f}').next().unwrap_or_default().to_owned();
-        let groups: BTreeSet<String> = groups.iter().map(|group| name(group.as_str())).collect();
+        // S30: the group of one provider is none of another's of the same name
+        let name = |group: &GroupId| match group.provider() {
+            Some(provider) => format!("{provider}/{}", group.name()),
+            None => group.name().to_owned(),
+        };
+        let groups: BTreeSet<String> = groups.iter().map(|group| name(group)).collect();
+        let bounds = signed_in.app_password().map(|(_, bounds)| bounds);
+        let permissions = judge.permissions(principal, path);
+        let permissions =
+            bounds.map_or(permissions, |bounds| bounds::narrowed(bounds, permissions));
         let token = self.gateway.identity.assertion(&Assertion {
             issuer: &self.gateway.public_url,
             site: &self.site.id,
@@ -41,7 +49,8 @@ impl Question<'_> {
             role,
             roles: &roles.into_iter().collect::<Vec<_>>(),
             groups: &groups.iter().map(String::as_str).collect::<Vec<_>>(),
-            permissions: judge.permissions(principal, path),
+            permissions,
+            scope: bounds.map(|bounds| bounds.scope.as_str()),
         })?;
         let mut value = HeaderValue::try_from(token)?;
         value.set_sensitive(true);

@@ -5,6 +5,7 @@ use vestibule_schema::AccountRole;
 use super::{
     Account, AccountId, AccountState, Accounts, end_sessions, existing, spare_last_administrator,
 };
+use crate::app_passwords;
 use crate::error::unavailable;
 use crate::open::commit_change;
 use crate::{StoreError, UnixTime};
@@ -69,6 +70,9 @@ impl Accounts<'_> {
         .map_err(unavailable)?;
         if privilege {
             end_sessions(&mut tx, id).await?;
+        }
+        if state == AccountState::Disabled {
+            app_passwords::end_of_account(&mut tx, id).await?;
         }
         let after = existing(&mut tx, id).await?;
         match keep {

@@ -93,11 +93,19 @@ async fn whatever_ends_it_is_noticed_elsewhere(store: Store) {
     assert_eq!(store.app_passwords().find(&hash(1)).await.unwrap(), None);
     assert_eq!(store.app_passwords().remove(jane, None).await.unwrap(), 1);
     assert_eq!(store.app_passwords().of_account(jane).await.unwrap(), []);
+}
+
+/// S6: for good: who is enabled again makes others.
+async fn they_end_with_their_owners_account(store: Store) {
+    let fred = account(&store, "fred").await;
+    store.app_passwords().insert(&new(fred, 3), MOST).await.unwrap();
     store.accounts().set_state(fred, AccountState::Disabled, NOW).await.unwrap();
     assert_eq!(store.app_passwords().find(&hash(3)).await.unwrap(), None, "disabled");
+    assert_eq!(store.app_passwords().of_account(fred).await.unwrap(), [], "not only asleep");
     let late = store.app_passwords().insert(&new(fred, 4), MOST).await;
     assert!(matches!(late, Err(StoreError::NoSuchAccount)), "{late:?}");
     store.accounts().set_state(fred, AccountState::Enabled, NOW).await.unwrap();
+    store.app_passwords().insert(&new(fred, 4), MOST).await.unwrap();
     store.app_passwords().delete_expired(LATER).await.unwrap();
     assert_eq!(store.app_passwords().of_account(fred).await.unwrap(), []);
     store.app_passwords().insert(&new(fred, 5), MOST).await.unwrap();
@@ -110,4 +118,5 @@ on_both!(
     an_account_has_so_many_and_no_more,
     a_use_is_noted,
     whatever_ends_it_is_noticed_elsewhere,
+    they_end_with_their_owners_account,
 );

@@ -34,6 +34,11 @@ pub enum Event {
         /// How they were admitted, in words.
         reason: String,
     },
+    /// A password was right, and the account wants a code too.
+    CodeAwaited {
+        /// Whose.
+        account: UserName,
+    },
     /// A second factor was right, or not.
     SecondFactor {
         /// Whose.
@@ -297,6 +302,7 @@ impl Event {
             Self::SignInRefused { .. } => "sign_in_refused",
             Self::AppPasswordUsed { .. } => "app_password_used",
             Self::SiteEntered { .. } => "site_entered",
+            Self::CodeAwaited { .. } => "second_factor_awaited",
             Self::SecondFactor { accepted: true, .. } => "second_factor_accepted",
             Self::SecondFactor { accepted: false, .. } => "second_factor_refused",
             Self::SignedOut { .. } => "signed_out",
@@ -332,6 +338,7 @@ impl Event {
             Self::SignInAccepted { .. }
             | Self::AppPasswordUsed { .. }
             | Self::SiteEntered { .. }
+            | Self::CodeAwaited { .. }
             | Self::SecondFactor { accepted: true, .. }
             | Self::SignedOut { .. }
             | Self::SessionsEnded { .. }

@@ -288,7 +288,7 @@ impl<'t> Members<'t> {
                 self.text("session", Some(&session.to_string()), MAX_TEXT);
                 self.text("reason", Some(reason), MAX_TEXT);
             }
-            Event::SecondFactor { account, .. } => {
+            Event::CodeAwaited { account } | Event::SecondFactor { account, .. } => {
                 self.text("account", Some(account.as_str()), MAX_TEXT);
             }
             Event::SignedOut { session } => {
