@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use vestibule_adapters::HandOver;
 use vestibule_identity::management::Cluster;
 use vestibule_identity::{Identity, Unavailable};
 use vestibule_policies::Principal;
@@ -32,6 +33,16 @@ impl KnownSites {
         let issuers = managed::issuers(&config.identity);
         let (live, identity) = (Arc::clone(live), Arc::clone(identity));
         Self { live, public_url: config.public_url.clone(), identity, issuers }
+    }
+
+    /// Whether a gallery server that is not ours answers at the portal's own origin.
+    fn is_foreign_and_here(&self, site: &SiteRuntime) -> bool {
+        let is_foreign = site.adapter.hand_over() == HandOver::Nothing;
+        let mut hosts = site.mount.hosts().iter();
+        let is_here = !site.mount.base().is_empty()
+            || !self.public_url.is_known
+            || hosts.any(|host| host.to_string() == self.public_url.host);
+        is_foreign && is_here
     }
 
     /// The origins of a site's own hosts: scheme and port are the portal's.
@@ -88,6 +99,11 @@ impl Sites for KnownSites {
     }
 
     fn cluster(&self) -> Option<Cluster> {
+        // a page of such a server is, to the browser, one of the portal's: its script could do
+        // whatever an administrator may who looks at it
+        if self.live.world()?.sites().any(|site| self.is_foreign_and_here(site)) {
+            return None;
+        }
         Some(Cluster {
             vocabulary: Arc::clone(self.live.vocabulary()),
             nodes: self.live.nodes(&self.public_url),

@@ -106,8 +106,9 @@ impl ConfigDir {
     pub fn put_behind(&self, id: &str, mount: &str, copyparty: &Copyparty) {
         let gallery = toml::Value::from(self.gallery(id).to_str().unwrap());
         let origin = copyparty.origin();
+        let shares = if mount.starts_with("path") { "accept_shared_origin = true\n" } else { "" };
         let text = format!(
-            "{mount}\nupstream = [\"{origin}\"]\nadapter = \"copyparty\"\ngallery = {gallery}\n\
+            "{mount}\n{shares}upstream = [\"{origin}\"]\nadapter = \"copyparty\"\ngallery = {gallery}\n\
              [identity_headers]\nuser = \"X-Vestibule-User\"\ngroups = \"X-Vestibule-Groups\"\n\
              secret = {{ name = {{ file = \"copyparty.key\" }} }}\n"
         );

@@ -23,11 +23,17 @@ const CAPACITY: usize = 65_536;
 pub(crate) struct SignInLimits {
     clients: Buckets<IpAddr>,
     accounts: Buckets<String>,
+    /// Addresses from which nodes show join tokens and credentials.
+    nodes: Buckets<IpAddr>,
 }
 
 impl Default for SignInLimits {
     fn default() -> Self {
-        Self { clients: Buckets::new(CAPACITY), accounts: Buckets::new(CAPACITY) }
+        Self {
+            clients: Buckets::new(CAPACITY),
+            accounts: Buckets::new(CAPACITY),
+            nodes: Buckets::new(CAPACITY),
+        }
     }
 }
 
@@ -46,6 +52,16 @@ impl SignInLimits {
     /// Takes an attempt from an account, by its folded name, whether it exists or not.
     pub(crate) fn take_account(&self, folded: &str, now: UnixTime) -> Result<(), TooMany> {
         self.accounts.take(folded.to_owned(), now)
+    }
+
+    /// Takes an attempt of a node from its address.
+    pub(crate) fn take_node(&self, client: IpAddr, now: UnixTime) -> Result<(), TooMany> {
+        self.nodes.take(counted(client), now)
+    }
+
+    /// Gives an attempt back that did not fail.
+    pub(crate) fn give_back_node(&self, client: IpAddr) {
+        self.nodes.give_back(&counted(client));
     }
 
     /// Gives an attempt back that did not fail.

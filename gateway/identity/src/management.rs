@@ -19,13 +19,14 @@ mod users;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use vestibule_policies::model::SiteModel;
 use vestibule_policies::{Managed, Manager, SiteEngine, Vocabulary};
 use vestibule_schema::{GalleryPath, ManagementAction, ProviderId, SiteId};
-use vestibule_store::StoreError;
 use vestibule_store::audit::{Actor, AuditError, Change, Entry, Event, Object, Verb};
+use vestibule_store::{Account, StoreError};
 
 use crate::credentials::SignedIn;
 use crate::identity::{Identity, Unavailable};
@@ -41,6 +42,9 @@ pub use review::{ReviewFilter, ReviewRow};
 pub use sessions::{SessionView, WhichSessions};
 pub use shares::{ShareView, ShareWanted};
 pub use users::{Adoption, IdentityView, UserChange, UserDetail, UserView, UserWanted};
+
+/// How long a sign-in is a moment ago.
+const FRESH: Duration = Duration::from_secs(15 * 60);
 
 /// What is managed, as it is at this moment: made anew for each verb.
 #[derive(Debug, Clone)]
@@ -125,6 +129,15 @@ pub enum ManageError {
     /// It contradicts what is there.
     #[error("{0}")]
     Conflict(String),
+    /// It is done by whoever signed in a moment ago alone (requirement S85).
+    #[error("this needs a sign-in of the last {} minutes: sign in again", FRESH.as_secs() / 60)]
+    SignInAgain,
+    /// Too many have failed from there.
+    #[error("too many attempts have failed; try again in {} s", retry_after.as_secs())]
+    TooMany {
+        /// When the next attempt is free.
+        retry_after: Duration,
+    },
     /// Too many passwords are hashed at this moment.
     #[error("too many passwords are being checked at this moment; try again")]
     Busy,
@@ -195,6 +208,22 @@ impl<'m> Management<'m> {
     fn ask(&self, action: ManagementAction) -> Result<(), ManageError> {
         let allowed = self.may(action, Managed::Cluster);
         if allowed { Ok(()) } else { Err(ManageError::Denied { action }) }
+    }
+
+    /// What gives somebody power over accounts is for whoever signed in a moment ago, with whatever
+    /// their account asks for: a browser that was left open is not enough (requirement S85). One's
+    /// own account is changed on its page, which asks for the password again.
+    async fn step_up(&self, about: Option<&Account>) -> Result<(), ManageError> {
+        let By::SignedIn(who, _) = self.by else { return Ok(()) };
+        if about.is_some_and(|account| account.id == who.account) {
+            let message = "this is your own account: change it on your account page";
+            return Err(ManageError::Conflict(message.into()));
+        }
+        let sessions = self.identity.sessions(who.account).await;
+        let sessions = sessions.map_err(ManageError::Unavailable)?;
+        let own = sessions.iter().find(|one| Some(one.id) == who.root_session());
+        let is_fresh = own.is_some_and(|own| self.identity.now() <= own.created.plus(FRESH));
+        if is_fresh { Ok(()) } else { Err(ManageError::SignInAgain) }
     }
 
     /// Asks whether this may be done with a site, or at a path of it. The answer for a site that is

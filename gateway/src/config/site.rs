@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use vestibule_adapters::RouteMap;
+use vestibule_adapters::{HandOver, RouteMap};
 use vestibule_policies::model::{CustomPolicies, FolderRules, SiteModel};
 use vestibule_policies::{Vocabulary, check};
 use vestibule_schema::document::{FoldersDocument, Mount, SiteDocument, UpstreamAddress};
@@ -191,6 +191,12 @@ impl SiteConfig {
                 .help(format!("the route maps are: {}", known.collect::<Vec<_>>().join(", "))),
             );
         }
+        let map = RouteMap::built_in(&document.adapter.value);
+        let is_foreign = map.is_some_and(|map| map.hand_over() == HandOver::Nothing);
+        let is_below = matches!(document.mount, Mount::Path(_));
+        if is_foreign && is_below && !document.accept_shared_origin {
+            self.problems.push(shared_origin(source, &document));
+        }
         if let Some(zone) = document.timezone.as_ref().filter(|z| check::zone(&z.value).is_none()) {
             self.problems.push(
                 Problem::error(
@@ -284,4 +290,16 @@ pub(super) fn check_together(sites: &mut [SiteConfig], problems: &mut Vec<Proble
             site.model = None;
         }
     }
+}
+
+/// To a browser, what such a server sends is the portal's: a script in it could do there whatever
+/// its reader may.
+fn shared_origin(source: &Source, document: &SiteDocument) -> Problem {
+    let message = "a gallery server of somebody else's shares its origin with the portal";
+    Problem::error("config::shared_origin", message)
+        .at(source, document.adapter.span.clone(), "below a path of the portal's host")
+        .help(
+            "give the site a host of its own with `hosts`, or write `accept_shared_origin = true`: \
+             then the management API is off",
+        )
 }

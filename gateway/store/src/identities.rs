@@ -271,7 +271,7 @@ impl Identities<'_> {
     }
 }
 
-async fn insert(
+pub(crate) async fn insert(
     tx: &mut Transaction<'static, Any>,
     account: AccountId,
     identity: &NewIdentity,

@@ -77,6 +77,8 @@ pub struct SiteDocument {
     pub timezone: Option<Spanned<String>>,
     /// Whether hand-written policies may permit, too.
     pub custom_permits: bool,
+    /// Whether a gallery server of somebody else's may answer at the portal's own origin.
+    pub accept_shared_origin: bool,
     /// Whether programs may show app passwords: not with `disable_features = ["app-passwords"]`.
     pub app_passwords: bool,
     /// By which headers the gallery server learns who asks.
@@ -99,6 +101,7 @@ impl SiteDocument {
         let timezone = root.string("timezone");
         let custom_permits = root.boolean("custom_permits").is_some_and(|permits| permits.value);
         let identity_headers = root.table("identity_headers").and_then(identity_headers::read);
+        let accepted = root.boolean("accept_shared_origin").is_some_and(|accepts| accepts.value);
         let app_passwords = !super::features::disabled(&mut root).app_passwords;
         let sizes = root.table("sizes").map(read_sizes).unwrap_or_default();
         root.finish();
@@ -114,6 +117,7 @@ impl SiteDocument {
                 assertion,
                 timezone,
                 custom_permits,
+                accept_shared_origin: accepted,
                 app_passwords,
                 identity_headers,
             }),

@@ -3,11 +3,11 @@
 
 use serde::Serialize;
 use vestibule_schema::{ManagementAction, SiteId};
-use vestibule_store::audit::{Actor, Change, Entry, Event, Object, Verb};
-use vestibule_store::{JoinToken, NewJoinToken, NodeState, StoreError, UnixTime};
+use vestibule_store::audit::{Actor, Change, Entry, Event, Object, SignInRefusal, Verb};
+use vestibule_store::{JoinToken, NewJoinToken, NodeState, RegisteredNode, StoreError, UnixTime};
 
 use super::nodes::{NodeCredential, NodeWanted, new_secret, stored};
-use super::{ManageError, Management, Outcome};
+use super::{Cluster, ManageError, Management, Outcome};
 use crate::identity::Identity;
 use crate::origin::RequestOrigin;
 use crate::{Secret, token};
@@ -130,12 +130,11 @@ impl Identity {
         &self,
         origin: &RequestOrigin,
         (join_token, wanted): (&Secret<String>, &NodeWanted<'_>),
-        adapters: &[String],
+        cluster: &Cluster,
     ) -> Result<NodeCredential, ManageError> {
-        let hash = token::hash(join_token.expose()).ok_or(StoreError::NoSuchToken)?;
-        let (new, credential) = wanted.made(adapters, NodeState::Pending)?;
-        self.audit().check().map_err(|error| ManageError::Unavailable(error.into()))?;
-        let node = self.store.nodes().join(&hash, &new, self.now()).await?;
+        self.take_node(origin)?;
+        let joined = self.join(join_token, wanted, cluster).await;
+        let (node, credential) = self.seen_of_node(origin, joined).await?;
         let detail = format!("by a join token: {} at {}", node.adapter, node.upstream);
         self.note_node((Object::Node, Verb::Added), &node.name, detail, origin).await?;
         Ok(NodeCredential { node: stored(&node), credential: credential.expose().clone() })
@@ -150,14 +149,63 @@ impl Identity {
         origin: &RequestOrigin,
         (name, old): (&SiteId, &Secret<String>),
     ) -> Result<NodeCredential, ManageError> {
+        self.take_node(origin)?;
+        let rotated = self.rotate(name, old).await;
+        let (node, credential) = self.seen_of_node(origin, rotated).await?;
+        let detail = "its credential, by itself".to_owned();
+        self.note_node((Object::Key, Verb::Changed), name, detail, origin).await?;
+        Ok(NodeCredential { node: stored(&node), credential: credential.expose().clone() })
+    }
+
+    async fn join(
+        &self,
+        join_token: &Secret<String>,
+        wanted: &NodeWanted<'_>,
+        cluster: &Cluster,
+    ) -> Result<(RegisteredNode, Secret<String>), ManageError> {
+        let hash = token::hash(join_token.expose()).ok_or(StoreError::NoSuchToken)?;
+        if cluster.nodes.iter().any(|node| node.site == wanted.name) {
+            // a token admits new nodes; which sites files declare is nobody's business
+            tracing::warn!(node = %wanted.name, "a node asks for the name of a declared site");
+            return Err(StoreError::NoSuchToken.into());
+        }
+        let (new, credential) = wanted.made(&cluster.adapters, NodeState::Pending)?;
+        self.audit().check().map_err(|error| ManageError::Unavailable(error.into()))?;
+        let node = self.store.nodes().join(&hash, &new, self.now()).await?;
+        Ok((node, credential))
+    }
+
+    async fn rotate(
+        &self,
+        name: &SiteId,
+        old: &Secret<String>,
+    ) -> Result<(RegisteredNode, Secret<String>), ManageError> {
         let missing = || StoreError::NoSuchNode { node: name.clone() };
         let old = token::hash(old.expose()).ok_or_else(missing)?;
         let (credential, new) = new_secret()?;
         self.audit().check().map_err(|error| ManageError::Unavailable(error.into()))?;
         let node = self.store.nodes().rotate(name, (Some(&old), &new), self.now()).await?;
-        let detail = "its credential, by itself".to_owned();
-        self.note_node((Object::Key, Verb::Changed), name, detail, origin).await?;
-        Ok(NodeCredential { node: stored(&node), credential: credential.expose().clone() })
+        Ok((node, credential))
+    }
+
+    /// Failures of nodes are limited for each address.
+    fn take_node(&self, origin: &RequestOrigin) -> Result<(), ManageError> {
+        let taken = self.limits.take_node(origin.client, self.now());
+        taken.map_err(|limit| ManageError::TooMany { retry_after: limit.retry_after })
+    }
+
+    /// Counts what a node showed, and writes down what admits none (requirement S82).
+    async fn seen_of_node<T>(
+        &self,
+        origin: &RequestOrigin,
+        shown: Result<T, ManageError>,
+    ) -> Result<T, ManageError> {
+        if matches!(shown, Err(ManageError::NotFound(_))) {
+            self.audit_refused(origin, SignInRefusal::NodeCredential, None).await;
+        } else {
+            self.limits.give_back_node(origin.client);
+        }
+        shown
     }
 
     async fn note_node(

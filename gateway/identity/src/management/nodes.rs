@@ -83,6 +83,10 @@ impl Management<'_> {
         let all = self.cluster.nodes.iter();
         let seen = all.filter(|node| self.ask_of(action, &node.site, None).is_ok());
         let mut views: Vec<_> = seen.map(|node| declared(node, entry(&node.site))).collect();
+        if self.ask(ManagementAction::ManageNodes).is_err() {
+            // where a server is, is for who runs it
+            views.iter_mut().for_each(|view| view.upstream.clear());
+        }
         match self.ask(action) {
             Err(error) if views.is_empty() => return Err(error),
             Err(_) => {}

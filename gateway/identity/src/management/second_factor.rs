@@ -17,6 +17,7 @@ impl Management<'_> {
     ) -> Result<Outcome<UserView>, ManageError> {
         self.ask(ManagementAction::ManageUsers)?;
         let account = self.identity.user(name).await?;
+        self.step_up(Some(&account)).await?;
         let name = &account.name;
         if !self.identity.has_second_factor(name).await? {
             return Err(ManageError::NotFound(format!("`{name}` has no second factor")));

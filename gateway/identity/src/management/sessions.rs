@@ -3,7 +3,7 @@
 use serde::Serialize;
 use vestibule_schema::{ManagementAction, SiteId, UserName};
 use vestibule_store::audit::{Ended, Event};
-use vestibule_store::{Account, Audience, SessionId};
+use vestibule_store::{Account, Audience, SessionId, StoreError};
 
 use super::{ManageError, Management, Outcome};
 use crate::accounts::AccountError;
@@ -55,7 +55,9 @@ impl Management<'_> {
         user: &UserName,
         node: Option<&SiteId>,
     ) -> Result<Vec<SessionView>, ManageError> {
-        let account = self.owner_of_sessions(user, node).await?;
+        let Some(account) = self.owner_of_sessions(user, node).await? else {
+            return Ok(Vec::new());
+        };
         Ok(self.sessions_at(&account, node).await?.into_iter().map(view).collect())
     }
 
@@ -70,8 +72,13 @@ impl Management<'_> {
         node: Option<&SiteId>,
     ) -> Result<Outcome<SessionView>, ManageError> {
         let account = self.owner_of_sessions(user, node).await?;
-        let name = &account.name;
-        let mut found = self.sessions_at(&account, node).await?;
+        let mut found = match &account {
+            Some(account) => self.sessions_at(account, node).await?,
+            None => Vec::new(),
+        };
+        // whose sessions are seen nowhere else is called as they were typed
+        let is_known = account.as_ref().filter(|_| !found.is_empty() || node.is_none());
+        let name = &is_known.map_or_else(|| user.clone(), |account| account.name.clone());
         let what = match which {
             WhichSessions::One(id) => {
                 found.retain(|session| session.id == id);
@@ -84,19 +91,29 @@ impl Management<'_> {
             WhichSessions::All => format!("the sessions of `{name}` ({})", found.len()),
         };
         let changed = !found.is_empty();
-        if changed && !self.is_dry() {
+        if let Some(account) = account.filter(|_| changed && !self.is_dry()) {
             self.begin()?;
-            let mut count = 0;
+            let (mut count, mut failed) = (0, None);
             for session in &found {
                 // one that was born of another may be gone with it
-                count += u64::from(self.identity.end_one(account.id, session.id).await?);
+                match self.identity.end_one(account.id, session.id).await {
+                    Ok(was_there) => count += u64::from(was_there),
+                    Err(error) => {
+                        failed = Some(error);
+                        break;
+                    }
+                }
             }
             let which = match which {
                 WhichSessions::One(id) => Ended::One(id),
                 WhichSessions::All => Ended::All,
             };
             let event = Event::SessionsEnded { account: name.clone(), which, count };
+            // also of those that were ended before something failed
             self.record(event, node).await?;
+            if let Some(error) = failed {
+                return Err(error.into());
+            }
         }
         let outcome = self.outcome(["would end", "ended"], &what, None);
         Ok(Outcome { changed, ..outcome })
@@ -106,9 +123,18 @@ impl Management<'_> {
         &self,
         user: &UserName,
         node: Option<&SiteId>,
-    ) -> Result<Account, ManageError> {
+    ) -> Result<Option<Account>, ManageError> {
         self.ask_about(ManagementAction::EndSessions, node)?;
-        Ok(self.identity.user(user).await?)
+        match self.identity.user(user).await {
+            Ok(account) => Ok(Some(account)),
+            // whoever manages one site does not learn who else has an account
+            Err(AccountError::Store(StoreError::NoSuchUser { .. }))
+                if self.ask(ManagementAction::EndSessions).is_err() =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn sessions_at(

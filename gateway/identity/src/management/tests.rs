@@ -45,14 +45,15 @@ fn name(text: &str) -> UserName {
 struct Room {
     identity: Identity,
     cluster: Cluster,
+    clock: Arc<ManualClock>,
 }
 
 impl Room {
     async fn new() -> Self {
         let store = Store::open_in_memory().await.unwrap();
-        let settings = Settings::for_tests(Arc::new(ManualClock::at(
-            vestibule_store::UnixTime::from_seconds(1_000),
-        )));
+        let begin = vestibule_store::UnixTime::from_seconds(1_000);
+        let clock = Arc::new(ManualClock::at(begin));
+        let settings = Settings::for_tests(clock.clone());
         let identity = Identity::open(store, settings).await.unwrap();
         for (user, role) in
             [("ada", AccountRole::CLUSTER_ADMIN), ("olivia", ""), ("fred", ""), ("jane", "")]
@@ -61,7 +62,7 @@ impl Room {
             let new = vestibule_store::NewAccount::new(name(user), role);
             identity.add_user(new, None).await.unwrap();
         }
-        Self { cluster: cluster(), identity }
+        Self { cluster: cluster(), identity, clock }
     }
 
     fn as_operator(&self) -> By {
@@ -293,3 +294,5 @@ async fn a_link_stands_on_the_right_of_who_makes_it() {
     room.verbs(&ada).revoke_share(id).await.unwrap();
     assert_eq!(kind(&room.verbs(&ada).revoke_share(id).await), "not found");
 }
+
+mod step_up;

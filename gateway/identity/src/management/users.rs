@@ -162,6 +162,9 @@ impl Management<'_> {
     /// If the name is taken, or the password may not be one.
     pub async fn add_user(&self, wanted: UserWanted<'_>) -> Result<Outcome<UserView>, ManageError> {
         self.ask(ManagementAction::ManageUsers)?;
+        if wanted.role.is_cluster_admin() {
+            self.step_up(None).await?;
+        }
         may_be_shown(wanted.display_name)?;
         let new = NewAccount::new(wanted.name.clone(), wanted.role.clone())
             .with_display_name(wanted.display_name);
@@ -201,14 +204,20 @@ impl Management<'_> {
         }
         may_be_shown(change.display_name.as_deref().unwrap_or_default())?;
         let account = self.identity.user(name).await?;
+        let gives_power = change.role.as_ref().is_some_and(|role| role.is_cluster_admin());
+        if gives_power || change.adopt.is_some() {
+            self.step_up(None).await?;
+        }
         let adoption = match &change.adopt {
             Some(adopt) => self.adoption(&account, adopt).await?,
             None => None,
         };
+        let is_adopted = adoption.is_some();
         let stored = AccountChange {
             role: change.role.clone(),
             display_name: change.display_name.clone(),
             state: change.state,
+            adopt: adoption,
         };
         let accounts = self.identity.store().accounts();
         let now = self.identity.now();
@@ -219,13 +228,10 @@ impl Management<'_> {
         let after = accounts.modify(account.id, &stored, now, keep).await?;
         if !self.is_dry() {
             self.identity.cache.end_of_account(account.id);
-            if let Some(identity) = &adoption {
-                self.identity.store().identities().adopt(account.id, identity, now).await?;
-            }
         }
         let same = (&after.role, &after.display_name, after.state)
             == (&account.role, &account.display_name, account.state);
-        let changed = !same || adoption.is_some();
+        let changed = !same || is_adopted;
         if changed && !self.is_dry() {
             let (name, detail) = (&account.name, Some(words.join(", ")));
             self.changed((Object::Account, Verb::Changed), name, detail, None).await?;
@@ -275,6 +281,7 @@ impl Management<'_> {
     ) -> Result<Outcome<UserView>, ManageError> {
         self.ask(ManagementAction::ManageUsers)?;
         let account = self.identity.user(name).await?;
+        self.step_up(Some(&account)).await?;
         let what = format!("the password of `{}`; all its sessions end", account.name);
         let verbs = ["would change", "changed"];
         if self.is_dry() {

@@ -9,8 +9,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 use vestibule_identity::management::{By, Cluster, ManageError, Management, Mode, Outcome};
-use vestibule_identity::{Audience, Authentication, Means, RequestOrigin};
-use vestibule_store::audit::{Actor, DeniedRequest, Entry, Event};
+use vestibule_identity::{Audience, Authentication, Means, RequestOrigin, SignedIn};
+use vestibule_store::audit::{Actor, DeniedRequest, Entry, Event, RefusedRequest};
 
 use super::problem::Problem;
 use crate::portal::Portal;
@@ -21,12 +21,14 @@ use crate::same_origin;
 pub(super) struct Asking {
     by: By,
     method: Method,
+    /// The path of the resource.
+    path: String,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Asking {
+impl FromRequestParts<Portal> for Asking {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> Result<Self, Problem> {
         let origin = parts.extensions.get::<RequestOrigin>();
         let audience = parts.extensions.get::<Audience>();
         let authentication = parts.extensions.get::<Authentication>();
@@ -42,13 +44,42 @@ impl<S: Send + Sync> FromRequestParts<S> for Asking {
         // S17: only a session manages; a credential that failed is never taken for an absent one
         let who = match authentication {
             Authentication::SignedIn(who) if is_session(&who.means) => Arc::clone(who),
-            _ => return Err(Problem::unauthorized()),
+            _ => {
+                refuse(portal, parts, (origin, None), (StatusCode::UNAUTHORIZED, "unauthorized"))
+                    .await;
+                return Err(Problem::unauthorized());
+            }
         };
-        if !parts.method.is_safe() {
-            from_here(origin, &parts.headers)?;
+        if !parts.method.is_safe()
+            && let Err(problem) = from_here(origin, &parts.headers)
+        {
+            let why = (StatusCode::FORBIDDEN, "from_another_site");
+            refuse(portal, parts, (origin, Some(&who)), why).await;
+            return Err(problem);
         }
-        Ok(Self { by: By::SignedIn(who, origin.clone()), method: parts.method.clone() })
+        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        Ok(Self { by: By::SignedIn(who, origin.clone()), method, path })
     }
+}
+
+/// Writes down a request that was refused before Cedar was asked (requirement S82).
+async fn refuse(
+    portal: &Portal,
+    parts: &Parts,
+    (origin, who): (&RequestOrigin, Option<&SignedIn>),
+    (status, reason): (StatusCode, &'static str),
+) {
+    let refused = RefusedRequest {
+        method: known(&parts.method),
+        path: Some(parts.uri.path().to_owned()),
+        reason,
+        status: status.as_u16(),
+    };
+    let actor = who.map_or(Actor::Unknown, |who| Actor::User(who.name.clone()));
+    let entry = Entry::new(actor, Event::Refused(Box::new(refused)))
+        .from_client(Some(origin.client))
+        .in_request(origin.request_id.clone());
+    portal.identity.audit().note(entry).await;
 }
 
 const fn is_session(means: &Means) -> bool {
@@ -82,7 +113,7 @@ impl Asking {
 
     fn enter(self, portal: &Portal, mode: Mode) -> Result<Room<'_>, Problem> {
         let cluster = portal.sites.cluster().ok_or_else(Problem::not_found)?;
-        Ok(Room { portal, cluster, by: self.by, mode, method: self.method })
+        Ok(Room { portal, cluster, by: self.by, mode, method: self.method, path: self.path })
     }
 }
 
@@ -94,6 +125,7 @@ pub(super) struct Room<'p> {
     by: By,
     mode: Mode,
     method: Method,
+    path: String,
 }
 
 /// A part of a list.
@@ -183,7 +215,7 @@ impl Room<'_> {
             let denied = DeniedRequest {
                 method: known(&self.method),
                 action: action.to_string(),
-                path: None,
+                path: Some(self.path.clone()),
                 policies: Vec::new(),
                 generation: 0,
                 refusal: Some("management"),

@@ -110,7 +110,7 @@ pub(super) async fn register(
         upstream: &asked.upstream,
     };
     let shown = (&asked.join_token, &wanted);
-    let made = portal.identity.register_node(&origin, shown, &cluster.adapters).await;
+    let made = portal.identity.register_node(&origin, shown, &cluster).await;
     answered(made, StatusCode::CREATED)
 }
 

@@ -44,7 +44,8 @@ impl Problem {
 impl From<ManageError> for Problem {
     fn from(error: ManageError) -> Self {
         let status = match &error {
-            ManageError::Denied { .. } => StatusCode::FORBIDDEN,
+            ManageError::Denied { .. } | ManageError::SignInAgain => StatusCode::FORBIDDEN,
+            ManageError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             ManageError::NotFound(_) => StatusCode::NOT_FOUND,
             ManageError::BadInput(_) => StatusCode::UNPROCESSABLE_ENTITY,
             ManageError::Conflict(_) => StatusCode::CONFLICT,
@@ -79,6 +80,9 @@ impl IntoResponse for Problem {
             StatusCode::UNAUTHORIZED => {
                 let challenge = HeaderValue::from_static("Bearer realm=\"vestibule\"");
                 headers.insert(WWW_AUTHENTICATE, challenge);
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
             }
             StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));

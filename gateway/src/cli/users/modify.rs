@@ -58,7 +58,15 @@ impl Mod {
                            `--disable` or `--enable`";
             return Err(anyhow!(BadInput(message.into())));
         }
-        let question = format!("change `{name}`?");
+        let question = match &change.adopt {
+            Some(adopt) => format!(
+                "make `{}` at the provider `{}` an owner of the account `{name}`? They sign in \
+                 without its password and second factor; all its sessions end.",
+                adopt.subject.escape_debug(),
+                adopt.provider
+            ),
+            None => format!("change `{name}`?"),
+        };
         if change.takes_away() {
             self.doing.confirm(&question)?;
         } else {

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::app_passwords;
 use crate::error::unavailable;
+use crate::identities::{self, NewIdentity};
 use crate::open::commit_change;
 use crate::{StoreError, UnixTime};
 
@@ -19,6 +20,8 @@ pub struct AccountChange {
     pub display_name: Option<String>,
     /// Whether it may sign in.
     pub state: Option<AccountState>,
+    /// Who at a provider owns it from now on, too.
+    pub adopt: Option<NewIdentity>,
 }
 
 /// Whether a change is made, or only tried.
@@ -31,11 +34,12 @@ pub enum Keep {
 }
 
 impl Accounts<'_> {
-    /// Changes an account. Another role, or being disabled, ends its sessions. The answer is the
+    /// Changes an account. Another role, another owner, or being disabled, ends its sessions. The answer is the
     /// account as it is, or would be, afterwards.
     ///
     /// # Errors
-    /// [`StoreError::NoSuchAccount`], [`StoreError::LastAdministrator`].
+    /// [`StoreError::NoSuchAccount`], [`StoreError::LastAdministrator`],
+    /// [`StoreError::IdentityTaken`].
     pub async fn modify(
         &self,
         id: AccountId,
@@ -54,7 +58,7 @@ impl Accounts<'_> {
         if !manages {
             spare_last_administrator(&mut tx, &before).await?;
         }
-        let privilege = *role != before.role || state != before.state;
+        let privilege = *role != before.role || state != before.state || change.adopt.is_some();
         sqlx::query(
             "UPDATE accounts SET account_role = $1, display_name = $2, disabled = $3, \
              changed = $4, revision = revision + $5 WHERE id = $6",
@@ -68,6 +72,9 @@ impl Accounts<'_> {
         .execute(&mut *tx)
         .await
         .map_err(unavailable)?;
+        if let Some(identity) = &change.adopt {
+            identities::insert(&mut tx, id, identity, now).await?;
+        }
         if privilege {
             end_sessions(&mut tx, id).await?;
         }

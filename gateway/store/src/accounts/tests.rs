@@ -197,6 +197,7 @@ async fn a_change_is_whole_and_can_be_tried(store: Store) {
         role: Some(AccountRole::parse("viewer").unwrap()),
         display_name: Some("Jane Doe".into()),
         state: None,
+        adopt: None,
     };
     let accounts = store.accounts();
     let changes = store.meta().changes().await.unwrap();

@@ -140,6 +140,8 @@ pub enum SignInRefusal {
     Overtaken,
     /// A provider said no, or what it said is not believed.
     Provider,
+    /// A node showed a join token or a credential that admits none.
+    NodeCredential,
     /// The code for the first administrator is wrong, or its time is over.
     FirstRunCode,
 }
@@ -158,6 +160,7 @@ impl SignInRefusal {
             Self::Unavailable => "unavailable",
             Self::Overtaken => "overtaken",
             Self::Provider => "provider",
+            Self::NodeCredential => "node_credential",
             Self::FirstRunCode => "first_run_code",
         }
     }

@@ -27,9 +27,9 @@ pub(in crate::cli::cluster) struct Add {
     /// When it ends: after `30m`, `12h` or `7d`, or at a moment such as `2027-01-31T18:00:00Z`
     #[arg(long, value_name = "WHEN", default_value = "1d")]
     expires: String,
-    /// How many nodes it admits; without it, any number
-    #[arg(long, value_name = "NUMBER")]
-    uses: Option<u32>,
+    /// How many nodes it admits
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    uses: u32,
     #[command(flatten)]
     doing: Doing,
 }
@@ -71,7 +71,7 @@ impl Add {
         let now = session.block_on(async |identity| Ok::<_, std::io::Error>(identity.now()))?;
         let expires = end(&self.expires, now)?;
         let made = session.change(&cluster, (&self.doing, output), async |verbs| {
-            let wanted = JoinTokenWanted { label: &self.label, expires, uses: self.uses };
+            let wanted = JoinTokenWanted { label: &self.label, expires, uses: Some(self.uses) };
             verbs.add_join_token(wanted).await
         })?;
         if let Some(token) = made.and_then(|made| made.token) {

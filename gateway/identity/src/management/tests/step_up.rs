@@ -1,0 +1,71 @@
+//! What takes more than a session (S85), and what nodes are told that show something wrong.
+
+use std::time::Duration;
+
+use super::*;
+use crate::Attempt;
+use crate::management::{NodeWanted, UserChange};
+
+fn origin() -> RequestOrigin {
+    RequestOrigin::new(true, "photos.example.com", [192, 0, 2, 1].into())
+}
+
+/// A session of somebody who has just signed in.
+async fn signed_in_now(room: &Room, user: &str) -> By {
+    let password = Secret::from("a long enough password");
+    room.identity.set_password(&name(user), &password).await.unwrap();
+    let attempt = Attempt { name: user, password: &password, user_agent: "test" };
+    let step = room.identity.sign_in(&origin(), &attempt).await.unwrap();
+    By::SignedIn(step.session().unwrap().signed_in, origin())
+}
+
+fn role(text: &str) -> UserChange {
+    UserChange { role: Some(AccountRole::parse(text).unwrap()), ..UserChange::default() }
+}
+
+/// A browser that was left open gives nobody power over accounts, and nobody gets around the page
+/// of their own account, which asks for the password.
+#[tokio::test]
+async fn power_over_accounts_takes_a_sign_in_of_a_moment_ago() {
+    let room = Room::new().await;
+    let ada = signed_in_now(&room, "ada").await;
+    let (verbs, new) = (room.verbs(&ada), Secret::from("another long password"));
+    verbs.set_password(&name("jane"), &new).await.unwrap();
+    let own = verbs.set_password(&name("ada"), &new).await;
+    assert!(matches!(own, Err(ManageError::Conflict(_))), "{own:?}");
+    room.clock.advance(Duration::from_secs(15 * 60 + 1));
+    let late = |what: &str, again: bool| assert!(again, "{what}");
+    let is_again =
+        |result: &Result<_, ManageError>| matches!(result, Err(ManageError::SignInAgain));
+    late("a password", is_again(&verbs.set_password(&name("jane"), &new).await));
+    let admin = role(AccountRole::CLUSTER_ADMIN);
+    late("an administrator", is_again(&verbs.modify_user(&name("jane"), &admin).await));
+    verbs.modify_user(&name("jane"), &role("viewer")).await.unwrap();
+    room.verbs(&room.as_operator()).set_password(&name("jane"), &new).await.unwrap();
+}
+
+/// S82 and S13: what admits no node is limited for each address; and a token admits new nodes, none
+/// that a file declares.
+#[tokio::test]
+async fn what_admits_no_node_is_limited() {
+    let room = Room::new().await;
+    let operator = room.as_operator();
+    let expires = room.identity.now().plus(Duration::from_secs(3600));
+    let wanted = JoinTokenWanted { label: "", expires, uses: Some(2) };
+    let made = room.verbs(&operator).add_join_token(wanted).await.unwrap();
+    let token = Secret::from(made.item.unwrap().token.unwrap().as_str());
+    let upstream = "http://192.0.2.9:2283";
+    let family = NodeWanted { name: site("family"), adapter: "vestibule", upstream };
+    let declared = room.identity.register_node(&origin(), (&token, &family), &room.cluster).await;
+    assert_eq!(kind(&declared), "not found");
+    let other = NodeWanted { name: site("other"), adapter: "vestibule", upstream };
+    let wrong = Secret::from("no such token");
+    for _ in 0..9 {
+        let none = room.identity.register_node(&origin(), (&wrong, &other), &room.cluster).await;
+        assert_eq!(kind(&none), "not found");
+    }
+    let held = room.identity.register_node(&origin(), (&token, &other), &room.cluster).await;
+    assert!(matches!(held, Err(ManageError::TooMany { .. })));
+    room.clock.advance(Duration::from_secs(60));
+    room.identity.register_node(&origin(), (&token, &other), &room.cluster).await.unwrap();
+}
