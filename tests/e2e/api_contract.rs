@@ -31,7 +31,7 @@ async fn the_server_keeps_to_its_document() {
     let settings = format!(
         "[auth.openapi.plainSession]\napi_key = \"{token}\"\n\
          [checks.positive_data_acceptance]\n\
-         expected-statuses = [\"2xx\", \"400\", \"401\", \"403\", \"404\", \"409\", \"422\"]\n"
+         expected-statuses = [\"2xx\", \"400\", \"401\", \"403\", \"404\", \"409\", \"422\", \"429\"]\n"
     );
     gateway.config.write("schemathesis.toml", &settings);
     run(&gateway, &ada, ("--exclude-operation-id", METHODS)).await;

@@ -116,6 +116,14 @@ async function signIn(page, { name, password }) {
   await page.keyboard.press('Enter');
 }
 
+// A page is left only when the one that it leads to is there.
+async function signOut(page) {
+  await page.goto(`${origin}/_vestibule/sign-out`);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.waitForURL((url) => url.pathname !== '/_vestibule/sign-out');
+  await page.waitForLoadState();
+}
+
 const flows = {
   // A portal with several galleries, from the first look to the sign-out, in one browser.
   async pages() {
@@ -159,12 +167,13 @@ const flows = {
     const recovery = await page.locator('.codes code').allInnerTexts();
     told.recovery_codes = recovery.length;
     await page.getByRole('link', { name: 'I have kept them' }).click();
+    await page.getByRole('heading', { name: 'Your account' }).waitFor();
     await page.goto(`${origin}/_vestibule/account/second-factor`);
     await look(page, 'second-factor-on');
 
     await page.goto(`${origin}/_vestibule/sign-out`);
     await look(page, 'sign-out');
-    await page.getByRole('button', { name: 'Sign out' }).click();
+    await signOut(page);
     await page.goto(`${origin}/_vestibule/sign-in`);
     await signIn(page, wanted.user);
     await page.getByRole('heading', { name: 'One more step' }).waitFor();
@@ -178,8 +187,7 @@ const flows = {
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: wanted.chooser }).waitFor();
     // and once more by a recovery code
-    await page.goto(`${origin}/_vestibule/sign-out`);
-    await page.getByRole('button', { name: 'Sign out' }).click();
+    await signOut(page);
     await page.goto(`${origin}/_vestibule/sign-in`);
     await signIn(page, wanted.user);
     await page.getByText('Use a recovery code').click();
@@ -192,7 +200,7 @@ const flows = {
     const other = await newPage();
     await other.goto(`${origin}/_vestibule/sign-in`);
     await signIn(other, wanted.outsider);
-    await other.goto(`${origin}/_vestibule/`);
+    await other.getByRole('heading', { name: 'No gallery yet' }).waitFor();
     await look(other, 'nothing-to-enter');
     await other.goto(`${origin}${wanted.closed}`);
     await look(other, 'no-entry');
