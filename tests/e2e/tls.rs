@@ -1,6 +1,9 @@
 //! The same gateway over HTTPS.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
 
 use pretty_assertions::assert_eq;
 use vestibule_tests::{Client, ConfigDir, Gateway};
@@ -20,7 +23,7 @@ async fn secure() -> (Gateway, Client) {
     (gateway, client)
 }
 
-/// The prefix makes browsers refuse such a cookie from any other host or over plain HTTP.
+/// S1, S80: the prefix makes browsers refuse such a cookie from any other host or over plain HTTP.
 #[tokio::test]
 async fn the_session_cookie_is_bound_to_host_and_https() {
     let (_gateway, client) = secure().await;
@@ -63,6 +66,45 @@ async fn plain_http_is_not_answered_there() {
     let request = vestibule_tests::raw::get("/", &[]);
     let reply = vestibule_tests::raw::tcp(gateway.address(), &request).await;
     assert_eq!(reply.status, 0, "{}", reply.text);
+}
+
+/// What a server answers first to a client that speaks no later version than this one, on a
+/// connection of its own: a record's type, and an alert's description.
+fn answer_to_version(address: std::net::SocketAddr, version: [u8; 2]) -> (u8, u8) {
+    // RFC 5246, 7.4.1.2: version, random, no session, two suites, no compression
+    let mut hello = version.to_vec();
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 4, 0xc0, 0x2b, 0xc0, 0x2f, 1, 0]);
+    // and what the suites need: groups, forms of points, signatures
+    hello.extend([0, 26, 0, 10, 0, 6, 0, 4, 0, 29, 0, 23, 0, 11, 0, 2, 1, 0]);
+    hello.extend([0, 13, 0, 6, 0, 4, 4, 3, 8, 4]);
+    let length = u8::try_from(hello.len()).unwrap();
+    let mut record = vec![22, 3, 1, 0, length + 4, 1, 0, 0, length];
+    record.extend(hello);
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.write_all(&record).unwrap();
+    let mut answer = [0; 7];
+    stream.read_exact(&mut answer).unwrap();
+    (answer[0], answer[6])
+}
+
+/// S80: nothing older than TLS 1.2, and a host that nobody has is told so whatever was asked for
+/// while the connection was made.
+#[tokio::test]
+async fn old_versions_and_unknown_hosts_are_refused() {
+    const ALERT: u8 = 21;
+    const HANDSHAKE: u8 = 22;
+    let (gateway, client) = secure().await;
+    for version in [[3, 0], [3, 1], [3, 2]] {
+        let (answer, why) = answer_to_version(gateway.address(), version);
+        assert_eq!(answer, ALERT, "{version:?}");
+        assert!(matches!(why, 40 | 70), "{version:?}: refused for its version, not {why}");
+    }
+    assert_eq!(answer_to_version(gateway.address(), [3, 3]).0, HANDSHAKE, "the same but newer");
+    client.get("/browse/").await.expect(200);
+    let elsewhere = client.get_with("/browse/", &[("host", "elsewhere.example")]).await;
+    elsewhere.expect(421);
 }
 
 #[test]
