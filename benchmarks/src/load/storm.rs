@@ -181,7 +181,9 @@ fn sign_in_until(is_over: &AtomicBool, port: u16, tally: &Tally) -> anyhow::Resu
         let answer = form.send(&mut client)?;
         match answer.status {
             303 => tally.accepted.fetch_add(1, Ordering::Relaxed),
-            503 if answer.has_retry_after => {
+            // 503: more would be hashed than wait; 429: more of one account and address wait than
+            // may fail, as it isn't known yet whether they do
+            429 | 503 if answer.has_retry_after => {
                 std::thread::park_timeout(IMPATIENCE);
                 tally.turned_away.fetch_add(1, Ordering::Relaxed)
             }
@@ -215,6 +217,6 @@ fn text(plan: &Plan, rounds: &[Round], tally: &Tally) -> anyhow::Result<String> 
     let (accepted, away) =
         (tally.accepted.load(Ordering::Relaxed), tally.turned_away.load(Ordering::Relaxed));
     text +=
-        &format!("\n{accepted} signed in, {away} were turned away with 503 and `Retry-After`\n");
+        &format!("\n{accepted} signed in, {away} were turned away with `Retry-After`\n");
     Ok(text)
 }
