@@ -216,7 +216,6 @@ fn text(plan: &Plan, rounds: &[Round], tally: &Tally) -> anyhow::Result<String> 
     text += &line("p99 against without (bar: 1.2)", ratio, "x");
     let (accepted, away) =
         (tally.accepted.load(Ordering::Relaxed), tally.turned_away.load(Ordering::Relaxed));
-    text +=
-        &format!("\n{accepted} signed in, {away} were turned away with `Retry-After`\n");
+    text += &format!("\n{accepted} signed in, {away} were turned away with `Retry-After`\n");
     Ok(text)
 }

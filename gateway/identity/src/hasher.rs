@@ -8,13 +8,14 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD;
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::sync::{OnceCell, Semaphore};
 use vestibule_store::PasswordHash;
 
 use crate::Secret;
-
-/// The priority of a thread that hashes: the lowest that there is.
-const LOWEST: i32 = 19;
 
 /// What hashing a password costs: the parameters of argon2id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,10 +161,12 @@ impl Hasher {
     }
 }
 
-/// Lets every other thread go first. Where the system does not allow that, nothing is lost but it.
+/// Lets every other thread go first, at once (`SCHED_IDLE`, sched(7)): the highest niceness alone
+/// leaves a thread its slice of some milliseconds, which a picture's answer would wait for. Where
+/// the system does not allow that, nothing is lost but it.
 fn give_way() {
-    let thread = rustix::thread::gettid();
-    let _ = rustix::process::setpriority_process(Some(thread), LOWEST);
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy);
 }
 
 /// A place among those who hash or wait; given back when dropped.
