@@ -9,11 +9,11 @@ use sqlx::{Any, Transaction};
 use unicode_normalization::UnicodeNormalization;
 use vestibule_schema::{AccountRole, UserName};
 
-use crate::app_passwords;
 use crate::error::unavailable;
 use crate::open::commit_change;
 use crate::row::Reader;
 use crate::{Store, StoreError, UnixTime};
+use crate::{app_passwords, passkeys};
 
 pub use modify::{AccountChange, Keep};
 
@@ -343,8 +343,8 @@ impl Accounts<'_> {
         commit_change(tx).await
     }
 
-    /// Lets an account sign in, or no longer; the latter ends all its sessions and
-    /// app passwords.
+    /// Lets an account sign in, or no longer; the latter ends all its sessions,
+    /// app passwords and passkeys.
     ///
     /// # Errors
     /// [`StoreError::NoSuchAccount`], [`StoreError::LastAdministrator`].
@@ -361,6 +361,7 @@ impl Accounts<'_> {
             spare_last_administrator(&mut tx, &account).await?;
             end_sessions(&mut tx, id).await?;
             app_passwords::end_of_account(&mut tx, id).await?;
+            passkeys::end_of_account(&mut tx, id).await?;
         }
         sqlx::query(
             "UPDATE accounts SET disabled = $1, changed = $2, revision = revision + 1 WHERE id = $3",

@@ -5,11 +5,11 @@ use vestibule_schema::AccountRole;
 use super::{
     Account, AccountId, AccountState, Accounts, end_sessions, existing, spare_last_administrator,
 };
-use crate::app_passwords;
 use crate::error::unavailable;
 use crate::identities::{self, NewIdentity};
 use crate::open::commit_change;
 use crate::{StoreError, UnixTime};
+use crate::{app_passwords, passkeys};
 
 /// What becomes of an account; what is `None` stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,6 +80,7 @@ impl Accounts<'_> {
         }
         if state == AccountState::Disabled {
             app_passwords::end_of_account(&mut tx, id).await?;
+            passkeys::end_of_account(&mut tx, id).await?;
         }
         let after = existing(&mut tx, id).await?;
         match keep {

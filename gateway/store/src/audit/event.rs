@@ -128,6 +128,10 @@ pub enum SignInRefusal {
     Disabled,
     /// The second factor is missing or wrong.
     SecondFactor,
+    /// A passkey is not known, or what it shows is not good.
+    Passkey,
+    /// A passkey's counter did not go on: there may be two of it.
+    PasskeyCounter,
     /// Too many attempts have failed.
     TooMany,
     /// Too many are signing in at this moment.
@@ -154,6 +158,8 @@ impl SignInRefusal {
             Self::WrongPassword => "wrong_password",
             Self::Disabled => "disabled",
             Self::SecondFactor => "second_factor",
+            Self::Passkey => "passkey",
+            Self::PasskeyCounter => "passkey_counter",
             Self::TooMany => "too_many",
             Self::Busy => "busy",
             Self::InsecureOrigin => "insecure_origin",
@@ -190,6 +196,8 @@ pub enum Object {
     SecondFactor,
     /// An app password.
     AppPassword,
+    /// A passkey.
+    Passkey,
     /// One user's access to a site.
     Grant,
     /// A group's access to a site.
@@ -209,6 +217,7 @@ impl Object {
             Self::Password => "password",
             Self::SecondFactor => "second_factor",
             Self::AppPassword => "app_password",
+            Self::Passkey => "passkey",
             Self::Grant => "grant",
             Self::GroupMapping => "group_mapping",
             Self::Share => "share",
