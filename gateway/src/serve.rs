@@ -124,7 +124,8 @@ fn identity_settings(
     audit: &AuditLog,
 ) -> anyhow::Result<Settings> {
     settings.audit = audit.clone();
-    settings.app_passwords = config.app_passwords;
+    settings.app_passwords = !config.disabled.app_passwords;
+    settings.passkeys = !config.disabled.passkeys;
     config.sessions.apply(&mut settings);
     settings.providers = config.identity.registrations();
     settings.directories = directories(&config.identity, &settings)?;

@@ -88,8 +88,8 @@ impl Identity {
         Ok(found.ok_or_else(|| StoreError::NoSuchUser { user: name.clone() })?)
     }
 
-    /// Gives a user another password, and ends all their sessions and app passwords: it may be that
-    /// somebody else knew the old one.
+    /// Gives a user another password, and ends all their sessions, app passwords and passkeys: it may
+    /// be that somebody else knew the old one.
     ///
     /// # Errors
     /// If there is no such user or the password may not be one.
@@ -101,6 +101,7 @@ impl Identity {
         let account = self.user(name).await?;
         self.replace_password(&account, password).await?;
         self.store.app_passwords().remove(account.id, None).await?;
+        self.store.passkeys().remove(account.id, None).await?;
         self.cache.end_of_account(account.id);
         Ok(())
     }

@@ -20,7 +20,8 @@ use crate::Secret;
 use crate::credentials::SignedIn;
 use crate::identity::{Identity, Unavailable};
 use crate::origin::RequestOrigin;
-use crate::second_factor::{FactorChange, OtherSessions, SecondFactorError, SecondFactorState};
+use crate::renewed::OtherSessions;
+use crate::second_factor::{FactorChange, SecondFactorError, SecondFactorState};
 pub(crate) use prove::Shown;
 
 /// What the hashing key is called in the store.

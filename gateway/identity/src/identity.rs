@@ -72,6 +72,8 @@ pub struct Settings {
     pub store_grace: Duration,
     /// Whether programs may show app passwords.
     pub app_passwords: bool,
+    /// Whether people may sign in by passkeys.
+    pub passkeys: bool,
     /// What hashing a password costs.
     pub hash_cost: HashCost,
     /// How many passwords are hashed at a time, at 46 MiB each: half of the processors.
@@ -97,6 +99,7 @@ impl Default for Settings {
             sessions_per_account: None,
             store_grace: Duration::from_secs(60),
             app_passwords: true,
+            passkeys: true,
             hash_cost: HashCost::default(),
             hash_lanes: lanes,
             hash_queue: 16 * lanes,

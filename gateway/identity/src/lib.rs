@@ -43,9 +43,11 @@ mod identity;
 mod limits;
 pub mod management;
 pub mod origin;
+pub mod passkeys;
 pub mod password;
 mod provider_sessions;
 pub mod providers;
+mod renewed;
 mod revocations;
 mod sealed;
 mod second_factor;
@@ -72,12 +74,13 @@ pub use first_run::{FirstAccount, FirstRunError};
 pub use hasher::HashCost;
 pub use identity::{Changed, Identity, Settings, Unavailable};
 pub use origin::{RequestOrigin, Transport};
+pub use passkeys::{PasskeyAnswer, PasskeyAttempt, PasskeyError, PasskeyOrder, PasskeyQuestion};
 pub use password::PasswordError;
 pub use provider_sessions::SignedOutThere;
+pub use renewed::OtherSessions;
 pub use revocations::Revocations;
 pub use second_factor::{
-    Enrolled, Enrolment, FactorChange, FirstCode, NewCodes, OtherSessions, SecondFactorError,
-    SecondFactorState,
+    Enrolled, Enrolment, FactorChange, FirstCode, NewCodes, SecondFactorError, SecondFactorState,
 };
 pub use second_step::{CodeAttempt, SecondStepDone, SignInStep};
 pub use secret::Secret;
@@ -89,5 +92,6 @@ pub use sign_in::{Attempt, NewSession, SignInError};
 pub use signing_keys::PUBLISHED_FOR;
 pub use under_way::{CameBack, Heard, UnderWayError};
 pub use vestibule_store::{
-    AccountId, AppBounds, AppPasswordId, AppPasswordRow, AppScope, Audience, SessionId, UnixTime,
+    AccountId, AppBounds, AppPasswordId, AppPasswordRow, AppScope, Audience, PasskeyId, PasskeyRow,
+    SessionId, UnixTime,
 };

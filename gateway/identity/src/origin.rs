@@ -39,11 +39,17 @@ impl RequestOrigin {
     pub fn transport(&self) -> Transport {
         if self.secure {
             Transport::Secure
-        } else if is_loopback(host_of(&self.authority)) {
+        } else if is_loopback(self.host()) {
             Transport::Loopback
         } else {
             Transport::Exposed
         }
+    }
+
+    /// The host, without port and brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        host_of(&self.authority)
     }
 
     /// The origin as a browser writes it: `https://photos.example.com`.

@@ -8,13 +8,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use vestibule_schema::UserName;
-use vestibule_store::audit::{Ended, Verb};
+use vestibule_store::audit::Verb;
 use vestibule_store::{Account, NewSecondFactor, StoreError};
 
 use crate::accounts::AccountError;
 use crate::credentials::SignedIn;
 use crate::identity::{Identity, Unavailable};
 use crate::origin::RequestOrigin;
+use crate::renewed::OtherSessions;
 use crate::sign_in::{Attempt, NewSession, Proof, Proven, SignInError};
 use crate::tickets::Purpose;
 use crate::{Secret, UnixTime};
@@ -119,15 +120,6 @@ pub struct FactorChange<'r> {
     pub others: OtherSessions,
     /// What the browser calls itself.
     pub user_agent: &'r str,
-}
-
-/// What becomes of somebody's other sessions (ASVS 5.0, 7.4.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OtherSessions {
-    /// They go on.
-    GoOn,
-    /// They end.
-    End,
 }
 
 /// An enrolment as it is kept.
@@ -268,8 +260,8 @@ impl Identity {
         Ok(NewCodes { codes, session })
     }
 
-    /// Turns a user's second factor off for them, and ends all their sessions and app passwords. Says whether it was
-    /// on.
+    /// Turns a user's second factor off for them, and ends all their sessions, app passwords and
+    /// passkeys. Says whether it was on.
     ///
     /// # Errors
     /// If there is no such user.
@@ -277,6 +269,7 @@ impl Identity {
         let id = self.user(name).await?.id;
         let was_on = self.store.second_factors().reset(id, self.now()).await?;
         self.store.app_passwords().remove(id, None).await?;
+        self.store.passkeys().remove(id, None).await?;
         self.cache.end_of_account(id);
         Ok(was_on)
     }
@@ -384,25 +377,7 @@ impl Identity {
             second_factor: change.has_factor,
             user_agent,
         };
-        let session = self.begin_session(origin, account, &proof).await?;
-        let failed = |error: StoreError| SignInError::Unavailable(error.into());
-        match others {
-            OtherSessions::End => {
-                let spared = session.signed_in.session();
-                let ended = self.store.sessions().delete_of_account(account.id, spared).await;
-                self.cache.end_of_account(account.id);
-                let count = ended.map_err(failed)?;
-                let written = self.audit_ended(account.id, Ended::Others, count).await;
-                written.map_err(SignInError::Unavailable)?;
-            }
-            OtherSessions::GoOn => {
-                if let Some(root) = who.root_session() {
-                    let ended = self.end_one(account.id, root).await;
-                    ended.map_err(SignInError::Unavailable)?;
-                }
-            }
-        }
-        Ok(session)
+        self.renew_session(origin, who, (account, &proof, others)).await
     }
 }
 

@@ -56,6 +56,9 @@ pub enum SignInError {
     /// The code of a second factor is wrong, or was used before (403).
     #[error("the code is wrong, or was used before")]
     WrongCode,
+    /// A passkey is not known here, or what it shows is not good (403).
+    #[error("this passkey is not good here; sign in by another way")]
+    PasskeyRefused,
     /// The password was given too long ago, in another browser, or before a change (403).
     #[error("this took too long, or your account was changed meanwhile; please sign in again")]
     StartAgain,
@@ -146,9 +149,12 @@ impl Identity {
             Err(SignInError::InsecureOrigin) => Some(SignInRefusal::InsecureOrigin),
             Err(SignInError::Unavailable(_)) => Some(SignInRefusal::Unavailable),
             // a password is nobody's who has no account, and no code
-            Err(SignInError::NotRegistered | SignInError::WrongCode | SignInError::StartAgain) => {
-                None
-            }
+            Err(
+                SignInError::NotRegistered
+                | SignInError::WrongCode
+                | SignInError::PasskeyRefused
+                | SignInError::StartAgain,
+            ) => None,
         };
         if let Some(reason) = reason {
             self.audit_refused(origin, reason, None).await;
@@ -363,6 +369,7 @@ impl From<&SignInError> for SignInRefusal {
             SignInError::Busy { .. } => Self::Busy,
             SignInError::InsecureOrigin => Self::InsecureOrigin,
             SignInError::Unavailable(_) => Self::Unavailable,
+            SignInError::PasskeyRefused => Self::Passkey,
             SignInError::Refused
             | SignInError::WrongCode
             | SignInError::StartAgain

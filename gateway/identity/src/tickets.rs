@@ -23,6 +23,8 @@ pub(crate) enum Purpose {
     Enrolment,
     /// The invitation of the first administrator.
     FirstRun,
+    /// From the wish for a passkey to the browser that made it.
+    Passkey,
 }
 
 impl Purpose {
@@ -32,6 +34,7 @@ impl Purpose {
             Self::SecondStep => "second-step",
             Self::Enrolment => "enrolment",
             Self::FirstRun => "first-run",
+            Self::Passkey => "passkey",
         }
     }
 
@@ -40,6 +43,7 @@ impl Purpose {
         match self {
             Self::Entry => Duration::from_secs(60),
             Self::SecondStep => Duration::from_secs(5 * 60),
+            Self::Passkey => crate::passkeys::LIFETIME,
             Self::Enrolment => Duration::from_secs(10 * 60),
             Self::FirstRun => Duration::from_secs(60 * 60),
         }

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
-use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, SET_COOKIE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use vestibule_identity::{Audience, Authentication, RequestOrigin, SetCookie, Unavailable};
 
@@ -93,6 +93,25 @@ pub(crate) fn page(status: StatusCode, template: &impl Template) -> Response {
     }
 }
 
+/// A page that runs the script of passkeys.
+pub(crate) fn page_with_script(status: StatusCode, template: &impl Template) -> Response {
+    let mut response = page(status, template);
+    response.extensions_mut().insert(RunsScript);
+    response
+}
+
+/// That a page runs the script of passkeys.
+#[derive(Debug, Clone, Copy)]
+struct RunsScript;
+
+/// The policy of a page that runs the script of passkeys: that file of this very host, and no
+/// other script.
+fn policy_with_script(origin: &RequestOrigin) -> Option<HeaderValue> {
+    let (_, policy) = PAGE_HEADERS.iter().find(|(name, _)| *name == "content-security-policy")?;
+    let script = format!("{}/_vestibule/assets/passkey.js", origin.ascii_origin());
+    HeaderValue::from_str(&format!("{policy}; script-src {script}")).ok()
+}
+
 /// `303 See Other`: also after a form, so that going back sends nothing twice.
 pub(crate) fn redirect(to: &str) -> Response {
     match HeaderValue::from_str(to) {
@@ -132,13 +151,18 @@ pub(crate) async fn in_time(request: Request, next: Next) -> Response {
 /// is worth nothing.
 pub(crate) async fn finish(request: Request, next: Next) -> Response {
     let clear = cookie_to_clear(&request);
+    let with_script = request.extensions().get::<RequestOrigin>().and_then(policy_with_script);
     let mut response = next.run(request).await;
+    let runs_script = response.extensions_mut().remove::<RunsScript>().is_some();
     for (name, value) in PAGE_HEADERS {
         let name = HeaderName::from_static(name);
         let keeps_own = name == CACHE_CONTROL && response.headers().contains_key(CACHE_CONTROL);
         if !keeps_own {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
+    }
+    if let Some(policy) = with_script.filter(|_| runs_script) {
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
     // a sign-in that succeeded just now sets a good one
     let is_set = clear.as_ref().is_some_and(|clear| sets(&response, clear));

@@ -25,6 +25,7 @@ mod enter;
 mod health;
 mod home;
 mod oidc;
+mod passkeys;
 mod second_factor;
 mod setup;
 mod share;
@@ -39,6 +40,7 @@ pub fn router(portal: Portal) -> Router {
         .route("/_vestibule/", get(home::show))
         .route("/_vestibule/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/_vestibule/sign-in/code", get(code::show).post(code::submit))
+        .route(passkeys::SIGN_IN, post(passkeys::sign_in))
         .route("/_vestibule/setup", get(setup::show).post(setup::submit))
         .route("/_vestibule/enter", get(enter::show))
         .route("/_vestibule/arrive", get(enter::arrive))
@@ -58,6 +60,9 @@ pub fn router(portal: Portal) -> Router {
         .route("/_vestibule/account/sessions/end-others", post(account::end_other_sessions))
         .route(app_passwords::PATH, get(app_passwords::show).post(app_passwords::make))
         .route(app_passwords::REVOKE, post(app_passwords::revoke))
+        .route(passkeys::PATH, get(passkeys::show).post(passkeys::begin))
+        .route(passkeys::CONFIRM, post(passkeys::confirm))
+        .route(passkeys::REMOVE, post(passkeys::remove))
         .route("/_vestibule/assets/{file}", get(assets::show))
         .route("/_vestibule/healthz", get(health::show))
         .route("/_vestibule/readyz", get(health::show_ready))

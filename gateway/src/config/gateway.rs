@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use vestibule_proxy::Certificate;
-use vestibule_schema::document::{self, Reader, Spanned, Table};
+use vestibule_schema::document::{self, DisabledFeatures, Reader, Spanned, Table};
 use vestibule_schema::problem::{self, Problem};
 
 use super::StoreChoice;
@@ -34,8 +34,8 @@ pub(crate) struct GatewayConfig {
     pub(crate) watch: Watching,
     /// Where it is written down what happens.
     pub(crate) audit: AuditConfig,
-    /// Whether programs may show app passwords anywhere.
-    pub(crate) app_passwords: bool,
+    /// What no site has.
+    pub(crate) disabled: DisabledFeatures,
     /// Who vouches for people beside the gateway itself.
     pub(crate) identity: IdentityConfig,
     /// How long sessions last, and how many there may be.
@@ -151,7 +151,7 @@ impl GatewayConfig {
         let state_dir = dir.join(root.string("state_dir").map_or("state".into(), |dir| dir.value));
         let identity = IdentityConfig::read(root, &public_url, dir);
         Self {
-            app_passwords: !document::disabled_features(root).app_passwords,
+            disabled: document::disabled_features(root),
             identity,
             sessions: SessionsConfig::read(root.table("sessions")),
             listen,

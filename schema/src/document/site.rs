@@ -102,7 +102,7 @@ impl SiteDocument {
         let custom_permits = root.boolean("custom_permits").is_some_and(|permits| permits.value);
         let identity_headers = root.table("identity_headers").and_then(identity_headers::read);
         let accepted = root.boolean("accept_shared_origin").is_some_and(|accepts| accepts.value);
-        let app_passwords = !super::features::disabled(&mut root).app_passwords;
+        let app_passwords = !super::features::disabled_at_site(&mut root).app_passwords;
         let sizes = root.table("sizes").map(read_sizes).unwrap_or_default();
         root.finish();
         let document = match (mount, upstream, adapter) {

@@ -63,7 +63,10 @@ pub(crate) async fn verify(
 
 /// Whether a local password counts: whoever belongs to a provider proves themselves there, unless
 /// its table says `local_fallback`. A provider that is not configured any more says nothing.
-async fn may_use_password(identity: &Identity, account: &Account) -> Result<bool, StoreError> {
+pub(crate) async fn may_use_password(
+    identity: &Identity,
+    account: &Account,
+) -> Result<bool, StoreError> {
     let linked = identity.store.identities().of_account(account.id).await?;
     let providers = &identity.settings.providers;
     let falls_back = |id| providers.get(id).is_some_and(|rules| rules.local_fallback);

@@ -79,7 +79,7 @@ pub(super) async fn submit(
     let attempt = CodeAttempt { cookies: &cookies, code: &code, user_agent: caller.user_agent() };
     let done = match portal.identity.finish_sign_in(&caller.origin, &attempt).await {
         Ok(done) => done,
-        Err(error) => return refused(&portal, &caller, return_to.as_ref(), &error),
+        Err(error) => return refused(&portal, &caller, return_to.as_ref(), &error).await,
     };
     let response = match done.recovery_codes_left {
         None => sign_in::welcome(&portal, &caller, done.session, return_to).await?,
@@ -106,7 +106,7 @@ async fn recovery_used(
     Ok(with_cookie(response, Some(session.cookie)))
 }
 
-fn refused(
+async fn refused(
     portal: &Portal,
     caller: &Caller,
     return_to: Option<&ReturnTo>,
@@ -117,7 +117,8 @@ fn refused(
     let message = Some(message.as_str());
     let response = match error {
         SignInError::StartAgain | SignInError::InsecureOrigin => {
-            sign_in::form(portal, caller, &Again { status, message, name: "", return_to })?
+            let again = Again { status, message, name: "", return_to };
+            sign_in::form(portal, caller, &again).await?
         }
         _ => form(portal, caller, return_to, (status, message))?,
     };

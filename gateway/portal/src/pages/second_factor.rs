@@ -136,7 +136,7 @@ pub(super) async fn change(
     }
 }
 
-fn others(fields: &Form) -> OtherSessions {
+pub(super) fn others(fields: &Form) -> OtherSessions {
     if fields.text("end_others") == "yes" { OtherSessions::End } else { OtherSessions::GoOn }
 }
 

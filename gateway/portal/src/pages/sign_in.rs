@@ -9,13 +9,13 @@ use axum::response::Response;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use vestibule_identity::{
-    Attempt, Audience, NewSession, SignInError, SignInStep, SignedIn, Transport,
+    Attempt, Audience, NewSession, PasskeyQuestion, SignInError, SignInStep, SignedIn, Transport,
 };
 
 use super::code;
 use super::enter::{self, Coming, Wish};
 use super::oidc::{self, Button};
-use crate::answer::{Failure, page, redirect, with_cookie};
+use crate::answer::{Failure, page, page_with_script, redirect, with_cookie};
 use crate::caller::Caller;
 use crate::form::Form;
 use crate::form_token::{self, Stranger};
@@ -34,6 +34,7 @@ struct SignIn<'r> {
     form_token: &'r str,
     message: Option<&'r str>,
     providers: &'r [Button],
+    passkey: Option<&'r PasskeyQuestion>,
 }
 
 #[derive(Template)]
@@ -78,7 +79,7 @@ pub(super) async fn show(
     }
     let again =
         Again { status: StatusCode::OK, message: None, name: "", return_to: return_to.as_ref() };
-    form(&portal, &caller, &again)
+    form(&portal, &caller, &again).await
 }
 
 /// The page for somebody who is signed in.
@@ -113,7 +114,7 @@ pub(super) async fn submit(
     let again = |status, message| Again { status, message, name, return_to: return_to.as_ref() };
     if !portal.form_tokens.is_from_stranger(&caller, fields.token()) {
         let message = "This page was open for too long. Please sign in again.";
-        return form(&portal, &caller, &again(StatusCode::FORBIDDEN, Some(message)));
+        return form(&portal, &caller, &again(StatusCode::FORBIDDEN, Some(message))).await;
     }
     let password = fields.secret("password");
     let attempt = Attempt { name, password: &password, user_agent: caller.user_agent() };
@@ -123,7 +124,7 @@ pub(super) async fn submit(
         Err(error) => {
             let (status, retry_after) = status_of(&error);
             let message = sentence(&error.to_string());
-            let response = form(&portal, &caller, &again(status, Some(&message)))?;
+            let response = form(&portal, &caller, &again(status, Some(&message))).await?;
             Ok(with_retry_after(response, retry_after))
         }
     }
@@ -172,7 +173,7 @@ fn only_site(portal: &Portal, who: &SignedIn) -> Option<Wish> {
 }
 
 /// The form, or over a plain connection the reason why there is none.
-pub(super) fn form(
+pub(super) async fn form(
     portal: &Portal,
     caller: &Caller,
     again: &Again<'_>,
@@ -182,6 +183,12 @@ pub(super) fn form(
         return Ok(not_secure(caller));
     }
     let stranger = Stranger::of(caller)?;
+    // without the store there is no passkey, but the page
+    let passkey = portal.identity.passkey_question(&caller.origin, &stranger.value).await;
+    let passkey = passkey.unwrap_or_else(|error| {
+        tracing::error!(%error, "passkeys can't be asked for");
+        None
+    });
     let name: String = again.name.chars().take(SHOWN_NAME).collect();
     let template = SignIn {
         user,
@@ -190,8 +197,13 @@ pub(super) fn form(
         form_token: &portal.form_tokens.for_stranger(caller, &stranger),
         message: again.message,
         providers: &oidc::buttons(portal, again.return_to),
+        passkey: passkey.as_ref(),
     };
-    Ok(with_cookie(page(again.status, &template), stranger.cookie))
+    let response = match template.passkey {
+        Some(_) => page_with_script(again.status, &template),
+        None => page(again.status, &template),
+    };
+    Ok(with_cookie(response, stranger.cookie))
 }
 
 /// The reason why there is no form over a plain connection.

@@ -1,0 +1,49 @@
+//! After a change of what somebody signs in with, a new session takes the place of theirs
+//! (requirement S3).
+
+use vestibule_store::audit::Ended;
+use vestibule_store::{Account, StoreError};
+
+use crate::credentials::SignedIn;
+use crate::identity::Identity;
+use crate::origin::RequestOrigin;
+use crate::sign_in::{NewSession, Proof, SignInError};
+
+/// What becomes of somebody's other sessions (ASVS 5.0, 7.4.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherSessions {
+    /// They go on.
+    GoOn,
+    /// They end.
+    End,
+}
+
+impl Identity {
+    /// Begins a session in the place of somebody's own, and ends the others if they wish it.
+    pub(crate) async fn renew_session(
+        &self,
+        origin: &RequestOrigin,
+        who: &SignedIn,
+        (account, proof, others): (&Account, &Proof<'_>, OtherSessions),
+    ) -> Result<NewSession, SignInError> {
+        let session = self.begin_session(origin, account, proof).await?;
+        let failed = |error: StoreError| SignInError::Unavailable(error.into());
+        match others {
+            OtherSessions::End => {
+                let spared = session.signed_in.session();
+                let ended = self.store.sessions().delete_of_account(account.id, spared).await;
+                self.cache.end_of_account(account.id);
+                let count = ended.map_err(failed)?;
+                let written = self.audit_ended(account.id, Ended::Others, count).await;
+                written.map_err(SignInError::Unavailable)?;
+            }
+            OtherSessions::GoOn => {
+                if let Some(root) = who.root_session() {
+                    let ended = self.end_one(account.id, root).await;
+                    ended.map_err(SignInError::Unavailable)?;
+                }
+            }
+        }
+        Ok(session)
+    }
+}
