@@ -56,6 +56,37 @@ async fn the_portals_pages_are_for_everybody() {
     assert_eq!(seen.told["share"], format!("{origin}/i/family/browse/open/"));
 }
 
+/// S16: an authenticator that Chromium plays itself, through its own rules for passkeys, its
+/// Content-Security-Policy and the one script of the pages.
+#[tokio::test]
+async fn a_passkey_is_made_and_signs_in_in_a_browser() {
+    let config = ConfigDir::new()
+        .with_site("family", "path = \"/i/family/\"", PERMISSIONS)
+        .with_site("work", "path = \"/i/work/\"", PERMISSIONS);
+    let gateway = Gateway::start(config).await;
+    let origin = format!("http://localhost:{}", gateway.port);
+    let wanted = json!({
+        "origin": origin,
+        "user": { "name": "jane", "password": password("jane") },
+        "chooser": "Your galleries",
+    });
+    let seen = drive("passkeys", wanted).await;
+    expect_no_fault("passkeys", &seen, 6);
+    let name = "Jürgens äußerst langes Telefon mit einem Namen ohne Ende 📷";
+    assert_eq!(seen.told["kept"], name);
+    let made = json!([{ "isResidentCredential": true, "rpId": "localhost" }]);
+    assert_eq!(seen.told["credentials"], made);
+    assert_eq!(seen.told["arrived"], format!("{origin}/_vestibule/account/passkeys"));
+    assert_eq!(seen.told["used"], 1);
+    assert_eq!(seen.told["quiet"], json!(["Sign in"]));
+    let log = gateway.config.run(&["audit", "ls", "--format", "json"]).expect(0).out;
+    for wanted in [r#""by":"passkey""#, "passkey_added", "passkey_removed", r#""reason":"passkey""#]
+    {
+        assert!(log.contains(wanted), "{wanted}: {log}");
+    }
+    assert!(!log.contains("passkey_counter"), "{log}");
+}
+
 #[tokio::test]
 async fn the_first_administrator_is_made_in_a_browser() {
     let gateway = Gateway::start(empty()).await;

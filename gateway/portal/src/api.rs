@@ -11,6 +11,7 @@ mod grants;
 mod groups;
 mod joining;
 mod nodes;
+mod passkeys;
 mod problem;
 mod sessions;
 mod shares;
@@ -56,6 +57,8 @@ pub(crate) fn router() -> Router<Portal> {
             get(app_passwords::list).delete(app_passwords::revoke_all),
         )
         .route("/users/{user}/app-passwords/{app_password}", delete(app_passwords::revoke))
+        .route("/users/{user}/passkeys", get(passkeys::list).delete(passkeys::remove_all))
+        .route("/users/{user}/passkeys/{passkey}", delete(passkeys::remove))
         .route("/grants", get(grants::list).post(grants::add).delete(grants::remove))
         .route("/group-mappings", get(groups::list).post(groups::add).delete(groups::remove))
         .route("/nodes", get(nodes::list).post(nodes::add))

@@ -5,6 +5,7 @@ mod sessions;
 mod show;
 
 mod app_passwords;
+mod passkeys;
 mod totp;
 
 use std::io::{IsTerminal as _, Read as _};
@@ -61,6 +62,11 @@ enum Verb {
     AppPasswords {
         #[command(subcommand)]
         verb: app_passwords::Verb,
+    },
+    /// What an account's owner signs in by, instead of a password: list, remove
+    Passkeys {
+        #[command(subcommand)]
+        verb: passkeys::Verb,
     },
     /// The sessions of an account
     Sessions {
@@ -131,6 +137,7 @@ impl Users {
             Verb::Totp(verb) => verb.run(output),
             Verb::Rm(verb) => verb.run(output),
             Verb::AppPasswords { verb } => verb.run(output),
+            Verb::Passkeys { verb } => verb.run(output),
             Verb::Sessions { verb } => verb.run(output),
         }
     }

@@ -4,7 +4,7 @@
 //
 //   node drive.mjs < {"flow": …, "origin": …, "pictures": DIRECTORY, …}
 //
-// Flows: `pages` (a portal with several galleries), `first_run`, `provider`, `gallery`.
+// Flows: `pages` (a portal with several galleries), `passkeys`, `first_run`, `provider`.
 import { createHmac } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import axe from 'axe-core';
@@ -215,6 +215,70 @@ const flows = {
     await stranger.keyboard.press('Enter');
     await stranger.waitForURL((url) => !url.pathname.startsWith('/_vestibule/'));
     told.share = stranger.url();
+  },
+
+  // A passkey is made, signs in, and is removed; with an authenticator that Chromium plays itself.
+  async passkeys() {
+    const page = await newPage();
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send('WebAuthn.enable');
+    const { authenticatorId } = await devtools.send('WebAuthn.addVirtualAuthenticator', {
+      options: {
+        protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true,
+        automaticPresenceSimulation: true,
+      },
+    });
+    const verified = (isUserVerified) => devtools.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified });
+    await page.goto(`${origin}/_vestibule/sign-in`);
+    await signIn(page, wanted.user);
+    await page.getByRole('heading', { name: wanted.chooser }).waitFor();
+    await page.goto(`${origin}/_vestibule/account`);
+    await page.getByRole('link', { name: 'Passkeys' }).click();
+    await look(page, 'passkeys-none');
+    await page.getByLabel('What do you call this device').fill('Jürgens äußerst langes Telefon mit einem Namen ohne Ende 📷');
+    await page.getByLabel('Your password').fill('not the password');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByRole('alert').waitFor();
+    told.kept = await page.getByLabel('What do you call this device').inputValue();
+    await page.getByLabel('Your password').fill(wanted.user.password);
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByRole('heading', { name: 'Make a passkey' }).waitFor();
+    await look(page, 'passkey');
+    // whoever does not show that it is them is told so, and may try again
+    await verified(false);
+    await page.getByRole('button', { name: 'Make it' }).click();
+    await page.getByText('Please try again').waitFor();
+    await look(page, 'passkey-refused');
+    await verified(true);
+    await page.getByRole('button', { name: 'Make it' }).click();
+    await page.getByText('The passkey is made').waitFor();
+    await look(page, 'passkeys');
+    const { credentials } = await devtools.send('WebAuthn.getCredentials', { authenticatorId });
+    told.credentials = credentials.map(({ isResidentCredential, rpId }) => ({ isResidentCredential, rpId }));
+
+    await signOut(page);
+    await page.goto(`${origin}/_vestibule/sign-in?return=/_vestibule/account/passkeys`);
+    await look(page, 'sign-in-passkey');
+    await verified(false);
+    await page.getByRole('button', { name: 'Use a passkey' }).click();
+    await page.getByText('Please try again').waitFor();
+    await verified(true);
+    await page.getByRole('button', { name: 'Use a passkey' }).click();
+    await page.getByRole('heading', { name: 'Passkeys' }).waitFor();
+    told.arrived = page.url();
+    told.used = await page.getByText(/last used/).count();
+    await page.getByRole('button', { name: /Remove the passkey/ }).click();
+    await page.getByText('The passkey is removed').waitFor();
+    await signOut(page);
+    await page.goto(`${origin}/_vestibule/sign-in`);
+    await page.getByRole('button', { name: 'Use a passkey' }).click();
+    await page.getByText('This passkey is not good here').waitFor();
+    await look(page, 'sign-in-passkey-refused');
+
+    // without a script there is nothing to press that would do nothing
+    const quiet = await newPage({ javaScriptEnabled: false });
+    await quiet.goto(`${origin}/_vestibule/sign-in`);
+    told.quiet = await quiet.getByRole('button').allInnerTexts();
   },
 
   // A gateway that nobody has an account at.

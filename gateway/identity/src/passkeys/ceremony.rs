@@ -140,6 +140,11 @@ pub(super) fn ask_to_sign_in(origin: &RequestOrigin) -> Option<Asked> {
 impl Shown {
     /// Reads an answer; if it can't be read, why not, for the log.
     pub(super) fn read(answer: &str) -> Result<Self, String> {
+        // the library's reader lets an answer without a handle pass, and panics when it is used
+        let read: Value = serde_json::from_str(answer).map_err(in_words)?;
+        if read.pointer("/response/userHandle").is_none_or(|handle| !handle.is_string()) {
+            return Err("there is no user handle".to_owned());
+        }
         let read = DiscoverableAuthentication::from_json_relaxed(answer.as_bytes());
         read.map(Self).map_err(in_words)
     }

@@ -47,14 +47,24 @@ pub struct PasskeyAttempt<'r> {
 }
 
 /// Why somebody is not let in: for the audit log, and in more words for the log.
-struct Refused(SignInRefusal, Option<Box<Account>>, String);
+pub(super) struct Refused(SignInRefusal, Option<Box<Account>>, String);
 
 /// What came of an answer.
-enum Judged {
+pub(super) enum Judged {
     /// It was another browser's question, or one of long ago.
     TooLate,
     Refused(Refused),
     Accepted(Box<Account>),
+}
+
+#[cfg(test)]
+impl Judged {
+    pub(super) const fn refusal(&self) -> Option<SignInRefusal> {
+        match self {
+            Self::Refused(Refused(refusal, ..)) => Some(*refusal),
+            Self::TooLate | Self::Accepted(_) => None,
+        }
+    }
 }
 
 impl Identity {
@@ -131,7 +141,7 @@ impl Identity {
         }
     }
 
-    async fn judge_passkey(
+    pub(super) async fn judge_passkey(
         &self,
         origin: &RequestOrigin,
         attempt: &PasskeyAttempt<'_>,

@@ -41,6 +41,7 @@ async fn every_answer_has_its_headers_and_no_script() {
         "/_vestibule/sign-out",
         "/_vestibule/account",
         "/_vestibule/account/second-factor",
+        "/_vestibule/account/passkeys",
         "/_vestibule/sign-in/code",
         "/_vestibule/setup",
         "/_vestibule/assets/portal.css",

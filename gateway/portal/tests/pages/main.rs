@@ -11,6 +11,7 @@ mod account;
 mod browser;
 mod enter;
 mod everywhere;
+mod passkeys;
 mod second_factor;
 mod setup;
 mod share;
