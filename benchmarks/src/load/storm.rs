@@ -3,6 +3,9 @@
 //! Pictures are asked for at a constant rate, each at its moment whether the one before has come or
 //! not: a request that had to wait is timed from when it should have gone. Rounds without a storm
 //! and with one take turns.
+//!
+//! Those who sign in would do so from other machines. Here their threads get what others leave, so
+//! that what is measured is the gateway's work for them, and not their own.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -161,7 +164,12 @@ impl Plan {
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let storming: Vec<_> = (0..STORMING)
-                .map(|_| scope.spawn(|| sign_in_until(&is_over, self.port, tally)))
+                .map(|_| {
+                    scope.spawn(|| {
+                        give_way();
+                        sign_in_until(&is_over, self.port, tally)
+                    })
+                })
                 .collect();
             let read = self.read(path, cookie);
             is_over.store(true, Ordering::Relaxed);
@@ -170,6 +178,19 @@ impl Plan {
             }
             read
         })
+    }
+}
+
+/// Lets every other thread go first (`SCHED_IDLE`), where the system knows that.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    {
+        use thread_priority::{
+            NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+            set_thread_priority_and_policy, thread_native_id,
+        };
+        let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy);
     }
 }
 

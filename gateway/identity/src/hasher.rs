@@ -1,21 +1,28 @@
 //! Hashing passwords, on a bounded number of threads with a bounded queue.
+//!
+//! What computes gives way to everybody else and so may be stopped at any moment, for long. It
+//! takes no lock, then: memory and results change hands on threads that don't give way. And its
+//! 46 MiB stay mapped while others wait, for the system gives and takes memory under a lock, too.
+
+mod memory;
+mod yielding;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use argon2::password_hash::phc;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD;
-use thread_priority::{
-    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
-    set_thread_priority_and_policy, thread_native_id,
-};
 use tokio::sync::{OnceCell, Semaphore};
 use vestibule_store::PasswordHash;
 
 use crate::Secret;
+use memory::{Memories, Memory};
+
+/// Bytes of a salt, and of what comes out.
+const SALT: usize = 16;
+const OUTPUT: usize = 32;
 
 /// What hashing a password costs: the parameters of argon2id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +82,7 @@ pub(crate) struct Hasher {
     /// How many hash or wait.
     inside: Arc<AtomicUsize>,
     capacity: usize,
+    memories: Arc<Memories>,
     /// What is compared for a name that nobody has.
     dummy: OnceCell<PasswordHash>,
     /// How often anything was compared; tests hold that it is as often for unknown names.
@@ -88,6 +96,7 @@ impl Hasher {
             lanes: Arc::new(Semaphore::new(lanes.max(1))),
             inside: Arc::new(AtomicUsize::new(0)),
             capacity: lanes.max(1) + queue,
+            memories: Arc::default(),
             dummy: OnceCell::new(),
             comparisons: AtomicU64::new(0),
         }
@@ -96,7 +105,7 @@ impl Hasher {
     /// Makes the hash of a password.
     pub(crate) async fn hash(&self, password: &Secret<String>) -> Result<PasswordHash, HashError> {
         let (password, cost) = (password.clone(), self.cost);
-        self.run(move || make(cost, &password)).await?
+        self.run(move |memory| make(cost, &password, memory)).await?
     }
 
     /// Makes ready what unknown names are compared with, so that not even the first differs.
@@ -116,7 +125,7 @@ impl Hasher {
             None => self.dummy().await?.clone(),
         };
         let (password, cost) = (password.clone(), self.cost);
-        let verdict = self.run(move || compare(cost, &password, &hash)).await??;
+        let verdict = self.run(move |memory| compare((cost, &password, &hash), memory)).await??;
         self.comparisons.fetch_add(1, Ordering::Relaxed);
         Ok(if known { verdict } else { Verdict::Wrong })
     }
@@ -136,37 +145,30 @@ impl Hasher {
         self.dummy.get_or_try_init(|| async { nobodys(self.cost) }).await
     }
 
-    /// Runs work on a thread of its own, when a lane is free. The system gives such a thread what
-    /// others leave: a storm of sign-ins does not make those wait who are signed in.
+    /// Runs work on a thread that gives way to all others, when a lane is free: a storm of sign-ins
+    /// does not make those wait who are signed in.
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, HashError> {
         let place = Place::take(&self.inside, self.capacity).ok_or(HashError::Busy)?;
         let lanes = Arc::clone(&self.lanes);
         let permit = lanes.acquire_owned().await.map_err(|_| HashError::Failed)?;
-        let (done, answer) = tokio::sync::oneshot::channel();
-        // a thread costs some microseconds, a hash many milliseconds; and what was given way once
-        // can't be taken back without a privilege, so no thread of the runtime is used
-        let thread = std::thread::Builder::new().name("vestibule-hash".to_owned());
-        let started = thread.spawn(move || {
-            // both stay with the work, which goes on when the caller has gone
-            let _held = (permit, place);
-            give_way();
-            // an error means that nobody waits any more
-            let _ = done.send(work());
+        let memories = Arc::clone(&self.memories);
+        // goes on when the caller has gone, and holds its lane and its place so long
+        let done = tokio::task::spawn_blocking(move || {
+            let mut memory = memories.take();
+            let done = yielding::run(|| work(&mut memory));
+            if place.others_are_inside() {
+                memories.give_back(memory);
+            } else {
+                memories.clear();
+            }
+            drop((permit, place));
+            done
         });
-        started.map_err(|_| HashError::Failed)?;
-        answer.await.map_err(|_| HashError::Failed)
+        done.await.ok().flatten().ok_or(HashError::Failed)
     }
-}
-
-/// Lets every other thread go first, at once (`SCHED_IDLE`, sched(7)): the highest niceness alone
-/// leaves a thread its slice of some milliseconds, which a picture's answer would wait for. Where
-/// the system does not allow that, nothing is lost but it.
-fn give_way() {
-    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy);
 }
 
 /// A place among those who hash or wait; given back when dropped.
@@ -177,6 +179,10 @@ impl Place {
         let place = Self(Arc::clone(inside));
         (inside.fetch_add(1, Ordering::SeqCst) < capacity).then_some(place)
     }
+
+    fn others_are_inside(&self) -> bool {
+        self.0.load(Ordering::SeqCst) > 1
+    }
 }
 
 impl Drop for Place {
@@ -185,19 +191,40 @@ impl Drop for Place {
     }
 }
 
-fn argon(cost: HashCost) -> Result<Argon2<'static>, HashError> {
-    let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, None)
-        .map_err(|_| HashError::Failed)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
 /// A hash of no password: its output is drawn. To compare with it costs what any other costs; to
 /// compute one would keep its 46 MiB from the start of an idle gateway.
 fn nobodys(cost: HashCost) -> Result<PasswordHash, HashError> {
-    let mut salt = [0u8; 16];
-    let mut output = [0u8; 32];
-    getrandom::fill(&mut salt).map_err(|_| HashError::Failed)?;
+    let mut output = [0u8; OUTPUT];
     getrandom::fill(&mut output).map_err(|_| HashError::Failed)?;
+    written(cost, &new_salt()?, &output)
+}
+
+fn make(
+    cost: HashCost,
+    password: &Secret<String>,
+    memory: &mut Memory,
+) -> Result<PasswordHash, HashError> {
+    let salt = new_salt()?;
+    let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, None);
+    let params = params.map_err(|_| HashError::Failed)?;
+    let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let mut output = [0u8; OUTPUT];
+    fill((&argon, password), &salt, (&mut output, memory))?;
+    written(cost, &salt, &output)
+}
+
+fn new_salt() -> Result<[u8; SALT], HashError> {
+    let mut salt = [0u8; SALT];
+    getrandom::fill(&mut salt).map_err(|_| HashError::Failed)?;
+    Ok(salt)
+}
+
+/// A hash as it is kept: the PHC string format.
+fn written(
+    cost: HashCost,
+    salt: &[u8; SALT],
+    output: &[u8; OUTPUT],
+) -> Result<PasswordHash, HashError> {
     let HashCost { memory_kib, passes, lanes } = cost;
     let (salt, output) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(output));
     let text = format!("$argon2id$v=19$m={memory_kib},t={passes},p={lanes}${salt}${output}");
@@ -206,31 +233,42 @@ fn nobodys(cost: HashCost) -> Result<PasswordHash, HashError> {
     Ok(PasswordHash::from_phc(text))
 }
 
-fn make(cost: HashCost, password: &Secret<String>) -> Result<PasswordHash, HashError> {
-    let hash: phc::PasswordHash =
-        argon(cost)?.hash_password(password.expose().as_bytes()).map_err(|_| HashError::Failed)?;
-    Ok(PasswordHash::from_phc(hash.to_string()))
+/// Computes what argon2 makes of a password.
+fn fill(
+    (argon, password): (&Argon2<'_>, &Secret<String>),
+    salt: &[u8],
+    (output, memory): (&mut [u8], &mut Memory),
+) -> Result<(), HashError> {
+    let blocks = memory.blocks(argon.params().block_count());
+    argon
+        .hash_password_into_with_memory(password.expose().as_bytes(), salt, output, blocks)
+        .map_err(|_| HashError::Failed)
 }
 
 fn compare(
-    cost: HashCost,
-    password: &Secret<String>,
-    hash: &PasswordHash,
+    (cost, password, hash): (HashCost, &Secret<String>, &PasswordHash),
+    memory: &mut Memory,
 ) -> Result<Verdict, HashError> {
     let parsed = phc::PasswordHash::new(hash.as_phc()).map_err(|_| HashError::Failed)?;
-    let params = Params::try_from(&parsed).map_err(|_| HashError::Failed)?;
+    let (Some(salt), Some(wanted)) = (&parsed.salt, &parsed.hash) else {
+        return Err(HashError::Failed);
+    };
     // the comparison takes its parameters from the hash
-    let verified = argon(cost)?.verify_password(password.expose().as_bytes(), &parsed);
-    match verified {
-        Ok(()) => {}
-        Err(argon2::password_hash::Error::PasswordInvalid) => return Ok(Verdict::Wrong),
-        Err(_) => return Err(HashError::Failed),
-    }
+    let params = Params::try_from(&parsed).map_err(|_| HashError::Failed)?;
+    let algorithm = Algorithm::new(parsed.algorithm.as_str()).map_err(|_| HashError::Failed)?;
+    let version = parsed.version.map_or(Ok(Version::default()), Version::try_from);
+    let version = version.map_err(|_| HashError::Failed)?;
     let had =
         HashCost { memory_kib: params.m_cost(), passes: params.t_cost(), lanes: params.p_cost() };
-    let is_argon2id = parsed.algorithm.as_str() == Algorithm::Argon2id.as_str();
-    if is_argon2id && !had.is_below(cost) {
+    let argon = Argon2::new(algorithm, version, params);
+    let mut output = vec![0u8; wanted.as_bytes().len()];
+    fill((&argon, password), salt.as_ref(), (&mut output, memory))?;
+    // `Output` compares in constant time
+    if phc::Output::new(&output).map_err(|_| HashError::Failed)? != *wanted {
+        return Ok(Verdict::Wrong);
+    }
+    if algorithm == Algorithm::Argon2id && !had.is_below(cost) {
         return Ok(Verdict::Right);
     }
-    make(cost, password).map(Verdict::RightRehashed)
+    make(cost, password, memory).map(Verdict::RightRehashed)
 }

@@ -57,7 +57,7 @@
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
-    says.textContent = "";
+    says.hidden = true;
     try {
       const wish = question();
       const credential = form.dataset.passkey === "make"
@@ -66,6 +66,7 @@
       form.elements.answer.value = answer(credential);
     } catch (error) {
       says.textContent = reasons[error.name] || "This browser can’t use a passkey here.";
+      says.hidden = false;
       button.disabled = false;
       return;
     }

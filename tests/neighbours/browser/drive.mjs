@@ -228,41 +228,51 @@ const flows = {
         automaticPresenceSimulation: true,
       },
     });
-    const verified = (isUserVerified) => devtools.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified });
+    const lies = (bits) => devtools.send('WebAuthn.setResponseOverrideBits', { authenticatorId, ...bits });
+    const goOn = async (password) => {
+      await page.getByLabel('What do you call this device').fill('Jürgens äußerst langes Telefon mit einem Namen ohne Ende 📷');
+      await page.getByLabel('Your password').fill(password);
+      await page.getByRole('button', { name: 'Go on' }).click();
+    };
     await page.goto(`${origin}/_vestibule/sign-in`);
     await signIn(page, wanted.user);
     await page.getByRole('heading', { name: wanted.chooser }).waitFor();
     await page.goto(`${origin}/_vestibule/account`);
     await page.getByRole('link', { name: 'Passkeys' }).click();
     await look(page, 'passkeys-none');
-    await page.getByLabel('What do you call this device').fill('Jürgens äußerst langes Telefon mit einem Namen ohne Ende 📷');
-    await page.getByLabel('Your password').fill('not the password');
-    await page.getByRole('button', { name: 'Go on' }).click();
+    await goOn('not the password');
     await page.getByRole('alert').waitFor();
     told.kept = await page.getByLabel('What do you call this device').inputValue();
-    await page.getByLabel('Your password').fill(wanted.user.password);
-    await page.getByRole('button', { name: 'Go on' }).click();
+    await goOn(wanted.user.password);
     await page.getByRole('heading', { name: 'Make a passkey' }).waitFor();
     await look(page, 'passkey');
-    // whoever does not show that it is them is told so, and may try again
-    await verified(false);
+    // one that does not say that it verified its user
+    await lies({ isBadUV: true });
     await page.getByRole('button', { name: 'Make it' }).click();
-    await page.getByText('Please try again').waitFor();
-    await look(page, 'passkey-refused');
-    await verified(true);
+    await page.getByText('is not a good passkey for this address').waitFor();
+    await lies({ isBadUV: false });
+    await goOn(wanted.user.password);
     await page.getByRole('button', { name: 'Make it' }).click();
     await page.getByText('The passkey is made').waitFor();
     await look(page, 'passkeys');
+    // the browser says why it makes no second one
+    await goOn(wanted.user.password);
+    await page.getByRole('button', { name: 'Make it' }).click();
+    await page.getByText('holds a passkey for you already').waitFor();
+    await look(page, 'passkey-refused');
     const { credentials } = await devtools.send('WebAuthn.getCredentials', { authenticatorId });
     told.credentials = credentials.map(({ isResidentCredential, rpId }) => ({ isResidentCredential, rpId }));
 
     await signOut(page);
     await page.goto(`${origin}/_vestibule/sign-in?return=/_vestibule/account/passkeys`);
     await look(page, 'sign-in-passkey');
-    await verified(false);
-    await page.getByRole('button', { name: 'Use a passkey' }).click();
-    await page.getByText('Please try again').waitFor();
-    await verified(true);
+    for (const bits of [{ isBogusSignature: true }, { isBadUV: true }, { isBadUP: true }]) {
+      await lies(bits);
+      await page.getByRole('button', { name: 'Use a passkey' }).click();
+      await page.getByText('This passkey is not good here').waitFor();
+      await lies(Object.fromEntries(Object.keys(bits).map((bit) => [bit, false])));
+      await page.goto(`${origin}/_vestibule/sign-in?return=/_vestibule/account/passkeys`);
+    }
     await page.getByRole('button', { name: 'Use a passkey' }).click();
     await page.getByRole('heading', { name: 'Passkeys' }).waitFor();
     told.arrived = page.url();
