@@ -18,6 +18,7 @@ use crate::hasher::{HashCost, Hasher};
 use crate::limits::SignInLimits;
 use crate::providers::ldap::{LdapError, LdapProvider};
 use crate::sessions::cache::SessionCache;
+use crate::sessions::misplaced::Misplaced;
 use crate::shares::cache::ShareCache;
 use crate::signing_keys::SigningKeys;
 
@@ -70,6 +71,8 @@ pub struct Settings {
     pub sessions_per_account: Option<u32>,
     /// How long sessions that this process knows go on while the store can't be reached: 60 s.
     pub store_grace: Duration,
+    /// Whether a session is bound to the client certificate on whose connection it begins.
+    pub bind_to_client_certificate: bool,
     /// Whether programs may show app passwords.
     pub app_passwords: bool,
     /// What hashing a password costs.
@@ -96,6 +99,7 @@ impl Default for Settings {
             directories: Vec::new(),
             sessions_per_account: None,
             store_grace: Duration::from_secs(60),
+            bind_to_client_certificate: false,
             app_passwords: true,
             hash_cost: HashCost::default(),
             hash_lanes: lanes,
@@ -134,6 +138,7 @@ pub struct Identity {
     pub(crate) hasher: Hasher,
     pub(crate) limits: SignInLimits,
     pub(crate) cache: SessionCache,
+    pub(crate) misplaced: Misplaced,
     pub(crate) share_cache: ShareCache,
     pub(crate) app_passwords: AppPasswordCache,
     pub(crate) signing: SigningKeys,
@@ -169,6 +174,7 @@ impl Identity {
             settings,
             limits: SignInLimits::default(),
             cache: SessionCache::new(),
+            misplaced: Misplaced::default(),
             share_cache: ShareCache::default(),
             app_passwords,
             signing: SigningKeys::new(),

@@ -89,5 +89,6 @@ pub use sign_in::{Attempt, NewSession, SignInError};
 pub use signing_keys::PUBLISHED_FOR;
 pub use under_way::{CameBack, Heard, UnderWayError};
 pub use vestibule_store::{
-    AccountId, AppBounds, AppPasswordId, AppPasswordRow, AppScope, Audience, SessionId, UnixTime,
+    AccountId, AppBounds, AppPasswordId, AppPasswordRow, AppScope, Audience, CertificateHash,
+    SessionId, UnixTime,
 };

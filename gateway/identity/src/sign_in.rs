@@ -275,6 +275,7 @@ impl Identity {
             expires: now.plus(lifetime),
             client: origin.client,
             user_agent: proof.user_agent.to_owned(),
+            client_certificate: self.binding(origin),
         };
         let id = match self.store.sessions().insert(&session).await {
             Ok(id) => id,

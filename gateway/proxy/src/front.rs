@@ -14,7 +14,7 @@ use http::{HeaderMap, Method, header};
 use ipnet::IpNet;
 use pingora::http::RequestHeader;
 use vestibule_adapters::Upgrade;
-use vestibule_identity::RequestOrigin;
+use vestibule_identity::{CertificateHash, RequestOrigin};
 
 use crate::headers::is_protected;
 use crate::sites::Authority;
@@ -66,6 +66,8 @@ pub struct Connection<'a> {
     pub peer: Option<IpAddr>,
     /// Whether the connection itself is TLS.
     pub is_tls: bool,
+    /// The verified certificate that the peer showed.
+    pub certificate: Option<CertificateHash>,
     /// The networks whose forwarded headers are believed.
     pub trusted_proxies: &'a [IpNet],
 }
@@ -167,6 +169,7 @@ impl Head {
             authority,
             client: seen.address,
             request_id: None,
+            client_certificate: seen.certificate,
         };
         let method = request.method.clone();
         let client = ClientKind::of(&method, headers);

@@ -71,7 +71,9 @@ pub use open::Store;
 pub use postgres::PostgresUrl;
 pub use provider_sessions::ProviderSession;
 pub use second_factors::{NewSecondFactor, RecoveryCodeHash, SecondFactor};
-pub use sessions::{Audience, NewSession, SessionId, SessionRow, SiteSession, TokenHash};
+pub use sessions::{
+    Audience, CertificateHash, NewSession, SessionId, SessionRow, SiteSession, TokenHash,
+};
 pub use shares::{NewShare, Opener, ShareRow};
 pub use signing_keys::SigningKeyRow;
 pub use tickets::TicketKey;

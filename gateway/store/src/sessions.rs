@@ -12,6 +12,10 @@ use crate::open::commit_change;
 use crate::row::Reader;
 use crate::{Store, StoreError, UnixTime};
 
+mod certificate;
+
+pub use certificate::CertificateHash;
+
 /// How much of a browser's self-description is kept, in characters.
 pub const MAX_USER_AGENT: usize = 200;
 
@@ -118,6 +122,8 @@ pub struct NewSession {
     pub client: IpAddr,
     /// What the browser calls itself; cut at [`MAX_USER_AGENT`] characters.
     pub user_agent: String,
+    /// The client certificate that it is bound to, with those born of it; none: any connection.
+    pub client_certificate: Option<CertificateHash>,
 }
 
 /// A session at a site, to be made of one at the portal, with its owner and its end.
@@ -165,6 +171,8 @@ pub struct SessionRow {
     pub client: IpAddr,
     /// What the browser called itself at sign-in.
     pub user_agent: String,
+    /// The client certificate that it is bound to; none: any connection.
+    pub client_certificate: Option<CertificateHash>,
     /// Whose it is.
     pub account: AccountId,
     /// The account's name.
@@ -197,9 +205,9 @@ impl Sessions<'_> {
         let row = sqlx::query(
             "INSERT INTO sessions \
              (token_hash, account, audience, created, last_seen, expires, client, user_agent, \
-              provider, second_factor) \
-             SELECT $1, id, $2, $3, $4, $5, $6, $7, $8, $9 FROM accounts \
-             WHERE id = $10 AND revision = $11 AND disabled = 0 \
+              provider, second_factor, client_certificate) \
+             SELECT $1, id, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM accounts \
+             WHERE id = $11 AND revision = $12 AND disabled = 0 \
              RETURNING id",
         )
         .bind(session.token.bytes().as_slice())
@@ -211,6 +219,7 @@ impl Sessions<'_> {
         .bind(user_agent)
         .bind(session.provider.as_ref().map_or("", ProviderId::as_str))
         .bind(i64::from(session.second_factor))
+        .bind(session.client_certificate.as_ref().map(|hash| hash.bytes().as_slice()))
         .bind(session.account.number())
         .bind(session.revision)
         .fetch_optional(&mut *tx)
@@ -231,9 +240,9 @@ impl Sessions<'_> {
         let row = sqlx::query(
             "INSERT INTO sessions \
              (token_hash, account, audience, created, last_seen, expires, client, user_agent, \
-              provider, second_factor, parent, reason) \
+              provider, second_factor, client_certificate, parent, reason) \
              SELECT $1, parent.account, $2, $3, $4, parent.expires, $5, parent.user_agent, \
-              parent.provider, parent.second_factor, parent.id, $6 \
+              parent.provider, parent.second_factor, parent.client_certificate, parent.id, $6 \
              FROM sessions AS parent JOIN accounts ON accounts.id = parent.account \
              WHERE parent.id = $7 AND parent.audience = $8 AND parent.expires > $9 \
              AND accounts.disabled = 0 \
@@ -418,6 +427,13 @@ fn read(row: &AnyRow) -> Result<SessionRow, StoreError> {
         expires: row.time("expires")?,
         client: row.parsed("client", str::parse)?,
         user_agent: row.raw("user_agent")?,
+        client_certificate: match row.raw::<Option<&[u8]>>("client_certificate")? {
+            Some(hash) => {
+                let bytes = hash.try_into().map_err(|_| row.corrupt("client_certificate"))?;
+                Some(CertificateHash::from_bytes(bytes))
+            }
+            None => None,
+        },
         account: AccountId::from_number(row.raw("account")?),
         user: row.parsed("name", UserName::parse)?,
         display_name: row.raw("display_name")?,

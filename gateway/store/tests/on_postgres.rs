@@ -80,6 +80,7 @@ async fn every_change_wakes_the_other_gateway() {
         expires: UnixTime::from_seconds(9_000),
         client: [192, 0, 2, 1].into(),
         user_agent: String::new(),
+        client_certificate: None,
     };
     let id = one.sessions().insert(&session).await.unwrap();
     assert!(one.sessions().delete_one(jane.id, id).await.unwrap());

@@ -123,6 +123,7 @@ impl Bench {
             expires,
             client: [127, 0, 0, 1].into(),
             user_agent: String::new(),
+            client_certificate: None,
         };
         let parent = self.store.sessions().insert(&parent).await.unwrap();
         let entered = SiteSession {

@@ -14,6 +14,8 @@ use crate::{
     Secret, Settings, UnixTime,
 };
 
+mod binding;
+
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const PASSWORD: &str = "correct horse battery";
 

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use http::HeaderMap;
 use ipnet::IpNet;
+use vestibule_identity::CertificateHash;
 
 use super::Connection;
 
@@ -12,6 +13,8 @@ use super::Connection;
 pub(super) struct Seen {
     pub(super) address: IpAddr,
     pub(super) is_secure: bool,
+    /// Its own certificate.
+    pub(super) certificate: Option<CertificateHash>,
 }
 
 /// Looks at the forwarded headers only if the peer is a trusted proxy (requirement S57), and then
@@ -19,7 +22,8 @@ pub(super) struct Seen {
 pub(super) fn see(headers: &HeaderMap, connection: Connection<'_>) -> Seen {
     let peer = connection.peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     if !is_trusted(peer, connection.trusted_proxies) {
-        return Seen { address: peer, is_secure: connection.is_tls };
+        let certificate = connection.certificate;
+        return Seen { address: peer, is_secure: connection.is_tls, certificate };
     }
     let mut address = peer;
     let values: Vec<&str> =
@@ -37,7 +41,8 @@ pub(super) fn see(headers: &HeaderMap, connection: Connection<'_>) -> Seen {
         (None, _) => connection.is_tls,
         (Some(_), Some(_)) => false,
     };
-    Seen { address, is_secure }
+    // what a proxy shows is its own certificate, not the client's
+    Seen { address, is_secure, certificate: None }
 }
 
 fn is_trusted(address: IpAddr, networks: &[IpNet]) -> bool {
@@ -60,8 +65,12 @@ mod tests {
             headers.append(*name, HeaderValue::from_str(value).unwrap());
         }
         let peer = Some(peer.parse().unwrap());
-        let connection = Connection { peer, is_tls: false, trusted_proxies: &networks };
+        let certificate = Some(CertificateHash::from_bytes([1; 32]));
+        let trusted_proxies = &networks;
+        let connection = Connection { peer, is_tls: false, certificate, trusted_proxies };
         let seen = see(&headers, connection);
+        let is_own = !is_trusted(connection.peer.unwrap(), &networks);
+        assert_eq!(seen.certificate.is_some(), is_own, "a proxy's certificate is no client's");
         assert_eq!((seen.address.to_string().as_str(), seen.is_secure), expected, "{forwarded:?}");
     }
 

@@ -81,7 +81,8 @@ fn request(method: &str, target: &str, fields: &[(&'static str, &str)]) -> Reque
     request
 }
 
-const NOBODY: Connection<'_> = Connection { peer: None, is_tls: false, trusted_proxies: &[] };
+const NOBODY: Connection<'_> =
+    Connection { peer: None, is_tls: false, certificate: None, trusted_proxies: &[] };
 
 fn read(method: &str, target: &str, fields: &[(&'static str, &str)]) -> Result<Head, FrontError> {
     Head::read(None, &request(method, target, fields), NOBODY)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pingora::proxy::Session;
-use vestibule_identity::{Audience, Authentication};
+use vestibule_identity::{Audience, Authentication, CertificateHash};
 
 use super::Enforcement;
 use crate::exchange::Exchange;
@@ -119,9 +119,15 @@ impl Enforcement {
     /// The first look; what does not pass it has its connection closed.
     fn read_head(&self, session: &mut Session) -> Result<Head, Refusal> {
         let raw = session.as_downstream().as_http1().map(|http1| http1.get_headers_raw_bytes());
+        let tls = session.digest().and_then(|digest| digest.ssl_digest.as_ref());
+        let shown = tls.map(|tls| tls.cert_digest.as_slice());
         let connection = Connection {
             peer: session.client_addr().and_then(|address| address.as_inet()).map(|a| a.ip()),
-            is_tls: session.digest().is_some_and(|digest| digest.ssl_digest.is_some()),
+            is_tls: tls.is_some(),
+            // empty if the client showed none
+            certificate: shown
+                .and_then(|hash| hash.try_into().ok())
+                .map(CertificateHash::from_bytes),
             trusted_proxies: &self.gateway.trusted_proxies,
         };
         // an idle connection ends some day, and so does a head that never does

@@ -46,6 +46,7 @@ async fn session(store: &Store, account: &Account) -> Result<crate::SessionId, S
         expires: UnixTime::from_seconds(9_000),
         client: [192, 0, 2, 1].into(),
         user_agent: "a browser".into(),
+        client_certificate: None,
     };
     store.sessions().insert(&session).await
 }

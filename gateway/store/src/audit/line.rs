@@ -288,6 +288,10 @@ impl<'t> Members<'t> {
                 self.text("session", Some(&session.to_string()), MAX_TEXT);
                 self.text("reason", Some(reason), MAX_TEXT);
             }
+            Event::SessionMisplaced { session, account } => {
+                self.text("session", Some(&session.to_string()), MAX_TEXT);
+                self.text("account", Some(account.as_str()), MAX_TEXT);
+            }
             Event::CodeAwaited { account } | Event::SecondFactor { account, .. } => {
                 self.text("account", Some(account.as_str()), MAX_TEXT);
             }

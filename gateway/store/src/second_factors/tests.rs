@@ -56,6 +56,7 @@ async fn session(store: &Store, account: &Account) -> Result<crate::SessionId, S
         expires: UnixTime::from_seconds(9_000),
         client: [192, 0, 2, 1].into(),
         user_agent: String::new(),
+        client_certificate: None,
     };
     store.sessions().insert(&session).await
 }
