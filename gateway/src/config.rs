@@ -9,6 +9,7 @@ mod secret;
 mod sessions;
 mod site;
 mod store;
+mod tls;
 
 use std::path::{Path, PathBuf};
 
@@ -18,10 +19,11 @@ use vestibule_schema::{PathKind, SiteId};
 
 use crate::cli::NotFound;
 pub(crate) use audit::AuditConfig;
-pub(crate) use gateway::{GatewayConfig, PublicUrl, TlsConfig, Watching};
+pub(crate) use gateway::{GatewayConfig, PublicUrl, Watching};
 pub(crate) use identity::IdentityConfig;
 pub(crate) use site::SiteConfig;
 pub(crate) use store::StoreChoice;
+pub(crate) use tls::TlsConfig;
 
 /// A configuration directory, read.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use vestibule_identity::providers::ldap::{LdapConfig, LdapProvider};
 use vestibule_identity::{DirectoryWatch, Identity, Secret, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_portal::Portal;
-use vestibule_proxy::{Certificate, Gateway, GatewayParts, Listeners, TlsListener};
+use vestibule_proxy::{CertificateError, Gateway, GatewayParts, Listeners, TlsListener};
 use vestibule_store::AuditLog;
 use vestibule_store::audit::{Actor, Entry, Event};
 
@@ -101,7 +101,7 @@ pub(crate) fn prepare(
         plain: gateway_config.listen,
         tls: gateway_config.tls.iter().map(tls_listener).collect::<anyhow::Result<_>>()?,
     };
-    let certificates = listeners.tls.iter().map(|tls| Arc::clone(&tls.certificate)).collect();
+    let certificates = listeners.tls.clone();
     let mut settings = vestibule_proxy::Settings::default();
     settings.threads = gateway_config.threads.unwrap_or(settings.threads);
     let server = vestibule_proxy::server(gateway, &listeners, settings)?;
@@ -192,15 +192,12 @@ async fn part(identity: &Identity) {
 }
 
 fn tls_listener(tls: &crate::config::TlsConfig) -> anyhow::Result<TlsListener> {
-    let address = tls.listen;
-    let certificate = Certificate::load(&tls.certificate, &tls.key)
-        .with_context(|| format!("the certificate for `{address}` can't be used"))?;
-    Ok(TlsListener { address, certificate })
+    tls.listener().with_context(|| format!("the certificates for `{}` can't be used", tls.listen))
 }
 
 /// Notices what other processes change in the store as soon as that is told, and within
 /// [`UPKEEP`] if it is not; and certificates that are renewed.
-async fn upkeep(live: Arc<Live>, identity: Arc<Identity>, certificates: Vec<Arc<Certificate>>) {
+async fn upkeep(live: Arc<Live>, identity: Arc<Identity>, certificates: Vec<TlsListener>) {
     let watch = identity.store().watch();
     let mut ticks = tokio::time::interval(UPKEEP);
     // after a round that took long, none are made up for
@@ -221,16 +218,25 @@ async fn upkeep(live: Arc<Live>, identity: Arc<Identity>, certificates: Vec<Arc<
             };
             identity.audit().note(Entry::new(Actor::Gateway, event)).await;
         }
-        for certificate in &certificates {
-            match certificate.refresh() {
-                Ok(true) => tracing::info!("a new certificate is in force"),
-                Ok(false) => {}
-                Err(error) => {
-                    let error = anyhow::Error::from(error);
-                    tracing::error!(error = format!("{error:#}"), "the last good one stays");
-                }
-            }
-        }
+        certificates.iter().for_each(renew);
+    }
+}
+
+/// Takes over what changed of a listener's certificates.
+fn renew(listener: &TlsListener) {
+    let stays = |error: CertificateError| {
+        let error = format!("{:#}", anyhow::Error::from(error));
+        tracing::error!(listen = %listener.address, error, "the last good one stays");
+    };
+    match listener.certificate.refresh() {
+        Ok(true) => tracing::info!("a new certificate is in force"),
+        Ok(false) => {}
+        Err(error) => stays(error),
+    }
+    match listener.clients.as_ref().map(|clients| clients.refresh()) {
+        Some(Ok(true)) => tracing::info!("other authorities of clients are in force"),
+        Some(Ok(false)) | None => {}
+        Some(Err(error)) => stays(error),
     }
 }
 

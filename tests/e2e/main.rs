@@ -19,6 +19,7 @@ mod cli;
 mod cli_audit;
 mod cli_explain;
 mod cli_manage;
+mod client_certificates;
 mod copyparty;
 mod directory_sign_in;
 mod first_run;

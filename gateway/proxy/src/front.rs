@@ -79,6 +79,9 @@ pub enum FrontError {
     /// A line ends without carriage return.
     #[error("a line of the head ends without carriage return")]
     BareLineFeed,
+    /// What the client showed when the connection began is not good any more.
+    #[error("the client's certificate is no longer valid")]
+    Certificate,
     /// A control character.
     #[error("the head has a control character")]
     Control,

@@ -10,12 +10,12 @@ use vestibule_identity::{Audience, Authentication, CertificateHash};
 use super::Enforcement;
 use crate::exchange::Exchange;
 use crate::forward::Forwarding;
-use crate::front::{Connection, Head};
+use crate::front::{Connection, FrontError, Head};
 use crate::judge::{self, Question, Verdict};
 use crate::refuse::{Answer, Refusal};
 use crate::sites::{OWN_PREFIX, Place};
 use crate::tunnel::Handshake;
-use crate::{local, well_known};
+use crate::{line, local, well_known};
 
 /// How long a connection may be idle between two requests, and within the head of one.
 const IDLE_SECONDS: u64 = 75;
@@ -135,7 +135,11 @@ impl Enforcement {
             session.set_keepalive(Some(IDLE_SECONDS));
         }
         session.as_downstream_mut().set_write_timeout(Some(STALLED));
-        let head = Head::read(raw.as_deref(), session.req_header(), connection);
+        let head = if line::shows_a_good_certificate() {
+            Head::read(raw.as_deref(), session.req_header(), connection)
+        } else {
+            Err(FrontError::Certificate)
+        };
         if head.as_ref().map_or(true, |head| head.upgrade.is_some()) {
             // what may come after such a head is not for the next reader
             session.set_keepalive(None);
