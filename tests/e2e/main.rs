@@ -30,6 +30,7 @@ mod ldap;
 mod litmus;
 mod media;
 mod oidc;
+mod oidc_certificate;
 mod pages;
 mod postgres;
 mod proof;

@@ -38,8 +38,17 @@ impl Authority {
     /// If none can be made; so do all methods.
     #[must_use]
     pub fn new() -> Self {
+        Self::named("an authority for tests")
+    }
+
+    /// A new one of another name.
+    ///
+    /// # Panics
+    /// If none can be made.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, "an authority for tests");
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();

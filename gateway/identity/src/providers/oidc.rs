@@ -26,6 +26,7 @@ mod begin;
 mod cached;
 mod callback;
 mod claims;
+mod client_certificate;
 mod config;
 mod discovery;
 mod error;
@@ -41,6 +42,7 @@ mod tokens;
 
 pub use begin::{Begun, PENDING_LIFETIME, Pending};
 pub use callback::{Callback, CallbackError, ProviderError};
+pub use client_certificate::{ClientCertificate, ClientCertificateError};
 pub use config::{ClientAuthentication, IssuerError, OidcConfig};
 pub use discovery::DiscoveryError;
 pub use error::{OidcError, RefreshError};

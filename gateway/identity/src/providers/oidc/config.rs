@@ -6,10 +6,11 @@ use std::time::Duration;
 use url::{Host, Url};
 use vestibule_schema::ProviderId;
 
+use super::client_certificate::ClientCertificate;
 use crate::Secret;
 
 /// How the gateway proves to the token endpoint which client it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub enum ClientAuthentication {
     /// In the `Authorization` header; in the body if the provider's discovery names that alone.
     #[default]
@@ -18,6 +19,9 @@ pub enum ClientAuthentication {
     Basic,
     /// In the body: `client_secret_post`.
     Post,
+    /// By a certificate, without a secret: `tls_client_auth` and `self_signed_tls_client_auth`
+    /// (RFC 8705).
+    Tls(ClientCertificate),
 }
 
 /// Why a text is no issuer.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::config::{OidcConfig, has_excess, is_safe};
+use super::config::{ClientAuthentication, OidcConfig, has_excess, is_safe};
 use super::jwt;
 use super::outside::OutsideError;
 
@@ -23,6 +23,9 @@ pub enum DiscoveryError {
     /// An address could be read on the way.
     #[error("`{0}` of the discovery document is neither HTTPS nor on this machine")]
     Insecure(&'static str),
+    /// An address where the gateway would show a certificate, and can't.
+    #[error("`{0}` of the discovery document is not HTTPS: no client certificate can be shown")]
+    NoTls(&'static str),
     /// It does not know the code flow.
     #[error("the provider does not offer the authorization code flow")]
     NoCodeFlow,
@@ -62,16 +65,50 @@ impl Metadata {
         let secret_in_body_alone = secrets.is_some_and(|methods| {
             methods.contains(&"client_secret_post") && !methods.contains(&"client_secret_basic")
         });
+        let shown = Shown::of(document, config);
         Ok(Self {
             authorization: required(document, "authorization_endpoint")?,
-            token: required(document, "token_endpoint")?,
+            token: shown
+                .address("token_endpoint")?
+                .ok_or(DiscoveryError::Missing("token_endpoint"))?,
             keys: required(document, "jwks_uri")?,
-            user_info: optional(document, "userinfo_endpoint")?,
+            user_info: shown.address("userinfo_endpoint")?,
             end_session: optional(document, "end_session_endpoint")?,
             names_issuer: document.get("authorization_response_iss_parameter_supported")
                 == Some(&Value::Bool(true)),
             secret_in_body_alone,
         })
+    }
+}
+
+/// Where the gateway proves which client it is, or shows what it was given then.
+struct Shown<'d> {
+    document: &'d Map<String, Value>,
+    /// The addresses that ask for a client certificate (RFC 8705, section 5); none if the gateway
+    /// shows none. What is not among them asks for one at its own address.
+    aliases: Option<&'d Map<String, Value>>,
+    by_certificate: bool,
+}
+
+impl<'d> Shown<'d> {
+    fn of(document: &'d Map<String, Value>, config: &OidcConfig) -> Self {
+        let by_certificate = matches!(config.client_authentication, ClientAuthentication::Tls(_));
+        let aliases = document.get("mtls_endpoint_aliases").and_then(Value::as_object);
+        Self { document, aliases: aliases.filter(|_| by_certificate), by_certificate }
+    }
+
+    fn address(&self, name: &'static str) -> Result<Option<Url>, DiscoveryError> {
+        let alias = self.aliases.map_or(Ok(None), |aliases| optional(aliases, name))?;
+        let address = match alias {
+            Some(alias) => Some(alias),
+            None => optional(self.document, name)?,
+        };
+        match address {
+            Some(address) if self.by_certificate && address.scheme() != "https" => {
+                Err(DiscoveryError::NoTls(name))
+            }
+            address => Ok(address),
+        }
     }
 }
 
@@ -120,3 +157,6 @@ fn optional(
     let address = address.ok_or(DiscoveryError::Missing(name))?;
     if is_safe(&address) { Ok(Some(address)) } else { Err(DiscoveryError::Insecure(name)) }
 }
+
+#[cfg(test)]
+mod tests;
