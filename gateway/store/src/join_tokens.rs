@@ -84,6 +84,23 @@ impl JoinTokens<'_> {
         rows.iter().map(read).collect()
     }
 
+    /// Whether a token admits somebody at this moment; it is not used up by that.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn admits(&self, token: &TokenHash, now: UnixTime) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT 1 AS one FROM join_tokens \
+             WHERE token_hash = $1 AND expires > $2 AND coalesce(uses_left, 1) > 0",
+        )
+        .bind(token.bytes().as_slice())
+        .bind(now.seconds())
+        .fetch_optional(&self.0.pool)
+        .await
+        .map_err(unavailable)?;
+        Ok(row.is_some())
+    }
+
     /// Removes a join token. Says whether there was one.
     ///
     /// # Errors
