@@ -114,13 +114,21 @@ impl OidcConfig {
 
 /// Whether what is sent there can't be read on the way: HTTPS, or HTTP to this machine.
 pub(super) fn is_safe(address: &Url) -> bool {
-    let on_this_machine = match address.host() {
+    match address.scheme() {
+        "https" => address.has_host(),
+        "http" => is_on_this_machine(address),
+        _ => false,
+    }
+}
+
+/// Whether an address is this machine's.
+pub(super) fn is_on_this_machine(address: &Url) -> bool {
+    match address.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
         Some(Host::Domain(name)) => name == "localhost",
-        None => return false,
-    };
-    address.scheme() == "https" || (address.scheme() == "http" && on_this_machine)
+        None => false,
+    }
 }
 
 /// Whether an address has a user, a password or a fragment.

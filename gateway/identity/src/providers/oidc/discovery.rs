@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::config::{OidcConfig, has_excess, is_safe};
+use super::config::{OidcConfig, has_excess, is_on_this_machine, is_safe};
 use super::jwt;
 use super::outside::OutsideError;
 
@@ -44,6 +44,8 @@ pub(super) struct Metadata {
     pub(super) end_session: Option<Url>,
     /// Whether every answer names the issuer (RFC 9207).
     pub(super) names_issuer: bool,
+    /// Whether it reads which claims it is asked for.
+    pub(super) reads_claims: bool,
     /// Whether the token endpoint takes the secret in the body alone.
     pub(super) secret_in_body_alone: bool,
 }
@@ -63,11 +65,12 @@ impl Metadata {
             methods.contains(&"client_secret_post") && !methods.contains(&"client_secret_basic")
         });
         Ok(Self {
-            authorization: required(document, "authorization_endpoint")?,
-            token: required(document, "token_endpoint")?,
-            keys: required(document, "jwks_uri")?,
-            user_info: optional(document, "userinfo_endpoint")?,
-            end_session: optional(document, "end_session_endpoint")?,
+            authorization: required(document, config, "authorization_endpoint")?,
+            token: required(document, config, "token_endpoint")?,
+            keys: required(document, config, "jwks_uri")?,
+            user_info: optional(document, config, "userinfo_endpoint")?,
+            end_session: optional(document, config, "end_session_endpoint")?,
+            reads_claims: document.get("claims_parameter_supported") == Some(&Value::Bool(true)),
             names_issuer: document.get("authorization_response_iss_parameter_supported")
                 == Some(&Value::Bool(true)),
             secret_in_body_alone,
@@ -106,17 +109,66 @@ fn list<'d>(document: &'d Map<String, Value>, name: &str) -> Option<Vec<&'d str>
     Some(items.iter().filter_map(Value::as_str).collect())
 }
 
-fn required(document: &Map<String, Value>, name: &'static str) -> Result<Url, DiscoveryError> {
-    optional(document, name)?.ok_or(DiscoveryError::Missing(name))
+fn required(
+    document: &Map<String, Value>,
+    config: &OidcConfig,
+    name: &'static str,
+) -> Result<Url, DiscoveryError> {
+    optional(document, config, name)?.ok_or(DiscoveryError::Missing(name))
 }
 
 fn optional(
     document: &Map<String, Value>,
+    config: &OidcConfig,
     name: &'static str,
 ) -> Result<Option<Url>, DiscoveryError> {
     let Some(value) = document.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
     let address = value.as_str().and_then(|text| Url::parse(text).ok());
     let address = address.filter(|address| !has_excess(address));
     let address = address.ok_or(DiscoveryError::Missing(name))?;
-    if is_safe(&address) { Ok(Some(address)) } else { Err(DiscoveryError::Insecure(name)) }
+    // what runs on this machine is named by an issuer on this machine alone
+    let may_be_here = Url::parse(&config.issuer).is_ok_and(|issuer| is_on_this_machine(&issuer));
+    let is_good = address.scheme() == "https" || (is_safe(&address) && may_be_here);
+    if is_good { Ok(Some(address)) } else { Err(DiscoveryError::Insecure(name)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use vestibule_schema::ProviderId;
+
+    use super::*;
+
+    /// The name of the address that is refused, if one is.
+    fn refused(issuer: &str, patch: (&str, &str)) -> Option<&'static str> {
+        let portal = Url::parse("https://photos.example.com").unwrap();
+        let id = ProviderId::parse("office").unwrap();
+        let config = OidcConfig::new(id, issuer, "vestibule", &portal).unwrap();
+        let mut document = json!({
+            "issuer": issuer,
+            "authorization_endpoint": "https://id.example.com/authorize",
+            "token_endpoint": "https://id.example.com/token",
+            "jwks_uri": "https://id.example.com/jwks",
+        });
+        document[patch.0] = json!(patch.1);
+        match Metadata::read(document.as_object().unwrap(), &config) {
+            Err(DiscoveryError::Insecure(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// S22: an issuer elsewhere has nothing to say of what runs on this machine.
+    #[test]
+    fn this_machine_is_named_by_an_issuer_on_it_alone() {
+        let here = "http://127.0.0.1:9000/token";
+        let elsewhere = "https://id.example.com";
+        assert_eq!(refused(elsewhere, ("token_endpoint", here)), Some("token_endpoint"));
+        assert_eq!(refused(elsewhere, ("jwks_uri", "http://localhost/jwks")), Some("jwks_uri"));
+        let info = ("userinfo_endpoint", "http://[::1]/");
+        assert_eq!(refused(elsewhere, info), Some("userinfo_endpoint"));
+        for issuer in ["http://127.0.0.1:9000", "https://localhost:9000"] {
+            assert_eq!(refused(issuer, ("token_endpoint", here)), None, "{issuer}");
+        }
+        assert_eq!(refused(elsewhere, ("token_endpoint", "https://id.example.com/t")), None);
+    }
 }
