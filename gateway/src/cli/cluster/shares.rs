@@ -112,7 +112,7 @@ impl Add {
         })?;
         if let Some(address) = made.and_then(|made| made.url) {
             output.note("the address of the link; it is not told again:");
-            output.line(address);
+            output.line(address.expose());
         }
         Ok(Exit::Done)
     }

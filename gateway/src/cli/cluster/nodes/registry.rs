@@ -132,6 +132,6 @@ impl Rm {
 fn tell(output: &mut Output, made: Option<NodeCredential>) {
     if let Some(made) = made {
         output.note("the node's credential; it is not told again:");
-        output.line(made.credential);
+        output.line(made.credential.expose());
     }
 }

@@ -76,7 +76,7 @@ impl Add {
         })?;
         if let Some(token) = made.and_then(|made| made.token) {
             output.note("the join token; it is not told again:");
-            output.line(token);
+            output.line(token.expose());
         }
         Ok(Exit::Done)
     }
