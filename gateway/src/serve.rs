@@ -264,10 +264,11 @@ async fn ask_again(mut watch: DirectoryWatch, identity: Arc<Identity>) {
 
 /// Takes over what other processes changed in the store.
 async fn look_at_store(live: &Live, identity: &Identity) -> anyhow::Result<()> {
-    // whatever else fails, rights that were taken away are
-    let maintained = identity.maintain().await;
+    // whatever else fails or takes long, rights that were taken away are
+    let noticed = identity.notice().await;
     live.take_over_rights(identity.store()).await?;
-    maintained?;
+    noticed?;
+    identity.keep_up().await?;
     Ok(())
 }
 

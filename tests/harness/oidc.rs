@@ -133,13 +133,9 @@ impl Wanderer {
             request = request.header(name, value);
         }
         let host = address.authority().to_owned();
-        let shown: Vec<String> = {
-            let cookies = self.cookies.lock().unwrap();
-            let own = cookies.get(&host).into_iter().flatten();
-            own.map(|(name, value)| format!("{name}={value}")).collect()
-        };
+        let shown = self.shown(&host);
         if !shown.is_empty() {
-            request = request.header("cookie", shown.join("; "));
+            request = request.header("cookie", shown);
         }
         if let Some(form) = form {
             request = request.header("origin", address.origin().ascii_serialization()).form(form);
@@ -147,6 +143,22 @@ impl Wanderer {
         let reply = Reply::to(request).await;
         self.keep(&host, &reply);
         reply
+    }
+
+    /// Changes something by the JSON API, as a script of this origin would.
+    pub async fn change(&self, address: &Url, body: &serde_json::Value) -> Reply {
+        let origin = address.origin().ascii_serialization();
+        let request = self.http.request(Method::PATCH, address.clone()).json(body);
+        let shown = self.shown(address.authority());
+        let request = request.header("origin", origin).header("sec-fetch-site", "same-origin");
+        Reply::to(request.header("cookie", shown)).await
+    }
+
+    /// The cookies of a host, as a browser shows them.
+    fn shown(&self, host: &str) -> String {
+        let cookies = self.cookies.lock().unwrap();
+        let own = cookies.get(host).into_iter().flatten();
+        own.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
     }
 
     /// Goes through the provider's pages as somebody, whose password is their name.

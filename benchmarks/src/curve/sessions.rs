@@ -68,6 +68,7 @@ async fn sign_in(store: &Store, number: u32) -> anyhow::Result<String> {
         audience: Audience::Portal,
         provider: None,
         second_factor: false,
+        proved: Some(now),
         created: now,
         expires: now.plus(std::time::Duration::from_secs(3600)),
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),

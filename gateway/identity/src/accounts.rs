@@ -9,7 +9,7 @@ use crate::hasher::HashError;
 use crate::identity::Identity;
 use crate::origin::RequestOrigin;
 use crate::password::{self, PasswordError};
-use crate::sign_in::{Attempt, NewSession, Proof, Proven, SignInError};
+use crate::sign_in::{NewSession, Proof, Proven, SignInError, When, Whom};
 
 /// Why an account was not made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -156,18 +156,12 @@ impl Identity {
         change: &PasswordChange<'_>,
     ) -> Result<NewSession, ChangePasswordError> {
         password::check(change.new, &signed_in.name).map_err(AccountError::from)?;
-        let attempt = Attempt {
-            name: signed_in.name.as_str(),
-            password: change.old,
-            user_agent: change.user_agent,
-        };
+        let own = Whom::Account(signed_in.account);
         // a directory's password is changed there
-        let Proven::Here(account) = self.check_password(origin, &attempt).await? else {
+        let Proven::Here(account) = self.check_password(origin, own, change.old).await? else {
             return Err(SignInError::Refused.into());
         };
-        if account.id != signed_in.account {
-            return Err(SignInError::Refused.into());
-        }
+        let kept = self.tokens_of_owner(signed_in).await.map_err(SignInError::Unavailable)?;
         let account = self.replace_password(&account, change.new).await?;
         if change.ends_app_passwords {
             let revoked = self.revoke_app_passwords(account.id, None).await;
@@ -179,9 +173,12 @@ impl Identity {
             by: "new_password",
             provider: signed_in.provider.as_ref(),
             second_factor: signed_in.second_factor,
+            when: When::Now,
             user_agent: change.user_agent,
         };
-        Ok(self.begin_session(origin, &account, &proof).await?)
+        let session = self.begin_session(origin, &account, &proof).await?;
+        self.carry_tokens(kept, &session).await.map_err(SignInError::Unavailable)?;
+        Ok(session)
     }
 
     async fn replace_password(

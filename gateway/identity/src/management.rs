@@ -29,6 +29,7 @@ use vestibule_store::audit::{Actor, AuditError, Change, Entry, Event, Object, Ve
 use vestibule_store::{Account, StoreError};
 
 use crate::credentials::SignedIn;
+use crate::fresh::FRESH;
 use crate::identity::{Identity, Unavailable};
 use crate::origin::RequestOrigin;
 
@@ -42,9 +43,6 @@ pub use review::{ReviewFilter, ReviewRow};
 pub use sessions::{SessionView, WhichSessions};
 pub use shares::{ShareView, ShareWanted};
 pub use users::{Adoption, IdentityView, UserChange, UserDetail, UserView, UserWanted};
-
-/// How long a sign-in is a moment ago.
-const FRESH: Duration = Duration::from_secs(15 * 60);
 
 /// What is managed, as it is at this moment: made anew for each verb.
 #[derive(Debug, Clone)]
@@ -119,6 +117,8 @@ pub enum ManageError {
     Denied {
         /// The action that is missing.
         action: ManagementAction,
+        /// The site that it was about; none for the cluster as a whole.
+        site: Option<SiteId>,
     },
     /// Something that was named is not there.
     #[error("{0}")]
@@ -130,7 +130,11 @@ pub enum ManageError {
     #[error("{0}")]
     Conflict(String),
     /// It is done by whoever signed in a moment ago alone (requirement S85).
-    #[error("this needs a sign-in of the last {} minutes: sign in again", FRESH.as_secs() / 60)]
+    #[error(
+        "this needs a sign-in of the last {} minutes: sign in again; at an OpenID provider by \
+         `/_vestibule/oidc/NAME?again=1`, so that it asks you",
+        FRESH.as_secs() / 60
+    )]
     SignInAgain,
     /// Too many have failed from there.
     #[error("too many attempts have failed; try again in {} s", retry_after.as_secs())]
@@ -207,7 +211,7 @@ impl<'m> Management<'m> {
     /// Asks whether this may be done with the cluster as a whole.
     fn ask(&self, action: ManagementAction) -> Result<(), ManageError> {
         let allowed = self.may(action, Managed::Cluster);
-        if allowed { Ok(()) } else { Err(ManageError::Denied { action }) }
+        if allowed { Ok(()) } else { Err(ManageError::Denied { action, site: None }) }
     }
 
     /// What gives somebody power over accounts is for whoever signed in a moment ago, with whatever
@@ -219,11 +223,7 @@ impl<'m> Management<'m> {
             let message = "this is your own account: change it on your account page";
             return Err(ManageError::Conflict(message.into()));
         }
-        let sessions = self.identity.sessions(who.account).await;
-        let sessions = sessions.map_err(ManageError::Unavailable)?;
-        let own = sessions.iter().find(|one| Some(one.id) == who.root_session());
-        let is_fresh = own.is_some_and(|own| self.identity.now() <= own.created.plus(FRESH));
-        if is_fresh { Ok(()) } else { Err(ManageError::SignInAgain) }
+        if self.identity.is_fresh(who).await? { Ok(()) } else { Err(ManageError::SignInAgain) }
     }
 
     /// Asks whether this may be done with a site, or at a path of it. The answer for a site that is
@@ -237,7 +237,7 @@ impl<'m> Management<'m> {
         let node = self.cluster.nodes.iter().find(|node| node.site == *site);
         let engine = node.and_then(|node| node.engine.as_deref());
         if !self.may(action, Managed::Node { site, engine, at }) {
-            return Err(ManageError::Denied { action });
+            return Err(ManageError::Denied { action, site: Some(site.clone()) });
         }
         node.ok_or_else(|| {
             let names = self.cluster.nodes.iter().map(|node| node.site.as_str());

@@ -33,6 +33,8 @@ pub struct SessionInfo {
     pub provider: Option<ProviderId>,
     /// Whether its owner showed a second factor.
     pub second_factor: bool,
+    /// When its owner proved who they are; none if nobody says.
+    pub proved: Option<UnixTime>,
     /// How its owner was admitted to the site, in words.
     pub reason: String,
     /// When it was made.
@@ -92,8 +94,8 @@ impl Identity {
 
     /// Who sent a request, if that is known without asking the store: for all but a session's
     /// first request. Never waits.
-    #[must_use]
-    pub fn authenticate_cached(
+    #[cfg(test)]
+    pub(crate) fn authenticate_cached(
         &self,
         origin: &RequestOrigin,
         audience: &Audience,
@@ -258,7 +260,12 @@ impl Identity {
         if now > confirmed.plus(self.settings.store_grace) {
             return Known::No;
         }
-        self.accept(&cached, audience, now).map_or(Known::Worthless, Known::Good)
+        match self.accept(&cached, audience, now) {
+            Some(signed_in) => Known::Good(signed_in),
+            // only the store knows of uses at sites that were born of it, and on other nodes
+            None if cached.audience == *audience && now < cached.signed_in.expires => Known::No,
+            None => Known::Worthless,
+        }
     }
 
     /// A session's user, if the session is worth something here and now.
@@ -272,7 +279,7 @@ impl Identity {
         Some(Arc::clone(&cached.signed_in))
     }
 
-    fn is_current(&self, row: &SessionRow, now: UnixTime) -> bool {
+    pub(crate) fn is_current(&self, row: &SessionRow, now: UnixTime) -> bool {
         now < row.expires && now < row.last_seen.plus(self.settings.session_idle)
     }
 }
@@ -295,6 +302,7 @@ fn info(row: SessionRow) -> SessionInfo {
         parent: row.parent,
         provider: row.provider,
         second_factor: row.second_factor,
+        proved: row.proved,
         reason: row.reason,
         created: row.created,
         last_seen: row.last_seen,

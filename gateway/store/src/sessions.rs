@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 use vestibule_schema::{AccountRole, IdError, ProviderId, SiteId, UserName};
 
@@ -14,6 +15,9 @@ use crate::{Store, StoreError, UnixTime};
 
 /// How much of a browser's self-description is kept, in characters.
 pub const MAX_USER_AGENT: usize = 200;
+
+/// How many uses are written by one statement.
+const TOUCHED_AT_ONCE: usize = 256;
 
 /// The sessions of a store; see [`Store::sessions`].
 #[derive(Debug)]
@@ -110,6 +114,8 @@ pub struct NewSession {
     pub provider: Option<ProviderId>,
     /// Whether its owner showed a second factor.
     pub second_factor: bool,
+    /// When its owner proved who they are; none if nobody says.
+    pub proved: Option<UnixTime>,
     /// When it is made.
     pub created: UnixTime,
     /// When it ends, used or not.
@@ -153,6 +159,8 @@ pub struct SessionRow {
     pub provider: Option<ProviderId>,
     /// Whether its owner showed a second factor.
     pub second_factor: bool,
+    /// When its owner proved who they are; none if nobody says, and for one at a site.
+    pub proved: Option<UnixTime>,
     /// How its owner was admitted to the site, in words.
     pub reason: String,
     /// When it was made.
@@ -197,9 +205,9 @@ impl Sessions<'_> {
         let row = sqlx::query(
             "INSERT INTO sessions \
              (token_hash, account, audience, created, last_seen, expires, client, user_agent, \
-              provider, second_factor) \
-             SELECT $1, id, $2, $3, $4, $5, $6, $7, $8, $9 FROM accounts \
-             WHERE id = $10 AND revision = $11 AND disabled = 0 \
+              provider, second_factor, proved) \
+             SELECT $1, id, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM accounts \
+             WHERE id = $11 AND revision = $12 AND disabled = 0 \
              RETURNING id",
         )
         .bind(session.token.bytes().as_slice())
@@ -211,6 +219,7 @@ impl Sessions<'_> {
         .bind(user_agent)
         .bind(session.provider.as_ref().map_or("", ProviderId::as_str))
         .bind(i64::from(session.second_factor))
+        .bind(session.proved.map_or(0, UnixTime::seconds))
         .bind(session.account.number())
         .bind(session.revision)
         .fetch_optional(&mut *tx)
@@ -298,21 +307,39 @@ impl Sessions<'_> {
     /// # Errors
     /// If the store can't be reached.
     pub async fn touch(&self, seen: &[(SessionId, UnixTime)]) -> Result<(), StoreError> {
-        if seen.is_empty() {
-            return Ok(());
+        for some in seen.chunks(TOUCHED_AT_ONCE) {
+            self.touch_some(some).await?;
         }
+        Ok(())
+    }
+
+    async fn touch_some(&self, seen: &[(SessionId, UnixTime)]) -> Result<(), StoreError> {
         let mut tx = self.0.begin().await?;
+        let pairs: Vec<_> =
+            (0..seen.len()).map(|n| format!("(${}, ${})", 2 * n + 1, 2 * n + 2)).collect();
+        let own = format!(
+            "UPDATE sessions SET last_seen = seen.column2 FROM (VALUES {}) AS seen \
+             WHERE sessions.id = seen.column1 AND sessions.last_seen < seen.column2",
+            pairs.join(", ")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(own));
         for (id, time) in seen {
-            sqlx::query(
-                "UPDATE sessions SET last_seen = $1 WHERE last_seen < $1 \
-                 AND (id = $2 OR id = (SELECT parent FROM sessions WHERE id = $2))",
-            )
-            .bind(time.seconds())
-            .bind(id.number())
-            .execute(&mut *tx)
-            .await
-            .map_err(unavailable)?;
+            query = query.bind(id.number()).bind(time.seconds());
         }
+        query.execute(&mut *tx).await.map_err(unavailable)?;
+        let places: Vec<_> = (1..=seen.len()).map(|n| format!("${n}")).collect();
+        let parents = format!(
+            "UPDATE sessions SET last_seen = born.seen FROM \
+             (SELECT parent, max(last_seen) AS seen FROM sessions \
+              WHERE parent IN (SELECT parent FROM sessions WHERE id IN ({})) GROUP BY parent) AS born \
+             WHERE sessions.id = born.parent AND sessions.last_seen < born.seen",
+            places.join(", ")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(parents));
+        for (id, _) in seen {
+            query = query.bind(id.number());
+        }
+        query.execute(&mut *tx).await.map_err(unavailable)?;
         tx.commit().await.map_err(unavailable)
     }
 
@@ -412,6 +439,7 @@ fn read(row: &AnyRow) -> Result<SessionRow, StoreError> {
         parent: row.raw::<Option<i64>>("parent")?.map(SessionId),
         provider: row.unless_empty("provider", ProviderId::parse)?,
         second_factor: row.raw::<i64>("second_factor")? != 0,
+        proved: Some(row.time("proved")?).filter(|at| at.seconds() > 0),
         reason: row.raw("reason")?,
         created: row.time("created")?,
         last_seen: row.time("last_seen")?,

@@ -76,6 +76,7 @@ async fn every_change_wakes_the_other_gateway() {
         audience: Audience::Portal,
         provider: None,
         second_factor: false,
+        proved: Some(NOW),
         created: NOW,
         expires: UnixTime::from_seconds(9_000),
         client: [192, 0, 2, 1].into(),

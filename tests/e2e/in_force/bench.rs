@@ -119,6 +119,7 @@ impl Bench {
             audience: Audience::Portal,
             provider: None,
             second_factor: false,
+            proved: Some(now()),
             created: now(),
             expires,
             client: [127, 0, 0, 1].into(),

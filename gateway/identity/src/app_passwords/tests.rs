@@ -364,3 +364,44 @@ async fn nothing_of_it_is_kept_or_shown() {
     let (here, there) = (&f.identity.app_passwords, &other.identity.app_passwords);
     assert_ne!(here.hash(&canonical), there.hash(&canonical), "each store has a key of its own");
 }
+
+/// S13: what the store did not know a moment ago it is not asked for again, and an address that asks
+/// for ever new ones is told to wait before it is asked.
+#[tokio::test]
+async fn wrong_ones_do_not_reach_the_store_for_ever() {
+    let f = fixture().await;
+    let (_, right) = f.made("jane").await;
+    let wrong = |number: u32| basic("jane", &format!("0000-0000-0000-0000-0000-0000-{number:04}"));
+    assert!(f.is_good("jane", &right).await, "known from here");
+    for number in 0..60 {
+        let who = f.shown(&wrong(number)).await;
+        assert!(is_wrong(&who) || is_held(&who), "{number}: {who:?}");
+    }
+    // the one that was good from here is asked for all the same
+    f.clock.advance(Duration::from_secs(0));
+    f.identity.invalidate_all();
+    assert!(f.is_good("jane", &right).await);
+    f.identity.store().close().await;
+    assert!(is_held(&f.shown(&wrong(60)).await));
+    f.clock.advance(Duration::from_secs(1));
+    let credentials = Credentials {
+        authorization: Some(&wrong(61)),
+        takes_app_passwords: true,
+        ..Credentials::default()
+    };
+    let audience = Audience::Site(site("family"));
+    let asked = f.identity.authenticate(&f.origin, &audience, &credentials).await;
+    assert!(asked.is_err(), "a second later one more is free: {asked:?}");
+}
+
+/// ... and the very same one is answered without it, until something changes.
+#[tokio::test]
+async fn the_same_wrong_one_is_answered_from_memory() {
+    let f = fixture().await;
+    let wrong = basic("jane", "0000-0000-0000-0000-0000-0000-0000");
+    assert!(is_wrong(&f.shown(&wrong).await));
+    f.identity.invalidate_all();
+    assert!(is_wrong(&f.shown(&wrong).await), "asked for again");
+    f.identity.store().close().await;
+    assert!(is_wrong(&f.shown(&wrong).await), "not asked for");
+}

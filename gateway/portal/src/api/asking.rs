@@ -207,24 +207,37 @@ impl Room<'_> {
         json(if made_nothing { StatusCode::OK } else { status }, &outcome)
     }
 
-    /// Writes a denial down.
+    /// Writes a denial down, and a refusal for want of a fresh sign-in.
     async fn noted<T>(&self, result: Result<T, ManageError>) -> Result<T, Problem> {
-        if let (Err(ManageError::Denied { action }), By::SignedIn(who, origin)) =
-            (&result, &self.by)
-        {
-            let denied = DeniedRequest {
-                method: known(&self.method),
-                action: action.to_string(),
-                path: Some(self.path.clone()),
-                policies: Vec::new(),
-                generation: 0,
-                refusal: Some("management"),
-                status: StatusCode::FORBIDDEN.as_u16(),
-            };
-            let event = Event::Denied(Box::new(denied));
+        let (event, site) = match &result {
+            Err(ManageError::Denied { action, site }) => {
+                let denied = DeniedRequest {
+                    method: known(&self.method),
+                    action: action.to_string(),
+                    path: Some(self.path.clone()),
+                    policies: Vec::new(),
+                    generation: 0,
+                    refusal: Some("management"),
+                    status: StatusCode::FORBIDDEN.as_u16(),
+                };
+                (Some(Event::Denied(Box::new(denied))), site.clone())
+            }
+            Err(ManageError::SignInAgain) => {
+                let refused = RefusedRequest {
+                    method: known(&self.method),
+                    path: Some(self.path.clone()),
+                    reason: "sign_in_again",
+                    status: StatusCode::FORBIDDEN.as_u16(),
+                };
+                (Some(Event::Refused(Box::new(refused))), None)
+            }
+            Ok(_) | Err(_) => (None, None),
+        };
+        if let (Some(event), By::SignedIn(who, origin)) = (event, &self.by) {
             let entry = Entry::new(Actor::User(who.name.clone()), event)
                 .from_client(Some(origin.client))
-                .in_request(origin.request_id.clone());
+                .in_request(origin.request_id.clone())
+                .on_site(site);
             self.portal.identity.audit().note(entry).await;
         }
         result.map_err(Problem::from)

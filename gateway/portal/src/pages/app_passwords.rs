@@ -39,6 +39,8 @@ struct AppPasswords<'r> {
     are_on: bool,
     asks_password: bool,
     asks_code: bool,
+    /// Where whoever has no password here shows at their provider that it is them.
+    again: Option<String>,
     rows: Vec<Row>,
     sites: Vec<Place>,
     made: Option<Made<'r>>,
@@ -196,6 +198,7 @@ async fn list(
         are_on: portal.identity.takes_app_passwords(),
         asks_password: factor != SecondFactorState::AtProvider,
         asks_code: matches!(factor, SecondFactorState::On { .. }),
+        again: again(who).filter(|_| factor == SecondFactorState::AtProvider),
         rows: rows.iter().map(row).collect(),
         sites: sites
             .into_iter()
@@ -206,6 +209,14 @@ async fn list(
         error: notice.error,
     };
     Ok(page(status, &template))
+}
+
+/// Where somebody signs in at their provider once more, and comes back from to this page.
+fn again(who: &SignedIn) -> Option<String> {
+    let provider = who.provider.as_ref()?;
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let query = query.append_pair("again", "1").append_pair("return", PATH).finish();
+    Some(format!("/_vestibule/oidc/{provider}?{query}"))
 }
 
 fn row(row: &AppPasswordRow) -> Row {

@@ -10,9 +10,9 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use url::Url;
 use vestibule_identity::providers::oidc::{
-    Callback, CallbackError, OidcError, OidcProvider, ProviderError,
+    Asked, Callback, CallbackError, OidcError, OidcProvider, ProviderError,
 };
-use vestibule_identity::{SignInError, SignedIn, SignedOutThere, UnderWayError};
+use vestibule_identity::{Beginning, SignInError, SignedIn, SignedOutThere, UnderWayError};
 
 use super::sign_in;
 use crate::answer::{Failure, page, redirect, with_cookie};
@@ -63,7 +63,13 @@ pub(super) async fn begin(
     let return_to = return_to.as_ref().map_or("", ReturnTo::as_str);
     // S8: the browser is known before it leaves, and again when it comes back
     let stranger = Stranger::of(&caller)?;
-    match portal.identity.begin_at(provider, &stranger.value, return_to).await {
+    // S85: who is to show that it is them is asked, also where the provider would let them through
+    let asked = match caller.parameter("again").as_deref() {
+        Some("1") => Asked::Again,
+        _ => Asked::AsItLikes,
+    };
+    let wanted = Beginning { browser: &stranger.value, return_to, asked };
+    match portal.identity.begin_at(&caller.origin, provider, wanted).await {
         Ok(begun) => Ok(with_cookie(redirect(begun.address.as_str()), stranger.cookie)),
         Err(error) => failed(&caller, provider, error),
     }
@@ -184,6 +190,11 @@ fn failed(
     let error = match error {
         UnderWayError::Oidc(error) => error,
         UnderWayError::Unavailable(error) => return Err(error.into()),
+        UnderWayError::TooMany { retry_after } => {
+            let what = "Too many have begun to sign in from where you are. Please try again soon.";
+            let response = say(caller, provider, (StatusCode::TOO_MANY_REQUESTS, what));
+            return Ok(sign_in::with_retry_after(response, Some(retry_after)));
+        }
         _ => return Err(Failure::Internal),
     };
     let cause = error.source().map(ToString::to_string);

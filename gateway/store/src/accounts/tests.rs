@@ -42,6 +42,7 @@ async fn session(store: &Store, account: &Account) -> Result<crate::SessionId, S
         audience: crate::Audience::Portal,
         provider: None,
         second_factor: false,
+        proved: Some(NOW),
         created: NOW,
         expires: UnixTime::from_seconds(9_000),
         client: [192, 0, 2, 1].into(),

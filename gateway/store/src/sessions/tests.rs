@@ -31,6 +31,7 @@ fn new(account: AccountId, token: u8) -> NewSession {
         audience: Audience::Portal,
         provider: None,
         second_factor: false,
+        proved: Some(NOW),
         created: NOW,
         expires: UnixTime::from_seconds(5_000),
         client: "2001:db8::1".parse().unwrap(),
