@@ -21,6 +21,7 @@ mod cli_explain;
 mod cli_manage;
 mod copyparty;
 mod directory_sign_in;
+mod directory_word;
 mod first_run;
 mod galleries;
 mod in_force;
