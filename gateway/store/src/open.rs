@@ -38,7 +38,7 @@ const SQLITE_BEGIN: Begin = Begin { begin: "BEGIN IMMEDIATE", lock: None };
 
 /// Applied in this order; an applied one is never edited. Written in SQLite's words, of which
 /// [`dialect`] lists those that may be used.
-const MIGRATIONS: [(i64, &str, &str); 14] = [
+const MIGRATIONS: [(i64, &str, &str); 15] = [
     (1, "accounts", include_str!("../migrations/0001_accounts.sql")),
     (2, "sessions", include_str!("../migrations/0002_sessions.sql")),
     (3, "grants", include_str!("../migrations/0003_grants.sql")),
@@ -53,6 +53,7 @@ const MIGRATIONS: [(i64, &str, &str); 14] = [
     (12, "app passwords", include_str!("../migrations/0012_app_passwords.sql")),
     (13, "signing keys", include_str!("../migrations/0013_signing_keys.sql")),
     (14, "provider sessions", include_str!("../migrations/0014_provider_sessions.sql")),
+    (16, "passkeys", include_str!("../migrations/0016_passkeys.sql")),
 ];
 
 /// The accounts, sessions, grants and group mappings of one cluster. Cheap to clone.
