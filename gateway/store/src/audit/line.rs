@@ -20,7 +20,7 @@ pub(super) const MAX_TEXT: usize = 256;
 /// The most characters of a path.
 pub(super) const MAX_PATH: usize = 1024;
 /// The most policies, and other texts, of a list.
-const MAX_LIST: usize = 32;
+pub(super) const MAX_LIST: usize = 32;
 
 /// How the end of a line reads: the hash, which the hash does not cover.
 const HASH_MEMBER: &str = ",\"hash\":\"";
