@@ -1,7 +1,7 @@
 //! What the command line, the account page and later the admin pages do with accounts.
 
 use vestibule_schema::{AccountRole, UserName};
-use vestibule_store::{Account, AccountState, NewAccount, StoreError};
+use vestibule_store::{Account, AccountState, EndsWithPassword, NewAccount, StoreError};
 
 use crate::Secret;
 use crate::credentials::SignedIn;
@@ -99,10 +99,8 @@ impl Identity {
         password: &Secret<String>,
     ) -> Result<(), AccountError> {
         let account = self.user(name).await?;
-        self.replace_password(&account, password).await?;
-        self.store.app_passwords().remove(account.id, None).await?;
-        self.store.passkeys().remove(account.id, None).await?;
-        self.cache.end_of_account(account.id);
+        let ends = EndsWithPassword::OtherCredentials;
+        self.replace_password(&account, (password, ends)).await?;
         Ok(())
     }
 
@@ -168,7 +166,8 @@ impl Identity {
         if account.id != signed_in.account {
             return Err(SignInError::Refused.into());
         }
-        let account = self.replace_password(&account, change.new).await?;
+        let account =
+            self.replace_password(&account, (change.new, EndsWithPassword::Nothing)).await?;
         if change.ends_app_passwords {
             let revoked = self.revoke_app_passwords(account.id, None).await;
             revoked.map_err(SignInError::Unavailable)?;
@@ -187,12 +186,14 @@ impl Identity {
     async fn replace_password(
         &self,
         account: &Account,
-        password: &Secret<String>,
+        (password, ends): (&Secret<String>, EndsWithPassword),
     ) -> Result<Account, AccountError> {
         password::check(password, &account.name)?;
         let hash = self.hash(password).await?;
-        let account = self.store.accounts().set_password(account.id, &hash, self.now()).await?;
+        let set = self.store.accounts().set_password(account.id, (&hash, ends), self.now()).await;
+        // also where the store can't say whether it is done
         self.cache.end_of_account(account.id);
+        let account = set?;
         tracing::info!(user = %account.name, "password changed");
         Ok(account)
     }

@@ -108,6 +108,10 @@ pub struct Outcome<T> {
     pub summary: String,
     /// What there is now; none of what is gone.
     pub item: Option<T>,
+    /// Whether the audit log has it. Where what it did tells a secret, that is told all the same:
+    /// nobody could ask for it again.
+    #[serde(skip)]
+    pub is_recorded: bool,
 }
 
 /// Why a verb did nothing.
@@ -291,7 +295,19 @@ impl<'m> Management<'m> {
     /// What a verb says that did something, or would.
     fn outcome<T>(&self, [would, did]: [&str; 2], what: &str, item: Option<T>) -> Outcome<T> {
         let verb = if self.is_dry() { would } else { did };
-        Outcome { changed: true, dry_run: self.is_dry(), summary: format!("{verb} {what}"), item }
+        let summary = format!("{verb} {what}");
+        Outcome { changed: true, dry_run: self.is_dry(), summary, item, is_recorded: true }
+    }
+
+    /// The same of a verb that tells a secret, whether or not it could be written down.
+    fn outcome_telling<T>(
+        &self,
+        verbs: [&str; 2],
+        what: &str,
+        item: Option<T>,
+        recorded: &Result<(), ManageError>,
+    ) -> Outcome<T> {
+        Outcome { is_recorded: recorded.is_ok(), ..self.outcome(verbs, what, item) }
     }
 }
 

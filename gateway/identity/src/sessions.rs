@@ -144,6 +144,13 @@ impl Identity {
         Ok(ended)
     }
 
+    /// Ends all sessions of an account at once, for who writes down themselves why. Says how many.
+    pub(crate) async fn end_every(&self, account: AccountId) -> Result<u64, Unavailable> {
+        let ended = self.store.sessions().delete_of_account(account, None).await?;
+        self.cache.end_of_account(account);
+        Ok(ended)
+    }
+
     /// Ends all sessions of an account but this one and those born of it. Says how many.
     ///
     /// # Errors
@@ -162,8 +169,7 @@ impl Identity {
     /// # Errors
     /// If the store can't be reached; then they go on.
     pub async fn end_all_sessions(&self, account: AccountId) -> Result<u64, Unavailable> {
-        let ended = self.store.sessions().delete_of_account(account, None).await?;
-        self.cache.end_of_account(account);
+        let ended = self.end_every(account).await?;
         self.audit_ended(account, Ended::All, ended).await?;
         Ok(ended)
     }

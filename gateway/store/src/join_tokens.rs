@@ -1,11 +1,11 @@
 //! Join tokens: by one of them a new node registers itself.
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, Transaction};
 
 use crate::error::unavailable;
 use crate::row::Reader;
 use crate::sessions::TokenHash;
+use crate::transaction::Tx;
 use crate::{Store, StoreError, UnixTime};
 
 /// The join tokens of a store; see [`Store::join_tokens`].
@@ -99,11 +99,7 @@ impl JoinTokens<'_> {
 }
 
 /// Uses a token up by one, inside the transaction that it is for.
-pub(crate) async fn take(
-    tx: &mut Transaction<'static, Any>,
-    token: &TokenHash,
-    now: UnixTime,
-) -> Result<(), StoreError> {
+pub(crate) async fn take(tx: &mut Tx, token: &TokenHash, now: UnixTime) -> Result<(), StoreError> {
     let done = sqlx::query(
         "UPDATE join_tokens SET used = used + 1, uses_left = uses_left - 1 \
          WHERE token_hash = $1 AND expires > $2 AND coalesce(uses_left, 1) > 0",

@@ -111,7 +111,8 @@ impl Management<'_> {
         };
         if !is_new {
             let summary = format!("{what} was granted already{note}");
-            return Ok(Outcome { changed: false, dry_run: self.is_dry(), summary, item });
+            let outcome = self.outcome(["", ""], "", item);
+            return Ok(Outcome { changed: false, summary, ..outcome });
         }
         if !self.is_dry() {
             let detail = Some(what.clone());

@@ -89,10 +89,10 @@ impl Management<'_> {
         };
         let made = self.identity.store().join_tokens().add(&new, now).await?;
         let detail = Some(format!("a join token until {}", made.expires));
-        self.changed((Object::Key, Verb::Added), made.id, detail, None).await?;
+        let recorded = self.changed((Object::Key, Verb::Added), made.id, detail, None).await;
         let what = format!("the join token {}", made.id);
         let item = view(&made, Some(secret.expose().clone()));
-        Ok(self.outcome(verbs, &what, Some(item)))
+        Ok(self.outcome_telling(verbs, &what, Some(item), &recorded))
     }
 
     /// Removes a join token; it admits nobody any more.
@@ -136,7 +136,7 @@ impl Identity {
         let joined = self.join(join_token, wanted, cluster).await;
         let (node, credential) = self.seen_of_node(origin, joined).await?;
         let detail = format!("by a join token: {} at {}", node.adapter, node.upstream);
-        self.note_node((Object::Node, Verb::Added), &node.name, detail, origin).await?;
+        self.note_node((Object::Node, Verb::Added), &node.name, detail, origin).await;
         Ok(NodeCredential { node: stored(&node), credential: credential.expose().clone() })
     }
 
@@ -153,7 +153,7 @@ impl Identity {
         let rotated = self.rotate(name, old).await;
         let (node, credential) = self.seen_of_node(origin, rotated).await?;
         let detail = "its credential, by itself".to_owned();
-        self.note_node((Object::Key, Verb::Changed), name, detail, origin).await?;
+        self.note_node((Object::Key, Verb::Changed), name, detail, origin).await;
         Ok(NodeCredential { node: stored(&node), credential: credential.expose().clone() })
     }
 
@@ -208,19 +208,23 @@ impl Identity {
         shown
     }
 
+    /// Writes down what a node did. It has happened, and the node must learn its credential: that
+    /// it could not be written down, the log of errors says.
     async fn note_node(
         &self,
         (object, verb): (Object, Verb),
         name: &SiteId,
         detail: String,
         origin: &RequestOrigin,
-    ) -> Result<(), ManageError> {
+    ) {
         let change = Change { object, verb, name: name.to_string(), detail: Some(detail) };
         let entry = Entry::new(Actor::Unknown, Event::Changed(change))
             .from_client(Some(origin.client))
             .in_request(origin.request_id.clone())
             .on_site(Some(name.clone()));
-        self.audit().record(entry).await.map_err(ManageError::Unrecorded)
+        if let Err(error) = self.audit().record(entry).await {
+            tracing::error!(node = %name, %error, "what a node did is not in the audit log");
+        }
     }
 }
 

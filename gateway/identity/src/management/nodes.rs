@@ -137,9 +137,10 @@ impl Management<'_> {
         self.begin()?;
         let node = nodes.add(&new, self.identity.now()).await?;
         let detail = Some(format!("{} at {}", node.adapter, node.upstream));
-        self.changed((Object::Node, Verb::Added), &node.name, detail, Some(&node.name)).await?;
+        let change = (Object::Node, Verb::Added);
+        let recorded = self.changed(change, &node.name, detail, Some(&node.name)).await;
         let item = self.with_credential(&node, &credential);
-        Ok(self.outcome(verbs, &what, Some(item)))
+        Ok(self.outcome_telling(verbs, &what, Some(item), &recorded))
     }
 
     /// Changes a registered node.
@@ -191,9 +192,9 @@ impl Management<'_> {
         let nodes = self.identity.store().nodes();
         let node = nodes.rotate(name, (None, &hash), self.identity.now()).await?;
         let detail = Some(what.clone());
-        self.changed((Object::Key, Verb::Changed), name, detail, Some(name)).await?;
+        let recorded = self.changed((Object::Key, Verb::Changed), name, detail, Some(name)).await;
         let item = self.with_credential(&node, &credential);
-        Ok(self.outcome(verbs, &what, Some(item)))
+        Ok(self.outcome_telling(verbs, &what, Some(item), &recorded))
     }
 
     /// Removes a registered node; its credential is nothing any more. A site that a file declares

@@ -116,13 +116,14 @@ impl Management<'_> {
         self.begin()?;
         let made = self.identity.make_share(&order).await?;
         let detail = Some(what.clone());
-        self.changed((Object::Share, Verb::Added), made.id, detail, Some(wanted.node)).await?;
+        let change = (Object::Share, Verb::Added);
+        let recorded = self.changed(change, made.id, detail, Some(wanted.node)).await;
         let url = format!("{}/_vestibule/s/{}", node.origin, made.token.expose());
         let rows = self.identity.shares(Some(wanted.node)).await?;
         let row = rows.iter().find(|row| row.id == made.id);
         let item = row.map(|row| view(row, Some(url)));
         let said = format!("{what}, as number {}", made.id);
-        Ok(self.outcome(["would share", "shared"], &said, item))
+        Ok(self.outcome_telling(["would share", "shared"], &said, item, &recorded))
     }
 
     /// Revokes a share link: whoever opened it has nothing of it from their next request on.

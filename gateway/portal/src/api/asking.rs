@@ -187,6 +187,21 @@ impl Room<'_> {
         json(StatusCode::OK, &Page { items, total, offset, limit })
     }
 
+    /// What was done and tells a secret: it is sent also where others could not be told of it at
+    /// once, as nobody could ask for it again.
+    pub(super) async fn told<T: Serialize>(
+        &self,
+        outcome: Result<Outcome<T>, ManageError>,
+        status: StatusCode,
+    ) -> Result<Response, Problem> {
+        let outcome = self.noted(outcome).await?;
+        let made_nothing = outcome.dry_run || !outcome.changed;
+        if !made_nothing && let Err(error) = self.portal.sites.take_over().await {
+            tracing::error!(%error, "a change is stored, and in force within a second of the store");
+        }
+        json(if made_nothing { StatusCode::OK } else { status }, &outcome)
+    }
+
     /// What was done, in force when this is sent (requirement S74).
     pub(super) async fn done<T: Serialize>(
         &self,

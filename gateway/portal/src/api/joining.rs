@@ -84,7 +84,7 @@ pub(super) async fn add(
     let expires = in_body("expires", UnixTime::parse(&new.expires))?;
     let wanted = JoinTokenWanted { label: &new.label, expires, uses: new.uses };
     let outcome = room.verbs().add_join_token(wanted).await;
-    room.done(outcome, StatusCode::CREATED).await
+    room.told(outcome, StatusCode::CREATED).await
 }
 
 pub(super) async fn remove(

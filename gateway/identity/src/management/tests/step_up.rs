@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::Attempt;
-use crate::management::{NodeWanted, UserChange};
+use crate::management::{NodeWanted, UserChange, WhichSessions};
 
 fn origin() -> RequestOrigin {
     RequestOrigin::new(true, "photos.example.com", [192, 0, 2, 1].into())
@@ -68,4 +68,21 @@ async fn what_admits_no_node_is_limited() {
     assert!(matches!(held, Err(ManageError::TooMany { .. })));
     room.clock.advance(Duration::from_secs(60));
     room.identity.register_node(&origin(), (&token, &other), &room.cluster).await.unwrap();
+}
+
+/// All sessions of somebody are all, also those that are over by the times of whoever ends them:
+/// another process may go by other ones.
+#[tokio::test]
+async fn all_sessions_are_all() {
+    let room = Room::new().await;
+    let By::SignedIn(jane, _) = signed_in_now(&room, "jane").await else { panic!("a session") };
+    room.clock.advance(Duration::from_secs(8 * 24 * 3600));
+    let sessions = room.identity.store().sessions();
+    assert_eq!(room.identity.sessions(jane.account).await.unwrap().len(), 0, "unused for a week");
+    assert_eq!(sessions.of_account(jane.account).await.unwrap().len(), 1);
+    let operator = room.as_operator();
+    let all = WhichSessions::All;
+    let ended = room.verbs(&operator).end_sessions(&name("jane"), all, None).await.unwrap();
+    assert!(ended.changed);
+    assert_eq!(sessions.of_account(jane.account).await.unwrap(), []);
 }
