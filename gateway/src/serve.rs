@@ -12,8 +12,8 @@ use vestibule_identity::{DirectoryWatch, Identity, Secret, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_portal::Portal;
 use vestibule_proxy::{Certificate, Gateway, GatewayParts, Listeners, TlsListener};
-use vestibule_store::AuditLog;
 use vestibule_store::audit::{Actor, Entry, Event};
+use vestibule_store::{AuditLog, StoreError};
 
 use crate::audit::{self, Sink};
 use crate::build::{self, Surroundings};
@@ -173,9 +173,9 @@ impl Prepared {
             if tokio::time::timeout(CLOSE_LIMIT, part(&self.identity)).await.is_err() {
                 tracing::warn!("the store does not answer; it is left as it is");
             }
+            self.identity.audit().note(Entry::new(Actor::Gateway, Event::Closed)).await;
             self.identity.audit().flush().await;
         });
-        audit::of_gateway(self.identity.audit(), Event::Closed);
         let _ = std::fs::remove_file(self.state.control_socket());
         self.runtime.shutdown_timeout(Duration::from_secs(2));
         // the watch notices within its tick
@@ -286,6 +286,11 @@ impl Reached {
                 tracing::info!("the store can be reached again");
                 Self::Yes
             }
+            (Self::Yes, Err(error)) if is_unreadable(&error) => {
+                let error = format!("{error:#}");
+                tracing::error!(error, "the store can't be read: what was read last stays");
+                Self::No
+            }
             (Self::Yes, Err(error)) => {
                 let error = format!("{error:#}");
                 tracing::error!(error, "the store can't be reached: nobody new gets in");
@@ -297,6 +302,12 @@ impl Reached {
             }
         }
     }
+}
+
+/// Whether the store answers, with what this version can't read.
+fn is_unreadable(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<StoreError>());
+    causes.any(|cause| matches!(cause, StoreError::Corrupt { .. }))
 }
 
 /// The addresses at which a configuration listens, for people.

@@ -72,6 +72,8 @@ pub enum Event {
         generation: u64,
         /// The sites whose policies are new; empty for all.
         sites: Vec<String>,
+        /// Those sites with the SHA-256 of the documents that their policies are made of.
+        documents: Vec<String>,
     },
     /// The configuration has errors: the last good one stays.
     ConfigurationKept {

@@ -309,7 +309,10 @@ impl<'t> Members<'t> {
                 self.text("name", Some(&change.name), MAX_TEXT);
                 self.text("detail", change.detail.as_deref(), MAX_TEXT);
             }
-            Event::PoliciesInForce { sites, .. } => self.texts("sites", sites),
+            Event::PoliciesInForce { sites, documents, .. } => {
+                self.texts("sites", sites);
+                self.texts("documents", documents);
+            }
             Event::ConfigurationKept { errors } => self.number("errors", *errors),
             Event::Opened { version } => self.text("version", Some(version), MAX_TEXT),
             _ => {}
