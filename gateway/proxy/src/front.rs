@@ -66,6 +66,8 @@ pub struct Connection<'a> {
     pub peer: Option<IpAddr>,
     /// Whether the connection itself is TLS.
     pub is_tls: bool,
+    /// The host that it was made for, as a TLS client names it.
+    pub server_name: Option<&'a str>,
     /// The networks whose forwarded headers are believed.
     pub trusted_proxies: &'a [IpNet],
 }
@@ -131,6 +133,9 @@ pub enum FrontError {
     /// `CONNECT` and `TRACE`.
     #[error("the method is not served")]
     Method,
+    /// The connection was made for another host.
+    #[error("the connection was made for another host")]
+    ServerName,
     /// A change of the protocol in a form that is not understood.
     #[error("the protocol can't be changed like this")]
     Upgrade,
@@ -162,6 +167,7 @@ impl Head {
         let target = target(request)?;
         let seen = client::see(headers, connection);
         let (authority, host_length) = authority(request, seen.is_secure)?;
+        check_server_name(authority.get(..host_length).unwrap_or_default(), connection)?;
         let origin = RequestOrigin {
             secure: seen.is_secure,
             authority,
@@ -283,6 +289,17 @@ fn check_connection(headers: &HeaderMap) -> Result<(), FrontError> {
         return Err(FrontError::Authorization);
     }
     Ok(())
+}
+
+/// S80: a connection is for the host that it was made for. What is between it and a trusted proxy is
+/// not for the proxy's clients.
+fn check_server_name(host: &str, connection: Connection<'_>) -> Result<(), FrontError> {
+    let is_host = |name: &str| name.trim_end_matches('.').eq_ignore_ascii_case(host);
+    if connection.server_name.is_none_or(is_host) || client::is_proxy(connection) {
+        Ok(())
+    } else {
+        Err(FrontError::ServerName)
+    }
 }
 
 /// The one value of a header that two readers must not read differently.

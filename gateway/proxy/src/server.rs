@@ -14,8 +14,11 @@ use crate::gateway::Gateway;
 use crate::line::Lines;
 use crate::service::Enforcement;
 
+mod server_name;
 mod tls;
 
+use server_name::ServerNames;
+pub(crate) use server_name::host_asked_for;
 pub use tls::{Certificate, CertificateError};
 
 /// Where the gateway listens.
@@ -129,8 +132,8 @@ fn try_binding(address: SocketAddr) -> Result<(), ListenError> {
 /// HTTP/1.1 over TLS 1.2 and 1.3.
 fn tls_settings(listener: &TlsListener) -> Result<TlsSettings, ListenError> {
     let address = listener.address;
-    let mut settings =
-        TlsSettings::intermediate("", "").map_err(|source| ListenError::Tls { address, source })?;
+    let mut settings = TlsSettings::with_callbacks(Box::new(ServerNames))
+        .map_err(|source| ListenError::Tls { address, source })?;
     settings.set_cert_resolver(Arc::clone(&listener.certificate) as Arc<_>);
     settings.set_alpn(pingora::protocols::ALPN::H1);
     Ok(settings)

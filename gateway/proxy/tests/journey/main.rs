@@ -361,3 +361,17 @@ fn tls_is_the_same_gateway() {
     assert!(reply.starts_with("HTTP/1.1 200 OK"), "{reply}");
     assert!(reply.contains("x-forwarded-proto: https"), "{reply}");
 }
+
+/// S80: the connection was made for `localhost`.
+#[test]
+fn a_tls_connection_is_for_its_own_host() {
+    let port = RUNNING.tls.port();
+    let ask = |host: &str| {
+        over_tls(
+            format!("GET / HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n")
+                .as_bytes(),
+        )
+    };
+    assert!(!ask("LOCALHOST.").starts_with("HTTP/1.1 421"));
+    assert!(ask("plain.localhost").starts_with("HTTP/1.1 421"));
+}
