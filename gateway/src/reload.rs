@@ -466,7 +466,7 @@ impl FolderWatch for Live {
 
     fn exists(&self, site: &SiteId, path: &GalleryPath) -> bool {
         let known = self.known.load();
-        known.get(site).is_none_or(|folders| folders.has(path))
+        known.get(site).is_some_and(|folders| folders.has(path))
     }
 
     fn find(&self, site: &SiteId, path: &GalleryPath) -> Found {

@@ -34,8 +34,8 @@ pub trait FolderWatch: Send + Sync {
     /// [`Unready`], if that can't be told; the request is answered 503.
     fn ensure(&self, site: &SiteId, path: &GalleryPath) -> Result<Freshness, Unready>;
 
-    /// Whether there is such a folder or image, as far as the gateway can see: of a gallery that
-    /// is on another machine, everything may be there.
+    /// Whether the gateway sees such a folder or image. Of a gallery that is on another machine it
+    /// sees nothing.
     fn exists(&self, site: &SiteId, path: &GalleryPath) -> bool;
 
     /// What is at a path, whether or not it ends in a slash.
