@@ -150,6 +150,32 @@ fn sites_are_found_by_host_and_path() {
     let mut status = |host: &str, target: &str| client.send("GET", host, target, &[]).status;
     assert_eq!(status("LOCALHOST", "/image/a.jpg?size=thumbnail"), 200);
     assert_eq!(status("localhost.", "/image/a.jpg?size=thumbnail"), 200);
+/// A script may set a cookie that is no text: it locks nobody out.
+#[test]
+fn a_cookie_that_is_no_text_hides_no_session() {
+    for odd in [&b"odd=\xff; "[..], b"odd=\xc3\xa9; ", b""] {
+        let mut request =
+            b"GET /image/a.jpg?size=large HTTP/1.1\r\nHost: localhost\r\nCookie: ".to_vec();
+        request.extend_from_slice(odd);
+        request.extend_from_slice(RUNNING.jane.as_bytes());
+        request.extend_from_slice(b"; last=\xfe\r\n\r\n");
+        assert_eq!(Client::new().raw(&request).status, 200, "{odd:?}");
+    }
+}
+
+/// S58: neither way.
+#[test]
+fn an_answer_says_nothing_under_the_names_of_identity() {
+    let jane = cookie(&RUNNING.jane_at_files);
+    let mut client = Client::new();
+    let reply = client.send("GET", "files.localhost", "/a.jpg", &[&jane]);
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(forwarded(&reply, "x-files-key"), ["hunter2"]);
+    for name in ["x-webauth-user", "x_files_user", "x-files-key"] {
+        assert_eq!(reply.header(name), [] as [&str; 0], "{name}");
+    }
+}
+
     assert_eq!(status("other.example", "/image/a.jpg?size=thumbnail"), 421);
     assert_eq!(status("other.example", "/_vestibule/sign-in"), 421);
     assert_eq!(status("shut.localhost", "/image/a.jpg?size=thumbnail"), 503);
