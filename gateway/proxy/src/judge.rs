@@ -239,7 +239,9 @@ impl Question<'_> {
         ask: Ask,
     ) -> Result<Forwarding, ForwardError> {
         let span = ask.span;
+        let archived = self.archived(judge, &ask);
         let mut forwarding = Forwarding::new(permit, ask, Arc::clone(&self.site))?;
+        forwarding.set_archived(archived);
         forwarding.set_further(further)?;
         if let (true, Authentication::SignedIn(signed_in)) = (self.site.asserts, self.who) {
             let said = self.assertion(judge, forwarding.permit(), signed_in)?;

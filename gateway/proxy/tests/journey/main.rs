@@ -129,7 +129,9 @@ fn closed_and_missing_are_the_same_bytes() {
         let void = get("/image/void.jpg?size=thumbnail", &fields);
         let reserved = get("/image/.secret?size=thumbnail", &fields);
         assert_eq!(closed.status, 404);
-        for other in [&missing, &unclassified, &reserved] {
+        let hollow = ["chunks", "chunked", "end"]
+            .map(|form| get(&format!("/image/hollow-{form}.jpg?size=thumbnail"), &fields));
+        for other in [&missing, &unclassified, &reserved, &void].into_iter().chain(&hollow) {
             assert_eq!(closed.without_names(), other.without_names());
         }
         assert_eq!((void.status, &void.body), (404, &closed.body));
@@ -139,6 +141,11 @@ fn closed_and_missing_are_the_same_bytes() {
     assert_eq!((head.status, head.body.as_str()), (404, ""));
     // the connection is still in step
     let next = client.send("GET", "localhost", "/image/missing.jpg?size=thumbnail", &[&mia]);
+    for nothing in ["void", "hollow-chunked"] {
+        let target = format!("/image/{nothing}.jpg?size=thumbnail");
+        let empty = client.send("GET", "localhost", &target, &[&mia]);
+        assert_eq!((empty.status, empty.body.as_str()), (404, "{\"error\":\"not_found\"}\n"));
+    }
     assert_eq!((next.status, next.body.as_str()), (404, "{\"error\":\"not_found\"}\n"));
     let after = client.send("GET", "localhost", "/image/a.jpg?size=thumbnail", &[&mia]);
     assert_eq!(after.status, 200);
@@ -225,23 +232,24 @@ fn a_panic_fails_its_request_alone() {
         assert_eq!(get("/image/a.jpg?size=thumbnail", &[]).status, 200);
     }
 }
+/// What was noted for the audit log of a request.
+pub(crate) fn noted(reply: &Reply) -> String {
+    let id = (*reply.header("x-request-id").first().unwrap()).to_owned();
+    let (mut line, begun) = (None, std::time::Instant::now());
+    // it is noted after the answer
+    while line.is_none() && begun.elapsed() < std::time::Duration::from_secs(10) {
+        let all = NOTED.lock().unwrap();
+        line = all.iter().find_map(|line| line.strip_prefix(&format!("{id} ")).map(str::to_owned));
+        drop(all);
+        std::thread::yield_now();
+    }
+    line.unwrap_or_default()
+}
+
 
 /// S82: what is denied or refused is noted, with the request's name; what is allowed is not.
 #[test]
 fn what_is_not_let_through_is_noted() {
-    let noted = |reply: &Reply| {
-        let id = reply.header("x-request-id")[0].to_owned();
-        let (mut line, begun) = (None, std::time::Instant::now());
-        // it is noted after the answer
-        while line.is_none() && begun.elapsed() < std::time::Duration::from_secs(10) {
-            let all = NOTED.lock().unwrap();
-            line =
-                all.iter().find_map(|line| line.strip_prefix(&format!("{id} ")).map(str::to_owned));
-            drop(all);
-            std::thread::yield_now();
-        }
-        line.unwrap_or_default()
-    };
     let denied = noted(&get("/image/closed/a.jpg?size=thumbnail", &[]));
     // nothing permits it, so no policy had to forbid it
     assert_eq!(denied, "visitor GET /closed/a.jpg view unauthorized 401 0");
