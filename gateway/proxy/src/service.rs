@@ -215,7 +215,8 @@ impl ProxyHttp for Enforcement {
             return Error::e_explain(ErrorType::InvalidHTTPHeader, "a 101 that was not asked for");
         }
         if response.status.is_informational() {
-            respond::leave_internal(response);
+            let (forwarding, _) = exchange.forwarding()?;
+            respond::leave_internal(response, forwarding.site());
             return Ok(());
         }
         if guard::is_late_and_refused(&self.gateway, session, exchange).await {

@@ -41,6 +41,7 @@ fn serve(mut stream: TcpStream) {
             "HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Type: text/plain\r\n\
              Server: secret/1.0\r\nX-Powered-By: secret\r\nX-Vestibule-Grant: echo\r\n\
              Cache-Control: public, max-age=60\r\nSet-Cookie: vestibule=evil\r\n\
+             X-WebAuth-User: boss\r\nX_Files_User: boss\r\nX-Files-Key: hunter2\r\n\
              Set-Cookie: own=1; Path=/\r\nLocation: /elsewhere\r\n\r\n{}",
             body.len(),
             if is_head { "" } else { &body }
@@ -51,7 +52,6 @@ fn serve(mut stream: TcpStream) {
     }
 }
 
-/// An answer that takes its time: without end, or silent after its first piece.
 /// Nothing there, in other forms: chunks, with something in them or not, and up to the end of the
 /// connection.
 fn hollow(mut stream: TcpStream, target: &str) {
@@ -77,6 +77,7 @@ pub(crate) struct Beginning {
 pub(crate) static BEGINNING: LazyLock<Beginning> =
     LazyLock::new(|| Beginning { asked: Barrier::new(2), may_go_on: Barrier::new(2) });
 
+/// An answer that takes its time: without end, or silent after its first piece.
 fn stream_out(mut stream: TcpStream, target: &str) {
     let piece = vec![b'x'; 4096];
     let is_chunked = !target.contains("length");
