@@ -29,6 +29,7 @@ use http::header::CONTENT_TYPE;
 use crate::portal::Portal;
 use problem::Problem;
 
+use crate::answer::to_the_end;
 /// Where it is.
 pub(crate) const PREFIX: &str = "/_vestibule/api/v1";
 
@@ -83,7 +84,7 @@ async fn openapi() -> Response {
 
 /// Gives up an answer that takes too long, whatever holds it up.
 async fn in_time(request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
+    let answer = tokio::time::timeout(TIME_LIMIT, to_the_end(next.run(request))).await;
     answer.unwrap_or_else(|_| {
         tracing::error!(limit = ?TIME_LIMIT, "the management API can't answer in time");
         Problem::unavailable().into_response()

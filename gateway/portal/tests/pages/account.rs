@@ -48,6 +48,37 @@ async fn signing_out_is_for_good() {
     assert_eq!(answer.location(), Some("/"), "twice does no harm");
 }
 
+/// S77: what others may be shown from a cache holds no cookie, that of somebody's ended session
+/// neither.
+#[tokio::test]
+async fn what_may_be_kept_sets_no_cookie() {
+    let mut browser = Browser::new().await;
+    browser.cookies.push(("__Host-vestibule".to_owned(), "expired".to_owned()));
+    let asset = browser.get("/_vestibule/assets/portal.css").await;
+    assert_eq!(asset.headers["cache-control"], "public, max-age=3600");
+    assert!(!asset.headers.contains_key("set-cookie"));
+    let page = browser.get("/_vestibule/sign-in").await;
+    let cleared = page
+        .headers
+        .get_all("set-cookie")
+        .iter()
+        .any(|value| value.to_str().unwrap().starts_with("__Host-vestibule=; Max-Age=0"));
+    assert!(cleared, "the next page clears it");
+}
+
+#[tokio::test]
+async fn an_error_of_the_password_stands_by_its_form() {
+    let mut browser = Browser::new().await;
+    browser.sign_in("jane").await;
+    let token = browser.get("/_vestibule/account").await.token().to_owned();
+    let fields =
+        [("form_token", &*token), ("old", PASSWORD), ("new", "one of two"), ("again", "x")];
+    let page = browser.post("/_vestibule/account/password", &fields).await;
+    let (_, section) = page.body.split_once("id=\"change\"").unwrap();
+    assert!(section.contains("role=\"alert\" id=\"error\">The two new passwords differ."));
+    assert!(section.contains("aria-describedby=\"rules error\""), "{section}");
+}
+
 #[tokio::test]
 async fn one_ends_ones_own_sessions_and_nobody_elses() {
     let mut here = Browser::new().await;
