@@ -119,6 +119,8 @@ pub(super) async fn rotate(
     FromNode(origin): FromNode,
     Json(asked): Json<Rotation>,
 ) -> Result<Response, Problem> {
+    // off where the rest is
+    portal.sites.cluster().ok_or_else(Problem::not_found)?;
     let node = in_body("node", SiteId::parse(&asked.node))?;
     let shown = (&node, &asked.credential);
     let rotated = portal.identity.rotate_own_credential(&origin, shown).await;
