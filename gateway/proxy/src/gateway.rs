@@ -19,9 +19,9 @@ use crate::refuse::RefusalPages;
 use crate::tunnel::TunnelLimits;
 use crate::world::World;
 
-/// The portal: everything below `/_vestibule/`, on every host. Each request has a `RequestOrigin`
-/// and an `Authentication` among its extensions. [`crate::local::portal_service`] makes one of
-/// any router.
+/// The portal: everything below `/_vestibule/`, on every host. Each request has a `RequestOrigin`,
+/// an `Audience` and an `Authentication` among its extensions; without one of them it is answered
+/// 500. [`crate::local::portal_service`] makes one of any router.
 pub type PortalService =
     BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, Infallible>;
 
