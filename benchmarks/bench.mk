@@ -10,6 +10,7 @@ bench: needs bench-tools ## Measure what it costs, against baselines in the same
 	cargo build --release $(bench_select) --bins
 	target/release/vestibule-load
 	target/release/vestibule-storm
+	target/release/vestibule-guess
 	target/release/vestibule-decide
 	cargo bench $(bench_select) $(bench_benches)
 
@@ -18,6 +19,7 @@ bench-smoke: needs bench-tools ## Run each benchmark once: it still runs, figure
 	cargo build --release $(bench_select) --bins
 	target/release/vestibule-load --smoke
 	target/release/vestibule-storm --smoke
+	target/release/vestibule-guess --trials 2
 	target/release/vestibule-decide --smoke
 	cargo bench $(bench_select) $(bench_benches) -- --test
 
@@ -30,6 +32,11 @@ bench-decide: needs ## Measure decisions as sites grow, and keep report and curv
 bench-storm: needs bench-tools ## Measure what a storm of sign-ins does to those who are signed in
 	cargo build --release $(bench_select) --bins
 	target/release/vestibule-storm
+
+.PHONY: bench-guess
+bench-guess: needs ## Measure what the time of a refused sign-in tells of a name
+	cargo build --release $(bench_select) --bins
+	target/release/vestibule-guess
 
 .PHONY: bench-tools
 bench-tools: ## Install nginx and wrk for the benchmarks, where that is allowed

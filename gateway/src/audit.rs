@@ -11,12 +11,21 @@ use vestibule_store::audit::{Actor, AuditedPolicy, DeniedRequest, Entry, Event, 
 use vestibule_store::{AuditLog, AuditSettings};
 
 use crate::config::AuditConfig;
+use crate::state;
 
 /// Opens the audit log that a configuration names.
 ///
 /// # Errors
-/// If it can't be written, with its place and mend.
+/// If it can't be written, or is another user's, with its place and mend.
 pub(crate) fn open(config: &AuditConfig) -> anyhow::Result<AuditLog> {
+    state::as_owner(&config.file)?;
+    if let Some(folder) = config.file.parent()
+        && !config.file.exists()
+        && rustix::process::geteuid().is_root()
+    {
+        // a file that root begins is one that nobody else can write
+        state::as_owner(folder)?;
+    }
     let settings = AuditSettings {
         file: config.file.clone(),
         max_size: config.max_size,
@@ -36,7 +45,7 @@ pub(crate) fn operator() -> Actor {
 }
 
 /// The name that the system has for a user, if that stands in its own file.
-fn name_of(uid: u32) -> Option<String> {
+pub(crate) fn name_of(uid: u32) -> Option<String> {
     let users = fs::read_to_string("/etc/passwd").ok()?;
     let mut users = users.lines().map(|line| line.split(':'));
     users.find_map(|mut fields| {
@@ -46,7 +55,7 @@ fn name_of(uid: u32) -> Option<String> {
 }
 
 /// Writes down something that the gateway itself did. It has happened, so nobody is told if that
-/// fails but the log of errors; and a request may wait for it, so no disk is.
+/// fails but the log of errors; and a request may wait for it, so nothing is waited for.
 pub(crate) fn of_gateway(log: &AuditLog, event: Event) {
     log.note_now(Entry::new(Actor::Gateway, event));
 }

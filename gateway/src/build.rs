@@ -11,7 +11,7 @@ use vestibule_policies::model::{Folders, Grant, GroupMapping, Rights};
 use vestibule_proxy::{HostName, Mount, SiteRuntime, SiteState, Upstreams};
 use vestibule_schema::SiteId;
 use vestibule_schema::document::{self, SiteDocument, UpstreamAddress};
-use vestibule_store::{AuditLog, GrantFilter, Store, StoreError};
+use vestibule_store::{AuditLog, Store, StoreError, Unreadable};
 
 use crate::config::{SiteConfig, identity_headers};
 use crate::gallery::{self, Scan};
@@ -45,7 +45,8 @@ pub(crate) fn folders(config: &SiteConfig, scan: &Scan, vanished: bool) -> Folde
     folders
 }
 
-/// The grants and group mappings of the store, by site.
+/// The grants and group mappings of the store, by site. One that this version can't read gives
+/// nothing, and is told of: it must not keep what others have lost in force.
 ///
 /// # Errors
 /// If the store can't be reached.
@@ -53,7 +54,9 @@ pub(crate) async fn stored_rights(
     store: &Store,
 ) -> Result<BTreeMap<SiteId, Arc<Rights>>, StoreError> {
     let mut rights: BTreeMap<SiteId, Rights> = BTreeMap::new();
-    for stored in store.grants().list(&GrantFilter::default()).await? {
+    let grants = store.grants().readable().await?;
+    tell_of("grant", &grants.unreadable);
+    for stored in grants.rows {
         rights.entry(stored.site).or_default().grants.push(Grant {
             user: stored.user,
             role: stored.access.role,
@@ -61,7 +64,9 @@ pub(crate) async fn stored_rights(
             upload_path: stored.access.upload_path,
         });
     }
-    for stored in store.group_mappings().list(None).await? {
+    let mappings = store.group_mappings().readable().await?;
+    tell_of("group mapping", &mappings.unreadable);
+    for stored in mappings.rows {
         let Some(role) = stored.access.role else { continue };
         rights.entry(stored.site).or_default().groups.push(GroupMapping {
             group: stored.group.id().clone(),
@@ -71,6 +76,12 @@ pub(crate) async fn stored_rights(
         });
     }
     Ok(rights.into_iter().map(|(site, rights)| (site, Arc::new(rights))).collect())
+}
+
+fn tell_of(what: &str, unreadable: &[Unreadable]) {
+    for Unreadable { id, error } in unreadable {
+        tracing::error!(number = id, %error, "a {what} can't be read: it gives nothing");
+    }
 }
 
 /// A site as the proxy needs it.

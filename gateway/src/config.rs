@@ -1,5 +1,6 @@
 //! The configuration directory: what is in it, read and checked, all mistakes at once.
 
+mod access;
 mod audit;
 mod gateway;
 mod groups;
@@ -9,6 +10,8 @@ mod secret;
 mod sessions;
 mod site;
 mod store;
+mod tls;
+mod written;
 
 use std::path::{Path, PathBuf};
 
@@ -18,16 +21,20 @@ use vestibule_schema::{PathKind, SiteId};
 
 use crate::cli::NotFound;
 pub(crate) use audit::AuditConfig;
-pub(crate) use gateway::{GatewayConfig, PublicUrl, TlsConfig, Watching};
+pub(crate) use gateway::{GatewayConfig, PublicUrl, Watching};
 pub(crate) use identity::IdentityConfig;
 pub(crate) use site::SiteConfig;
 pub(crate) use store::StoreChoice;
+pub(crate) use tls::TlsConfig;
+pub(crate) use written::Written;
 
 /// A configuration directory, read.
 #[derive(Debug)]
 pub(crate) struct Configuration {
     pub(crate) dir: PathBuf,
     pub(crate) gateway: GatewayConfig,
+    /// `vestibule.toml` as it is written, to tell what of it has changed.
+    pub(crate) written: Written,
     /// The sites by name; those with an error are closed.
     pub(crate) sites: Vec<SiteConfig>,
     /// Everything worth saying, sorted by file and position.
@@ -50,6 +57,7 @@ impl Configuration {
         }
         // events of the watch and messages of the state directory name whole paths
         let dir = &dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+        let written = Written::read(dir);
         let gateway = GatewayConfig::load(dir)?;
         let mut problems = Vec::new();
         let mut sites = Vec::new();
@@ -60,8 +68,9 @@ impl Configuration {
             sites.push(site);
         }
         site::check_together(&mut sites, &mut problems);
+        problems.extend(access::check(dir, sites.iter().map(|site| &site.id)));
         problem::sort(&mut problems);
-        Ok(Self { dir: dir.to_owned(), gateway, sites, problems })
+        Ok(Self { dir: dir.to_owned(), gateway, written, sites, problems })
     }
 
     /// Whether a directory holds a configuration at all. An empty one would do, but is more

@@ -175,6 +175,12 @@ impl Scan {
         self.known.get(folder).is_some_and(|known| Some(*known) == stamp(root, folder))
     }
 
+    /// Whether another scan knows the same of a folder.
+    pub(crate) fn agrees_on(&self, folder: &GalleryPath, other: &Self) -> bool {
+        self.known.get(folder) == other.known.get(folder)
+            && self.rules.get(folder) == other.rules.get(folder)
+    }
+
     /// The folders that could not be read.
     pub(crate) fn unreadable(&self) -> impl Iterator<Item = &GalleryPath> {
         let failed = self

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use vestibule_identity::providers::oidc::{OidcProvider, Outside};
+use vestibule_identity::providers::oidc::{
+    ClientAuthentication, OidcConfig, OidcProvider, Outside,
+};
 use vestibule_identity::{Clock, Identity};
 use vestibule_schema::ProviderId;
 
@@ -30,9 +32,19 @@ pub(crate) fn of(
         return Ok(BTreeMap::new());
     }
     let outside = Outside::new().context("can't set up HTTPS towards OpenID providers")?;
-    let provider = |config| OidcProvider::new(config, outside.clone(), Arc::clone(clock));
+    let provider = |config: &OidcConfig| {
+        let outside = match &config.client_authentication {
+            ClientAuthentication::Tls(certificate) => outside.showing(certificate),
+            ClientAuthentication::Discovered
+            | ClientAuthentication::Basic
+            | ClientAuthentication::Post => Ok(outside.clone()),
+        };
+        let outside =
+            outside.with_context(|| format!("can't show a certificate to `{}`", config.id))?;
+        anyhow::Ok(OidcProvider::new(config.clone(), outside, Arc::clone(clock)))
+    };
     let all = config.oidc.iter();
-    Ok(all.map(|(id, known)| (id.clone(), provider(known.config.clone()))).collect())
+    all.map(|(id, known)| Ok((id.clone(), provider(&known.config)?))).collect()
 }
 
 /// Renews what sessions have of a provider, for as long as the process runs. Each provider has a

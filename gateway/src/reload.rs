@@ -4,94 +4,37 @@
 //! error keeps its last good one; a folder whose rules can't be read is closed at once. A folder
 //! that nobody has reported yet is read before anybody is judged by it.
 
+mod folders;
+mod galleries;
 mod managed;
 mod on_demand;
+mod reading;
 mod site;
 mod watch;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use anyhow::Context as _;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use vestibule_policies::model::Rights;
 use vestibule_policies::{Engine, Vocabulary};
-use vestibule_proxy::{
-    FolderWatch, Found, Freshness, Gateway, HostName, PortalHosts, SiteRuntime, Unready, World,
-    WorldError,
-};
-use vestibule_schema::problem::Problem;
-use vestibule_schema::{GalleryPath, SiteId};
+use vestibule_proxy::{Gateway, HostName, PortalHosts, SiteRuntime, World, WorldError};
+use vestibule_schema::SiteId;
+use vestibule_schema::problem::{self, Problem};
 use vestibule_store::audit::Event;
 
 use crate::audit;
 use crate::build::Surroundings;
-use crate::config::Configuration;
-use crate::gallery::{self, KnownFolders};
+use crate::config::{Configuration, SiteConfig, Written};
+use crate::gallery::Scan;
 use crate::shown::Shown;
+use folders::Known;
+use reading::Reading;
 use site::LiveSite;
 pub(crate) use watch::watch;
-
-/// The folders of a site that have been read. A request below one of them is judged at once.
-type Known = HashMap<SiteId, Arc<SiteFolders>>;
-
-/// What a request's thread needs to know of a site's folders, without a lock.
-#[derive(Debug)]
-struct SiteFolders {
-    gallery: PathBuf,
-    known: Arc<KnownFolders>,
-    /// The watch does not work: files are looked at on each request.
-    unwatched: bool,
-}
-
-impl SiteFolders {
-    /// Of the way to a path, outermost first, the folders that are on disk and were not read yet,
-    /// or are other directories than those that were. A folder that is not there has no rules, and
-    /// nothing below a link is part of the gallery.
-    fn unread(&self, path: &GalleryPath) -> Vec<GalleryPath> {
-        let way: Vec<&str> = path.ancestors().collect();
-        let mut unread = Vec::new();
-        let mut above = None;
-        for folder in way.into_iter().rev() {
-            let Some(stamp) = gallery::stamp_of(&self.gallery, folder) else {
-                if gallery::is_out_of_reach(&self.gallery, folder) {
-                    // what it is in tells whether that can be read at all
-                    unread.extend(above.take().and_then(|a| GalleryPath::from_decoded(a).ok()));
-                }
-                break;
-            };
-            above = Some(folder);
-            if self.unwatched || self.known.get(folder) != Some(&stamp) {
-                unread.extend(GalleryPath::from_decoded(folder).ok());
-            }
-        }
-        unread
-    }
-
-    /// Whether there is such a folder or file, on a way without links.
-    fn has(&self, path: &GalleryPath) -> bool {
-        let way: Vec<&str> = path.ancestors().collect();
-        let mut way = way.into_iter().rev();
-        way.all(|folder| gallery::stamp_of(&self.gallery, folder).is_some())
-            && gallery::on_disk(&self.gallery, path.as_str()).symlink_metadata().is_ok()
-    }
-
-    /// What is at a path, with a slash at the end or without.
-    fn find(&self, path: &GalleryPath) -> Found {
-        let folder = path.as_folder();
-        let way: Vec<&str> = folder.ancestors().collect();
-        for step in way.into_iter().rev().filter(|step| *step != "/") {
-            match gallery::on_disk(&self.gallery, step).symlink_metadata() {
-                Ok(found) if found.is_symlink() => return Found::Link,
-                Ok(found) if found.is_dir() => {}
-                Ok(_) | Err(_) => return Found::Other,
-            }
-        }
-        Found::Folder
-    }
-}
 
 /// The configuration in force.
 #[derive(Debug)]
@@ -101,17 +44,30 @@ pub(crate) struct Live {
     shown: Arc<Shown>,
     portal: PortalHosts,
     state: Mutex<State>,
+    /// Of this moment, for whoever asks without waiting.
+    world: ArcSwapOption<World>,
     known: ArcSwap<Known>,
     gateway: OnceLock<Weak<Gateway>>,
     /// Held while files are read and put in force: what was read before never replaces what was
-    /// read after.
+    /// read after. Taken before `state`, which nobody holds who reads more than a few folders.
     reading: Mutex<()>,
     /// The same of the store, with its counter of changes when it was last read.
     taking_over: tokio::sync::Mutex<Option<u64>>,
     /// The watch has failed or overflowed since the last whole scan.
     degraded: AtomicBool,
-    /// The errors of the configuration that were written down last.
-    told: Mutex<Vec<String>>,
+    /// What was last told of the configuration.
+    told: Mutex<Told>,
+    /// The gateway's own file when it started, of which nothing changes without a restart.
+    written: Written,
+}
+
+/// What was told of the configuration: without a watch it is read every second.
+#[derive(Debug, Default)]
+struct Told {
+    /// Its errors, in the audit log.
+    errors: Vec<String>,
+    /// Everything, in the log.
+    all: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -119,7 +75,6 @@ struct State {
     generation: u64,
     sites: BTreeMap<SiteId, LiveSite>,
     stored: BTreeMap<SiteId, Arc<Rights>>,
-    world: Option<Arc<World>>,
 }
 
 impl Live {
@@ -144,17 +99,20 @@ impl Live {
             shown,
             portal,
             state: Mutex::new(State { stored, ..State::default() }),
+            world: ArcSwapOption::empty(),
             known: ArcSwap::default(),
             gateway: OnceLock::new(),
             reading: Mutex::default(),
             taking_over: tokio::sync::Mutex::default(),
             degraded: AtomicBool::new(false),
             told: Mutex::default(),
+            written: configuration.written,
         };
         let mut state = live.lock();
         for site in configuration.sites {
             let id = site.id.clone();
-            let site = LiveSite::start(site, &live.vocabulary);
+            let walked = live.walk_gallery(&site);
+            let site = LiveSite::start(site, walked, &live.vocabulary);
             state.sites.insert(id, site);
         }
         live.swap(&mut state, &Rebuild::All, Clash::Refuse)?;
@@ -164,7 +122,7 @@ impl Live {
 
     /// The world of this moment.
     pub(crate) fn world(&self) -> Option<Arc<World>> {
-        self.lock().world.clone()
+        self.world.load_full()
     }
 
     /// Tells where worlds go from now on.
@@ -181,27 +139,29 @@ impl Live {
         &self.around.config_dir
     }
 
-    /// The galleries that are watched, by site.
-    pub(crate) fn galleries(&self) -> Vec<(SiteId, PathBuf)> {
-        let state = self.lock();
-        let galleries = state.sites.iter();
-        galleries.filter_map(|(id, site)| Some((id.clone(), site.gallery()?.clone()))).collect()
-    }
-
-    /// Reads the configuration directory anew. Sites with errors keep their last good state.
-    pub(crate) fn reload_configuration(&self) {
-        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Reads the configuration directory anew. Sites with errors keep their last good state. The
+    /// answer says what of it is not in force.
+    pub(crate) fn reload_configuration(&self) -> Vec<String> {
+        let _reading = self.only_reader();
         let loaded = match Configuration::load(&self.around.config_dir, &self.vocabulary) {
             Ok(loaded) => loaded,
             Err(problems) => {
-                log_problems(&problems);
-                tracing::warn!("the configuration has an error; the last good one stays in force");
-                self.tell_of_errors(&problems);
-                return;
+                self.tell(&problems, &[]);
+                return errors_of(&problems);
             }
         };
-        log_problems(&loaded.problems);
-        self.tell_of_errors(&loaded.problems);
+        let restart = loaded.written.waits_since(&self.written);
+        self.tell(&loaded.problems, &restart);
+        let mut kept_back = errors_of(&loaded.problems);
+        kept_back.extend(restart);
+        kept_back.extend(self.put_sites_in_force(loaded));
+        kept_back
+    }
+
+    /// The same of the sites.
+    fn put_sites_in_force(&self, loaded: Configuration) -> Vec<String> {
+        let mut kept_back = Vec::new();
+        let mut walked = self.walk_moved(&loaded);
         let mut state = self.lock();
         let (mut changed, before) = (HashSet::new(), state.sites.len());
         state.sites.retain(|id, _| {
@@ -217,11 +177,14 @@ impl Live {
             let id = site.id.clone();
             if let Err(error) = self.shown.start(&site) {
                 tracing::error!(site = %id, error = format!("{error:#}"), "nothing shows it");
+                kept_back.push(format!("nothing shows the site `{id}`: {error:#}"));
             }
+            let walked = walked.remove(&id);
             let updated = match state.sites.get_mut(&id) {
-                Some(live) => live.update(site, &self.vocabulary),
+                Some(live) => live.update(site, walked, &self.vocabulary),
                 None => {
-                    state.sites.insert(id.clone(), LiveSite::start(site, &self.vocabulary));
+                    let live = LiveSite::start(site, walked, &self.vocabulary);
+                    state.sites.insert(id.clone(), live);
                     true
                 }
             };
@@ -235,75 +198,25 @@ impl Live {
         // no request goes there any more
         let elsewhere = state.sites.iter().filter(|(_, site)| !site.is_shown_here());
         elsewhere.for_each(|(id, _)| self.shown.stop(id));
+        kept_back
     }
 
-    /// Reads the folders of a site that something happened to.
-    pub(crate) fn refresh_folders(&self, id: &SiteId, folders: &HashSet<GalleryPath>) {
-        let mut state = self.lock();
-        let Some(site) = state.sites.get_mut(id) else { return };
-        if site.refresh(folders, &self.vocabulary) {
-            self.swap_or_log(&mut state, &Rebuild::Some(HashSet::from([id.clone()])));
-        } else {
-            self.publish_known(&state);
-        }
+    /// Walks the galleries of sites that are new, or show another one from now on.
+    fn walk_moved(&self, loaded: &Configuration) -> BTreeMap<SiteId, Reading> {
+        let moved: Vec<_> = {
+            let state = self.lock();
+            let is_moved = |site: &&SiteConfig| {
+                state.sites.get(&site.id).is_none_or(|live| live.is_moved_by(site))
+            };
+            loaded.sites.iter().filter(is_moved).collect()
+        };
+        let walk = |site: &SiteConfig| Some((site.id.clone(), self.walk_gallery(site)?));
+        moved.into_iter().filter_map(walk).collect()
     }
 
-    /// Tries again to read the folders that could not be read.
-    pub(crate) fn retry_unreadable(&self) {
-        let mut state = self.lock();
-        let mut changed = HashSet::new();
-        let mut tried = false;
-        for (id, site) in &mut state.sites {
-            let retried = site.retry_unreadable(&self.vocabulary);
-            tried |= retried.is_some();
-            changed.extend((retried == Some(true)).then(|| id.clone()));
-        }
-        if !changed.is_empty() {
-            self.swap_or_log(&mut state, &Rebuild::Some(changed));
-        } else if tried {
-            self.publish_known(&state);
-        }
-    }
-
-    /// Walks every gallery again, after which the watch tells of every change, or doesn't.
-    pub(crate) fn rescan(&self, trust: Trust) {
-        let mut state = self.lock();
-        let mut changed = HashSet::new();
-        for (id, site) in &mut state.sites {
-            if site.rescan(&self.vocabulary) {
-                changed.insert(id.clone());
-            }
-        }
-        self.degraded.store(trust == Trust::Unwatched, Ordering::SeqCst);
-        if changed.is_empty() {
-            self.publish_known(&state);
-        } else {
-            self.swap_or_log(&mut state, &Rebuild::Some(changed));
-        }
-    }
-
-    /// Says that the watch can't be relied on, until a [`Live::rescan`].
-    pub(crate) fn distrust_watch(&self) {
-        if !self.degraded.swap(true, Ordering::SeqCst) {
-            self.publish_known(&self.lock());
-        }
-    }
-
-    /// Looks whether the galleries are still there. Returns those that came, went or were
-    /// replaced, which must be watched anew.
-    pub(crate) fn check_galleries(&self) -> bool {
-        let mut state = self.lock();
-        let mut changed = HashSet::new();
-        for (id, site) in &mut state.sites {
-            if site.check_gallery(&self.vocabulary) {
-                changed.insert(id.clone());
-            }
-        }
-        if changed.is_empty() {
-            return false;
-        }
-        self.swap_or_log(&mut state, &Rebuild::Some(changed));
-        true
+    fn walk_gallery(&self, site: &SiteConfig) -> Option<Reading> {
+        let reading = Reading::new(site.id.clone(), site.gallery.clone()?, Scan::default());
+        Some(reading.walk(&self.vocabulary))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -334,32 +247,39 @@ impl Live {
         let engine = Arc::new(Engine::new(generation, engines));
         let world = Arc::new(self.side_by_side(&engine, runtimes, clash)?);
         state.generation = generation;
-        state.world = Some(Arc::clone(&world));
+        self.world.store(Some(Arc::clone(&world)));
         if let Some(gateway) = self.gateway.get().and_then(Weak::upgrade) {
             gateway.replace_world(world);
         }
         self.publish_known(state);
-        tracing::info!(generation, "policies in force");
-        let event = Event::PoliciesInForce { generation, sites: rebuild.names() };
+        let new = state.sites.iter().filter(|(id, _)| rebuild.concerns(id));
+        let documents: Vec<String> = new.map(|(_, site)| site.digest()).collect();
+        tracing::info!(generation, documents = documents.join(", "), "policies in force");
+        let event = Event::PoliciesInForce { generation, sites: rebuild.names(), documents };
         audit::of_gateway(&self.around.audit, event);
         Ok(())
     }
 
-    /// Writes down that the configuration has errors, once for the same ones: without a watch it
-    /// is read every second.
-    fn tell_of_errors(&self, problems: &[Problem]) {
-        let errors: Vec<String> = problems
-            .iter()
-            .filter(|problem| problem.severity == vestibule_schema::Severity::Error)
-            .map(ToString::to_string)
-            .collect();
+    /// Says what is wrong with the configuration and what waits for a restart, and writes down that
+    /// it has errors: once for the same ones.
+    fn tell(&self, problems: &[Problem], restart: &[String]) {
+        let errors = errors_of(problems);
+        let texts = problems.iter().map(ToString::to_string).chain(restart.iter().cloned());
+        let all: Vec<String> = texts.collect();
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if *told != errors && !errors.is_empty() {
+        if told.all != all {
+            log_problems(problems);
+            restart.iter().for_each(|text| tracing::warn!("{text}"));
+            if problem::has_errors(problems) {
+                tracing::warn!("the configuration has an error; the last good one stays in force");
+            }
+        }
+        if told.errors != errors && !errors.is_empty() {
             let count = u64::try_from(errors.len()).unwrap_or(u64::MAX);
             let event = Event::ConfigurationKept { errors: count };
             audit::of_gateway(&self.around.audit, event);
         }
-        *told = errors;
+        *told = Told { errors, all };
     }
 
     /// A world of these sites. One that claims another's place, as its own new configuration has
@@ -383,16 +303,6 @@ impl Live {
             }
             tracing::error!(site = %loser, error = %error, "the site is closed");
         }
-    }
-
-    fn publish_known(&self, state: &State) {
-        let unwatched = self.degraded.load(Ordering::SeqCst);
-        let folders = state.sites.iter().filter_map(|(id, site)| {
-            let gallery = site.gallery()?.clone();
-            let known = site.known_folders();
-            Some((id.clone(), Arc::new(SiteFolders { gallery, known, unwatched })))
-        });
-        self.known.store(Arc::new(folders.collect()));
     }
 }
 
@@ -437,41 +347,11 @@ impl Rebuild {
     }
 }
 
-impl FolderWatch for Live {
-    fn ensure(&self, site: &SiteId, path: &GalleryPath) -> Result<Freshness, Unready> {
-        let known = self.known.load();
-        let Some(folders) = known.get(site) else {
-            return Ok(Freshness::Known);
-        };
-        let way = folders.unread(path);
-        drop(known);
-        if way.is_empty() {
-            return Ok(Freshness::Known);
-        }
-        let mut state = self.lock();
-        let Some(live) = state.sites.get_mut(site) else { return Err(Unready) };
-        if !live.read_each(&way, &self.vocabulary) {
-            self.publish_known(&state);
-            return Ok(Freshness::Known);
-        }
-        let rebuild = Rebuild::Some(HashSet::from([site.clone()]));
-        match self.swap(&mut state, &rebuild, Clash::Close) {
-            Ok(()) => Ok(Freshness::Reloaded),
-            Err(error) => {
-                tracing::error!(error = format!("{error:#}"), "a new folder can't be judged");
-                Err(Unready)
-            }
-        }
-    }
-
-    fn exists(&self, site: &SiteId, path: &GalleryPath) -> bool {
-        let known = self.known.load();
-        known.get(site).is_none_or(|folders| folders.has(path))
-    }
-
-    fn find(&self, site: &SiteId, path: &GalleryPath) -> Found {
-        self.known.load().get(site).map_or(Found::Unknown, |folders| folders.find(path))
-    }
+/// The errors among problems.
+fn errors_of(problems: &[Problem]) -> Vec<String> {
+    let errors =
+        problems.iter().filter(|problem| problem.severity == vestibule_schema::Severity::Error);
+    errors.map(ToString::to_string).collect()
 }
 
 /// Says in the log what is wrong, once, with place and mend.

@@ -11,9 +11,9 @@ use vestibule_identity::providers::ldap::{LdapConfig, LdapProvider};
 use vestibule_identity::{DirectoryWatch, Identity, Secret, Settings};
 use vestibule_policies::Vocabulary;
 use vestibule_portal::Portal;
-use vestibule_proxy::{Certificate, Gateway, GatewayParts, Listeners, TlsListener};
-use vestibule_store::AuditLog;
+use vestibule_proxy::{CertificateError, Gateway, GatewayParts, Listeners, TlsListener};
 use vestibule_store::audit::{Actor, Entry, Event};
+use vestibule_store::{AuditLog, StoreError};
 
 use crate::audit::{self, Sink};
 use crate::build::{self, Surroundings};
@@ -101,7 +101,7 @@ pub(crate) fn prepare(
         plain: gateway_config.listen,
         tls: gateway_config.tls.iter().map(tls_listener).collect::<anyhow::Result<_>>()?,
     };
-    let certificates = listeners.tls.iter().map(|tls| Arc::clone(&tls.certificate)).collect();
+    let certificates = listeners.tls.clone();
     let mut settings = vestibule_proxy::Settings::default();
     settings.threads = gateway_config.threads.unwrap_or(settings.threads);
     let server = vestibule_proxy::server(gateway, &listeners, settings)?;
@@ -173,9 +173,9 @@ impl Prepared {
             if tokio::time::timeout(CLOSE_LIMIT, part(&self.identity)).await.is_err() {
                 tracing::warn!("the store does not answer; it is left as it is");
             }
+            self.identity.audit().note(Entry::new(Actor::Gateway, Event::Closed)).await;
             self.identity.audit().flush().await;
         });
-        audit::of_gateway(self.identity.audit(), Event::Closed);
         let _ = std::fs::remove_file(self.state.control_socket());
         self.runtime.shutdown_timeout(Duration::from_secs(2));
         // the watch notices within its tick
@@ -193,15 +193,12 @@ async fn part(identity: &Identity) {
 }
 
 fn tls_listener(tls: &crate::config::TlsConfig) -> anyhow::Result<TlsListener> {
-    let address = tls.listen;
-    let certificate = Certificate::load(&tls.certificate, &tls.key)
-        .with_context(|| format!("the certificate for `{address}` can't be used"))?;
-    Ok(TlsListener { address, certificate })
+    tls.listener().with_context(|| format!("the certificates for `{}` can't be used", tls.listen))
 }
 
 /// Notices what other processes change in the store as soon as that is told, and within
 /// [`UPKEEP`] if it is not; and certificates that are renewed.
-async fn upkeep(live: Arc<Live>, identity: Arc<Identity>, certificates: Vec<Arc<Certificate>>) {
+async fn upkeep(live: Arc<Live>, identity: Arc<Identity>, certificates: Vec<TlsListener>) {
     let watch = identity.store().watch();
     let mut ticks = tokio::time::interval(UPKEEP);
     // after a round that took long, none are made up for
@@ -222,16 +219,25 @@ async fn upkeep(live: Arc<Live>, identity: Arc<Identity>, certificates: Vec<Arc<
             };
             identity.audit().note(Entry::new(Actor::Gateway, event)).await;
         }
-        for certificate in &certificates {
-            match certificate.refresh() {
-                Ok(true) => tracing::info!("a new certificate is in force"),
-                Ok(false) => {}
-                Err(error) => {
-                    let error = anyhow::Error::from(error);
-                    tracing::error!(error = format!("{error:#}"), "the last good one stays");
-                }
-            }
-        }
+        certificates.iter().for_each(renew);
+    }
+}
+
+/// Takes over what changed of a listener's certificates.
+fn renew(listener: &TlsListener) {
+    let stays = |error: CertificateError| {
+        let error = format!("{:#}", anyhow::Error::from(error));
+        tracing::error!(listen = %listener.address, error, "the last good one stays");
+    };
+    match listener.certificate.refresh() {
+        Ok(true) => tracing::info!("a new certificate is in force"),
+        Ok(false) => {}
+        Err(error) => stays(error),
+    }
+    match listener.clients.as_ref().map(|clients| clients.refresh()) {
+        Some(Ok(true)) => tracing::info!("other authorities of clients are in force"),
+        Some(Ok(false)) | None => {}
+        Some(Err(error)) => stays(error),
     }
 }
 
@@ -264,10 +270,11 @@ async fn ask_again(mut watch: DirectoryWatch, identity: Arc<Identity>) {
 
 /// Takes over what other processes changed in the store.
 async fn look_at_store(live: &Live, identity: &Identity) -> anyhow::Result<()> {
-    // whatever else fails, rights that were taken away are
-    let maintained = identity.maintain().await;
+    // whatever else fails or takes long, rights that were taken away are
+    let noticed = identity.notice().await;
     live.take_over_rights(identity.store()).await?;
-    maintained?;
+    noticed?;
+    identity.keep_up().await?;
     Ok(())
 }
 
@@ -286,6 +293,11 @@ impl Reached {
                 tracing::info!("the store can be reached again");
                 Self::Yes
             }
+            (Self::Yes, Err(error)) if is_unreadable(&error) => {
+                let error = format!("{error:#}");
+                tracing::error!(error, "the store can't be read: what was read last stays");
+                Self::No
+            }
             (Self::Yes, Err(error)) => {
                 let error = format!("{error:#}");
                 tracing::error!(error, "the store can't be reached: nobody new gets in");
@@ -297,6 +309,12 @@ impl Reached {
             }
         }
     }
+}
+
+/// Whether the store answers, with what this version can't read.
+fn is_unreadable(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<StoreError>());
+    causes.any(|cause| matches!(cause, StoreError::Corrupt { .. }))
 }
 
 /// The addresses at which a configuration listens, for people.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use vestibule_grant::GrantKey;
 use vestibule_schema::SiteId;
 use vestibule_store::{Store, StoreError};
 
+use crate::audit;
 use crate::config::StoreChoice;
 
 /// The most bytes that Linux takes for the address of a socket (unix(7)).
@@ -23,10 +25,11 @@ pub(crate) struct StateDir {
 }
 
 impl StateDir {
-    /// Makes sure that the directory is there and can be written, for its owner alone.
+    /// Makes sure that the directory is there and can be written, by its owner and for its owner
+    /// alone.
     ///
     /// # Errors
-    /// If it can't be made or written; the message names it and the mend.
+    /// If it can't be made or written, or is another user's; the message names it and the mend.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let mend = || {
             format!(
@@ -40,12 +43,33 @@ impl StateDir {
             restrict(path, 0o700).with_context(mend)?;
         }
         let path = path.canonicalize().with_context(mend)?;
+        as_owner(&path)?;
         let state = Self { path };
         // an earlier run's directory may have become read-only since
         let probe = state.path.join(".writable");
         fs::write(&probe, b"").with_context(mend)?;
         fs::remove_file(&probe).with_context(mend)?;
         Ok(state)
+    }
+
+    /// The directory where it is, for whoever only reads what is there.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Opens the store that the configuration chose, if there is one, and leaves it as it is: who
+    /// brings an older one to this version is the gateway.
+    ///
+    /// # Errors
+    /// As [`Store::open_as_it_is`] and [`Store::open_postgres_as_it_is`].
+    pub(crate) async fn store_as_it_is(
+        &self,
+        choice: &StoreChoice,
+    ) -> Result<Option<Store>, StoreError> {
+        match choice {
+            StoreChoice::Sqlite => Store::open_as_it_is(&self.database()).await,
+            StoreChoice::Postgres(url) => Store::open_postgres_as_it_is(url).await,
+        }
     }
 
     /// Opens the store that the configuration chose.
@@ -93,42 +117,58 @@ impl StateDir {
     pub(crate) fn grant_key(&self) -> anyhow::Result<Arc<GrantKey>> {
         let path = self.path.join("grant.key");
         let shown = path.display().to_string();
-        match fs::read_to_string(&path) {
-            Ok(text) => {
-                let key = GrantKey::from_text(&text);
-                let key = key.with_context(|| {
-                    format!(
-                        "`{shown}` is no key; remove it and a new one is made at the next start"
-                    )
-                })?;
-                Ok(Arc::new(key))
+        if !path.exists() {
+            let mut secret = [0u8; 32];
+            if getrandom::fill(&mut secret).is_err() {
+                bail!("the system gives no random numbers");
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let mut secret = [0u8; 32];
-                if getrandom::fill(&mut secret).is_err() {
-                    bail!("the system gives no random numbers");
-                }
-                let key = GrantKey::from_secret("k1", secret);
-                write_private(&path, key.to_text().as_bytes())
-                    .with_context(|| format!("`{shown}` can't be written"))?;
-                Ok(Arc::new(key))
-            }
-            Err(error) => Err(error).with_context(|| format!("`{shown}` can't be read")),
+            let key = GrantKey::from_secret("k1", secret);
+            write_first(&path, key.to_text().as_bytes())
+                .with_context(|| format!("`{shown}` can't be written"))?;
         }
+        // another process may have been the first
+        let text = fs::read_to_string(&path).with_context(|| format!("`{shown}` can't be read"))?;
+        let key = GrantKey::from_text(&text).with_context(|| {
+            format!("`{shown}` is no key; remove it and a new one is made at the next start")
+        })?;
+        Ok(Arc::new(key))
     }
 }
 
-/// Writes a file that only its owner may read, all of it or nothing.
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
+/// Makes sure that whoever runs this program is whose file or directory this is: what another user
+/// made there the gateway could not write again. What is not there is nobody's.
+///
+/// # Errors
+/// If it is another's, with the mend.
+pub(crate) fn as_owner(path: &Path) -> anyhow::Result<()> {
+    let Ok(metadata) = fs::metadata(path) else { return Ok(()) };
+    by_whom(path, metadata.uid(), rustix::process::geteuid().as_raw())
+}
 
-    let partial = path.with_extension("partial");
-    let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+fn by_whom(path: &Path, owner: u32, user: u32) -> anyhow::Result<()> {
+    if owner == user {
+        return Ok(());
+    }
+    let owner = audit::name_of(owner).unwrap_or_else(|| format!("#{owner}"));
+    bail!(
+        "`{}` belongs to the user `{owner}`, who runs the gateway; run this as that user: \
+         `sudo -u '{owner}' vestibule …`",
+        path.display()
+    )
+}
+
+/// Writes a file that only its owner may read, all of it or nothing, unless there is one already.
+fn write_first(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::io::Write as _;
+
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(path))?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(partial, path)
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error.error),
+    }
 }
 
 fn restrict(path: &Path, mode: u32) -> io::Result<()> {
@@ -149,6 +189,37 @@ mod tests {
         assert_eq!(state.grant_key().unwrap().to_text().to_string(), first);
         let mode = fs::metadata(dir.path().join("state/grant.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    /// Whoever starts at the same time reads the key of whoever was first.
+    #[test]
+    fn a_key_that_several_make_at_once_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        for round in 0..20 {
+            let state = StateDir::open(&dir.path().join(format!("state{round}"))).unwrap();
+            let keys: std::collections::BTreeSet<String> = std::thread::scope(|scope| {
+                let made = || state.grant_key().unwrap().to_text().to_string();
+                let made: Vec<_> = (0..4).map(|_| scope.spawn(made)).collect();
+                made.into_iter().map(|made| made.join().unwrap()).collect()
+            });
+            assert_eq!(keys.len(), 1);
+            assert_eq!(fs::read_dir(&state.path).unwrap().count(), 1, "nothing else is left");
+        }
+    }
+
+    /// What root makes in there, the gateway's user can't write.
+    #[test]
+    fn another_users_directory_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = by_whom(dir.path(), 4_000_001, 0).unwrap_err().to_string();
+        assert!(error.contains("sudo -u '#4000001'"), "{error}");
+        assert!(by_whom(dir.path(), 1000, 1000).is_ok());
+        assert!(as_owner(&dir.path().join("nothing")).is_ok());
+        if std::os::unix::fs::chown(dir.path(), Some(4_000_001), None).is_ok() {
+            let error = StateDir::open(dir.path()).unwrap_err().to_string();
+            assert!(error.contains("belongs to the user `#4000001`"), "{error}");
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        }
     }
 
     #[test]

@@ -397,6 +397,24 @@ async fn nodes_register_themselves_and_rotate() {
     assert!(log.contains("node_added"), "{log}");
 }
 
+/// A gallery server of somebody else's could ask for it from its pages: it is off, also for nodes.
+#[tokio::test]
+async fn the_api_is_off_where_the_origin_is_shared() {
+    let config = managed().with_site("files", r#"path = "/i/files/""#, "");
+    config.write(
+        "config.d/sites/files/site.toml",
+        "path = \"/i/files/\"\naccept_shared_origin = true\n\
+         upstream = [\"http://127.0.0.1:9\"]\nadapter = \"copyparty\"\n",
+    );
+    let gateway = Gateway::start(config).await;
+    let ada = gateway.signed_in("ada").await;
+    problem(&get(&ada, "/users").await, 404);
+    let node = json!({ "node": "attic", "credential": "x" }).to_string();
+    let asked = ada.request(Method::POST, &format!("{API}/nodes/rotate"));
+    let asked = asked.header("content-type", "application/json").body(node);
+    problem(&Reply::to(asked).await, 404);
+}
+
 /// A site's own host has none of it, whoever asks there.
 #[tokio::test]
 async fn the_api_is_at_the_portal_alone() {

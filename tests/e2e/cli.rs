@@ -167,6 +167,12 @@ async fn init_makes_a_gateway_that_works() {
     assert!(made.out.contains("vestibule serve --config"), "{}", made.out);
     let checked = ["check", "--config", config.to_str().unwrap()];
     Run::vestibule(&checked, "").expect(0);
+    // what it says to type can be typed
+    let mut lines = made.out.lines().map(str::trim);
+    let grant = lines.find(|line| line.starts_with("vestibule cluster")).unwrap();
+    let grant = grant.replace("NAME", "jane");
+    let grant: Vec<_> = grant.split(' ').skip(1).collect();
+    Run::vestibule(&grant, "").expect(0);
     let port = free_port();
     let file = config.join("vestibule.toml");
     let text = fs::read_to_string(&file).unwrap();

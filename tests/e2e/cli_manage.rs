@@ -131,3 +131,32 @@ fn a_declared_grant_is_left_to_its_file() {
     assert_eq!(nodes[0]["managed_by"], "config.d/sites/gallery/site.toml", "{nodes}");
     config.run(&["cluster", "nodes", "show", "nowhere"]).expect(3);
 }
+
+/// What is told once is told, though the gateway takes nothing over: nobody could ask for it again.
+#[test]
+fn a_secret_is_told_whatever_the_gateway_does() {
+    let config = managed();
+    // a gateway that hangs up
+    let socket = std::os::unix::net::UnixListener::bind(config.at("state/control.sock")).unwrap();
+    std::thread::spawn(move || while socket.accept().is_ok() {});
+    let token = ["cluster", "nodes", "token"];
+    let made = config.run(&[&token[..], &["add", "--label", "x"]].concat()).expect(1);
+    assert!(made.err.contains("the change is stored") || made.err.contains("it is stored"));
+    assert!(made.out.trim().len() > 20 && !made.out.contains(' '), "{}", made.out);
+    let listed = config.run(&[&token[..], &["ls", "--format", "json"]].concat()).expect(0).json();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+}
+
+/// Whoever asks what somebody may is told as the gateway would answer them.
+#[test]
+fn a_disabled_account_is_answered_as_a_visitor() {
+    let config = managed();
+    let ask = || {
+        let ask = ["policy", "check", "--site", "gallery", "--as", "fred", "view", "/"];
+        config.run(&ask)
+    };
+    ask().expect(0);
+    config.run(&["users", "mod", "fred", "--disable", "--yes"]).expect(0);
+    let refused = ask().expect(3);
+    assert!(refused.err.contains("is disabled"), "{}", refused.err);
+}

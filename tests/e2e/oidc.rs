@@ -260,3 +260,43 @@ async fn a_provider_that_is_away_is_told_with_a_way_back() {
     assert!(page.text().contains("href=\"/_vestibule/sign-in\""), "{}", page.text());
     browser.open(&at(&gateway, "/")).await.1.expect(200);
 }
+
+/// S85: a browser that is still signed in at the provider is not enough for what needs a sign-in of a
+/// moment ago. The provider is made to ask, and says when it did; and what was refused is written down.
+#[tokio::test]
+async fn a_moment_ago_is_when_the_provider_asked() {
+    let (_provider, gateway) = with_provider(AUTO).await;
+    let browser = Wanderer::new();
+    sign_in(&browser, &gateway, ("office", "alice")).await.1.expect(200);
+    let arguments = ["users", "mod", "alice@office", "--role", "cluster_admin", "--yes"];
+    gateway.config.run(&arguments).expect(0);
+    assert_eq!(folder(&browser, &gateway).await, 303, "another role is another session");
+    sign_in(&browser, &gateway, ("office", "alice")).await.1.expect(200);
+    let page = at(&gateway, "/_vestibule/account/app-passwords");
+    let make = async || {
+        let (_, shown) = browser.open(&page).await;
+        let token = between(shown.text(), "name=\"form_token\" value=\"", "\"");
+        let fields = [("form_token", token), ("name", "a program"), ("scope", "read")];
+        browser.send(&page, &fields).await.1
+    };
+    let users = Url::parse(&at(&gateway, "/_vestibule/api/v1/users/jane")).unwrap();
+    let change = async || {
+        let role = serde_json::json!({ "role": "cluster_admin" });
+        browser.change(&users, &role).await.status
+    };
+    let refused = make().await.expect(403);
+    assert_eq!(change().await, 403);
+    eventually(PATIENCE, "what was refused is written down", async || {
+        let log = std::fs::read_to_string(gateway.config.at("state/audit.jsonl")).unwrap();
+        log.contains("sign_in_again").then_some(())
+    })
+    .await;
+    let query = between(refused.text(), "href=\"/_vestibule/oidc/office?", "\"");
+    let begin = at(&gateway, &format!("/_vestibule/oidc/office?{}", query.replace("&#38;", "&")));
+    let (there, asked) = browser.open(&begin).await;
+    assert!(asked.text().contains("name=\"prompt\""), "at {there}: {}", asked.text());
+    let (there, _) = browser.sign_in_at_provider(&begin, "alice").await;
+    assert_eq!(there.as_str(), page);
+    make().await.expect(201);
+    assert_eq!(change().await, 200);
+}

@@ -67,6 +67,32 @@ async fn a_wrong_credential_is_always_401() {
     visitor.get_with("/image/family/garden.jpg?size=thumbnail", &basic).await.expect(401);
 }
 
+/// Of a gallery on another machine the gateway sees nothing: what is closed there is not told by a
+/// refusal, and neither is anything else.
+#[tokio::test]
+async fn nothing_is_told_of_a_gallery_that_is_not_seen() {
+    let permissions = "[roles.looker]\npermissions = { can_view = true }\n\
+        [[user_roles]]\nusername = \"fred\"\nroles = [\"looker\"]\n";
+    let config = ConfigDir::new().with_site("site", r#"hosts = ["localhost"]"#, permissions);
+    config.write(
+        "config.d/sites/site/site.toml",
+        "hosts = [\"localhost\"]\nupstream = [\"http://127.0.0.1:9\"]\nadapter = \"copyparty\"\n",
+    );
+    config.write(
+        "config.d/sites/site/folders.toml",
+        "[[folders.\"/open/secret\".permissions.user_roles]]\nusername = \"jane\"\n\
+         roles = [\"viewer\"]\n",
+    );
+    let gateway = Gateway::start(config).await;
+    let fred = gateway.signed_in("fred").await;
+    let closed = fred.get("/open/secret/?zip").await.expect(404);
+    let nonsense = fred.get("/open/nonsense/?zip").await.expect(404);
+    assert_eq!(closed.text(), nonsense.text());
+    // fred may look, and is let through to a server that does not answer
+    fred.get("/open/nonsense/a.jpg?th=w").await.expect(502);
+    fred.get("/open/secret/a.jpg?th=w").await.expect(404);
+}
+
 /// The same bytes and headers whether or not the thing exists.
 #[tokio::test]
 async fn who_may_not_view_can_not_tell_what_exists() {

@@ -120,3 +120,30 @@ async fn a_scan_that_fails_is_tried_again() {
     becomes(&visitor, target, 200).await;
     visitor.get(INNER).await.expect(401);
 }
+
+/// `vestibule reload` says what the gateway has not put in force, whatever the command itself can
+/// read.
+#[tokio::test]
+async fn a_reload_tells_what_is_not_in_force() {
+    let gateway = Gateway::start_bound_by_modes(gallery()).await;
+    let config = &gateway.config;
+    let whole = config.run(&["reload"]).expect(0);
+    assert_eq!(whole.out.trim(), "in force");
+    let permissions = config.at("config.d/sites/site/permissions.toml");
+    set_mode(&permissions, 0o000);
+    let kept = config.run(&["reload"]);
+    set_mode(&permissions, 0o644);
+    // whoever may read it is told by the gateway, anybody else by the command too
+    assert!([1, 2].contains(&kept.code), "{}{}", kept.out, kept.err);
+    assert!(kept.out.contains("in force, but for this:"), "{}", kept.out);
+    assert!(kept.out.contains("permissions.toml` can't be read"), "{}", kept.out);
+    config.run(&["reload"]).expect(0);
+
+    let file = config.at("vestibule.toml");
+    let before = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("trusted_proxies = [\"10.0.0.0/8\"]\n{before}")).unwrap();
+    let kept = config.run(&["reload"]).expect(1);
+    assert!(kept.out.contains("`trusted_proxies` of vestibule.toml"), "{}", kept.out);
+    fs::write(&file, before).unwrap();
+    config.run(&["reload"]).expect(0);
+}

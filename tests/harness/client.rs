@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use crate::authority::Issued;
 use crate::config_dir::password;
 
 /// What a browser sends when somebody opens a page.
@@ -71,6 +72,27 @@ impl Client {
         let certificate = reqwest::Certificate::from_pem(certificate.as_bytes()).unwrap();
         let http = builder().tls_certs_only([certificate]).build().unwrap();
         Self { http, origin: origin.to_owned() }
+    }
+
+    /// The same, which shows a certificate of its own where one is asked for.
+    ///
+    /// # Panics
+    /// If that is none.
+    #[must_use]
+    pub fn showing(origin: &str, trusted: &str, own: Option<&Issued>) -> Self {
+        let trusted = reqwest::Certificate::from_pem(trusted.as_bytes()).unwrap();
+        let mut builder = builder().tls_certs_only([trusted]);
+        if let Some(own) = own {
+            let pem = own.certificate.clone() + &own.key;
+            builder = builder.identity(reqwest::Identity::from_pem(pem.as_bytes()).unwrap());
+        }
+        Self { http: builder.build().unwrap(), origin: origin.to_owned() }
+    }
+
+    /// The status of a `GET`; none if the connection is refused or breaks.
+    pub async fn try_get(&self, target: &str) -> Option<u16> {
+        let answer = self.request(Method::GET, target).send().await.ok()?;
+        Some(answer.status().as_u16())
     }
 
     /// Where it is: `http://localhost:8080`.
@@ -241,6 +263,25 @@ impl Reply {
     #[must_use]
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// The page without what is new each time: the token of its form, and what a browser is asked
+    /// that may have a passkey.
+    #[must_use]
+    pub fn lasting_text(&self) -> String {
+        let new = [
+            ("name=\"form_token\" value=\"", "\""),
+            ("name=\"question\" value=\"", "\""),
+            ("&#34;challenge&#34;:&#34;", "&#34;"),
+        ];
+        new.iter().fold(self.text().to_owned(), |text, (before, after)| {
+            let mut parts = text.split(before);
+            let first = parts.next().unwrap_or_default().to_owned();
+            parts.fold(first, |text, part| {
+                let (_, rest) = part.split_once(after).unwrap_or_default();
+                text + before + after + rest
+            })
+        })
     }
 
     /// The body as JSON.

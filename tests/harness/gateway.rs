@@ -188,13 +188,28 @@ impl Gateway {
         Self::start_by(talkative, config).await
     }
 
+    /// The same for a machine that trusts one authority, whose certificate is in a file of the
+    /// configuration, and no other.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn start_trusting(config: ConfigDir, authority: &str) -> Self {
+        let authority = config.at(authority);
+        let trusting = || {
+            let mut command = Command::new(vestibule());
+            command.env("SSL_CERT_FILE", &authority).env_remove("SSL_CERT_DIR");
+            command
+        };
+        Self::start_by(trusting, config).await
+    }
+
     /// The number of its process.
     #[must_use]
     pub fn process(&self) -> i32 {
         self.launch.pid.as_raw_nonzero().get()
     }
 
-    async fn start_by(command: fn() -> Command, mut config: ConfigDir) -> Self {
+    async fn start_by(command: impl Fn() -> Command, mut config: ConfigDir) -> Self {
         for _ in 0..5 {
             let port = free_port();
             config.write_gateway(port);

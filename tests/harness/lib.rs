@@ -31,7 +31,7 @@ mod scratch;
 mod wait;
 
 pub use authenticator::Authenticator;
-pub use authority::Authority;
+pub use authority::{Authority, Issued};
 pub use binaries::{Run, cedar, installed, repository, vestibule};
 pub use browser::{Look, Seen, drive, pictures_of_pages};
 pub use client::{Client, Reply};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::Method;
 use url::Url;
 
+use crate::authority::Authority;
 use crate::binaries::repository;
 use crate::client::Reply;
 use crate::gateway::{Launch, free_port, launch};
@@ -28,6 +29,8 @@ pub struct OidcServer {
     _folder: TempFolder,
     /// Its issuer.
     pub issuer: String,
+    /// Who vouches for it, in PEM; none over plain HTTP.
+    trusted: Option<String>,
 }
 
 impl OidcServer {
@@ -36,16 +39,38 @@ impl OidcServer {
     /// # Panics
     /// If it is not installed, or does not start.
     pub async fn start() -> Self {
+        Self::start_as(None).await
+    }
+
+    /// The same over TLS, for a client that it knows by a certificate of an authority, for the name
+    /// `vestibule.example`.
+    ///
+    /// # Panics
+    /// If it is not installed, or does not start.
+    pub async fn start_asking(authority: &Authority) -> Self {
+        Self::start_as(Some(authority)).await
+    }
+
+    async fn start_as(authority: Option<&Authority>) -> Self {
         let modules = repository().join("target/tools/oidc/node_modules/oidc-provider");
         assert!(modules.is_dir(), "the provider is missing: run `make oidc` (or `make test`)");
         let folder = temp_folder();
         let port = free_port();
         let script = repository().join("target/tools/oidc/op.mjs");
-        let (script, number) = (script.to_str().unwrap().to_owned(), port.to_string());
+        let script = script.to_str().unwrap();
+        let mut arguments = vec![script.to_owned(), port.to_string()];
+        if let Some(authority) = authority {
+            authority.write(folder.path(), "127.0.0.1");
+            arguments.push(folder.path().to_str().unwrap().to_owned());
+            arguments.push(free_port().to_string());
+        }
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         let log = folder.at("op.log");
-        let launch = launch(Command::new("node"), &[&script, &number], &log, &[]);
-        let issuer = format!("http://127.0.0.1:{port}");
-        let mut server = Self { launch, _folder: folder, issuer };
+        let launch = launch(Command::new("node"), &arguments, &log, &[]);
+        let scheme = if authority.is_some() { "https" } else { "http" };
+        let issuer = format!("{scheme}://127.0.0.1:{port}");
+        let trusted = authority.map(Authority::pem);
+        let mut server = Self { launch, _folder: folder, issuer, trusted };
         server.wait().await;
         server
     }
@@ -77,6 +102,18 @@ impl OidcServer {
         self.control("client", &[("origin", &origin), ("provider", name)]).await;
     }
 
+    /// A browser without cookies that trusts it.
+    #[must_use]
+    pub fn browser(&self) -> Wanderer {
+        self.trusted.as_deref().map_or_else(Wanderer::new, Wanderer::trusting)
+    }
+
+    /// Everything that it has printed.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.launch.log()
+    }
+
     /// Moves it: see `tests/neighbours/oidc/op.mjs`.
     ///
     /// # Panics
@@ -84,7 +121,7 @@ impl OidcServer {
     pub async fn control(&self, what: &str, parameters: &[(&str, &str)]) -> serde_json::Value {
         let address = format!("{}/control/{what}", self.issuer);
         let address = Url::parse_with_params(&address, parameters).unwrap();
-        let request = Wanderer::new().http.request(Method::POST, address);
+        let request = self.browser().http.request(Method::POST, address);
         Reply::to(request).await.expect(200).json()
     }
 }
@@ -110,7 +147,21 @@ impl Wanderer {
     /// If it can't be made; all methods panic if there is no answer.
     #[must_use]
     pub fn new() -> Self {
-        let http = crate::client::builder().tls_certs_only([]).cookie_store(false).build().unwrap();
+        Self::of([])
+    }
+
+    /// The same, which trusts an authority.
+    ///
+    /// # Panics
+    /// If that is none.
+    #[must_use]
+    pub fn trusting(authority: &str) -> Self {
+        Self::of([reqwest::Certificate::from_pem(authority.as_bytes()).unwrap()])
+    }
+
+    fn of(trusted: impl IntoIterator<Item = reqwest::Certificate>) -> Self {
+        let builder = crate::client::builder().tls_certs_only(trusted);
+        let http = builder.cookie_store(false).build().unwrap();
         Self { http, cookies: Mutex::default() }
     }
 
@@ -133,13 +184,9 @@ impl Wanderer {
             request = request.header(name, value);
         }
         let host = address.authority().to_owned();
-        let shown: Vec<String> = {
-            let cookies = self.cookies.lock().unwrap();
-            let own = cookies.get(&host).into_iter().flatten();
-            own.map(|(name, value)| format!("{name}={value}")).collect()
-        };
+        let shown = self.shown(&host);
         if !shown.is_empty() {
-            request = request.header("cookie", shown.join("; "));
+            request = request.header("cookie", shown);
         }
         if let Some(form) = form {
             request = request.header("origin", address.origin().ascii_serialization()).form(form);
@@ -147,6 +194,22 @@ impl Wanderer {
         let reply = Reply::to(request).await;
         self.keep(&host, &reply);
         reply
+    }
+
+    /// Changes something by the JSON API, as a script of this origin would.
+    pub async fn change(&self, address: &Url, body: &serde_json::Value) -> Reply {
+        let origin = address.origin().ascii_serialization();
+        let request = self.http.request(Method::PATCH, address.clone()).json(body);
+        let shown = self.shown(address.authority());
+        let request = request.header("origin", origin).header("sec-fetch-site", "same-origin");
+        Reply::to(request.header("cookie", shown)).await
+    }
+
+    /// The cookies of a host, as a browser shows them.
+    fn shown(&self, host: &str) -> String {
+        let cookies = self.cookies.lock().unwrap();
+        let own = cookies.get(host).into_iter().flatten();
+        own.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
     }
 
     /// Goes through the provider's pages as somebody, whose password is their name.

@@ -25,11 +25,15 @@ fn run(arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-/// The certificate that the shown configurations name.
-fn write_certificate(dir: &Path) {
+/// The certificates that the shown configurations name.
+fn write_certificates(dir: &Path) {
     let made = rcgen::generate_simple_self_signed(vec!["photos.example.com".to_owned()]).unwrap();
-    fs::write(dir.join("fullchain.pem"), made.cert.pem()).unwrap();
-    fs::write(dir.join("privkey.pem"), made.signing_key.serialize_pem()).unwrap();
+    for name in ["fullchain.pem", "clients.pem", "office-client.pem"] {
+        fs::write(dir.join(name), made.cert.pem()).unwrap();
+    }
+    for name in ["privkey.pem", "office-client-key.pem"] {
+        fs::write(dir.join(name), made.signing_key.serialize_pem()).unwrap();
+    }
 }
 
 fn said(output: &Output) -> String {
@@ -103,7 +107,7 @@ fn every_gateway_configuration_that_is_shown_is_accepted() {
     for example in examples().iter().filter(|example| example.title == "vestibule.toml") {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("vestibule.toml"), &example.text).unwrap();
-        write_certificate(dir.path());
+        write_certificates(dir.path());
         let output = run(&["check", "--config", dir.path().to_str().unwrap()]);
         if !output.status.success() {
             found.push(format!("{}:\n{}", example.place, said(&output)));
@@ -126,7 +130,7 @@ fn the_documents_of_the_reference_make_a_site() {
     fs::create_dir_all(photos.join("clients/smith")).unwrap();
     fs::write(photos.join("clients/smith/_folder.md"), text("_folder.md")).unwrap();
     fs::write(photos.join("clients/smith/blurred.jpg"), "").unwrap();
-    write_certificate(dir.path());
+    write_certificates(dir.path());
     let site = dir.path().join("config.d/sites/family");
     fs::create_dir_all(&site).unwrap();
     let site_toml = text("site.toml").replace("/srv/photos", photos.to_str().unwrap());

@@ -68,10 +68,12 @@ async fn sign_in(store: &Store, number: u32) -> anyhow::Result<String> {
         audience: Audience::Portal,
         provider: None,
         second_factor: false,
+        proved: Some(now),
         created: now,
         expires: now.plus(std::time::Duration::from_secs(3600)),
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         user_agent: "benchmark".to_owned(),
+        client_certificate: None,
     };
     store.sessions().insert(&session).await?;
     Ok(format!("vestibule={}", URL_SAFE_NO_PAD.encode(bytes)))

@@ -1,7 +1,7 @@
 //! What the command line, the account page and later the admin pages do with accounts.
 
 use vestibule_schema::{AccountRole, UserName};
-use vestibule_store::{Account, AccountState, NewAccount, StoreError};
+use vestibule_store::{Account, AccountState, EndsWithPassword, NewAccount, StoreError};
 
 use crate::Secret;
 use crate::credentials::SignedIn;
@@ -9,7 +9,7 @@ use crate::hasher::HashError;
 use crate::identity::Identity;
 use crate::origin::RequestOrigin;
 use crate::password::{self, PasswordError};
-use crate::sign_in::{Attempt, NewSession, Proof, Proven, SignInError};
+use crate::sign_in::{NewSession, Proof, Proven, SignInError, When, Whom};
 
 /// Why an account was not made or changed.
 #[derive(Debug, thiserror::Error)]
@@ -99,10 +99,8 @@ impl Identity {
         password: &Secret<String>,
     ) -> Result<(), AccountError> {
         let account = self.user(name).await?;
-        self.replace_password(&account, password).await?;
-        self.store.app_passwords().remove(account.id, None).await?;
-        self.store.passkeys().remove(account.id, None).await?;
-        self.cache.end_of_account(account.id);
+        let ends = EndsWithPassword::OtherCredentials;
+        self.replace_password(&account, (password, ends)).await?;
         Ok(())
     }
 
@@ -156,19 +154,14 @@ impl Identity {
         change: &PasswordChange<'_>,
     ) -> Result<NewSession, ChangePasswordError> {
         password::check(change.new, &signed_in.name).map_err(AccountError::from)?;
-        let attempt = Attempt {
-            name: signed_in.name.as_str(),
-            password: change.old,
-            user_agent: change.user_agent,
-        };
+        let own = Whom::Account(signed_in.account);
         // a directory's password is changed there
-        let Proven::Here(account) = self.check_password(origin, &attempt).await? else {
+        let Proven::Here(account) = self.check_password(origin, own, change.old).await? else {
             return Err(SignInError::Refused.into());
         };
-        if account.id != signed_in.account {
-            return Err(SignInError::Refused.into());
-        }
-        let account = self.replace_password(&account, change.new).await?;
+        let kept = self.tokens_of_owner(signed_in).await.map_err(SignInError::Unavailable)?;
+        let account =
+            self.replace_password(&account, (change.new, EndsWithPassword::Nothing)).await?;
         if change.ends_app_passwords {
             let revoked = self.revoke_app_passwords(account.id, None).await;
             revoked.map_err(SignInError::Unavailable)?;
@@ -179,20 +172,25 @@ impl Identity {
             by: "new_password",
             provider: signed_in.provider.as_ref(),
             second_factor: signed_in.second_factor,
+            when: When::Now,
             user_agent: change.user_agent,
         };
-        Ok(self.begin_session(origin, &account, &proof).await?)
+        let session = self.begin_session(origin, &account, &proof).await?;
+        self.carry_tokens(kept, &session).await.map_err(SignInError::Unavailable)?;
+        Ok(session)
     }
 
     async fn replace_password(
         &self,
         account: &Account,
-        password: &Secret<String>,
+        (password, ends): (&Secret<String>, EndsWithPassword),
     ) -> Result<Account, AccountError> {
         password::check(password, &account.name)?;
         let hash = self.hash(password).await?;
-        let account = self.store.accounts().set_password(account.id, &hash, self.now()).await?;
+        let set = self.store.accounts().set_password(account.id, (&hash, ends), self.now()).await;
+        // also where the store can't say whether it is done
         self.cache.end_of_account(account.id);
+        let account = set?;
         tracing::info!(user = %account.name, "password changed");
         Ok(account)
     }

@@ -9,8 +9,6 @@ pub(crate) mod cache;
 mod prove;
 mod text;
 
-use std::time::Duration;
-
 use vestibule_store::audit::{Change, Object, Verb};
 use vestibule_store::{
     AccountId, AppBounds, AppPasswordId, AppPasswordRow, NewAppPassword, StoreError, UnixTime,
@@ -28,8 +26,6 @@ pub(crate) use prove::Shown;
 pub(crate) const KEY: &str = "app-passwords";
 /// The longest that a name may be, in characters.
 const MAX_NAME: usize = 100;
-/// How long after a sign-in at a provider somebody is believed to be there still.
-const FRESH: Duration = Duration::from_secs(15 * 60);
 /// How many an account may have.
 const MOST: u32 = 100;
 
@@ -90,7 +86,7 @@ pub enum MakeAppPasswordError {
     #[error(transparent)]
     Proof(#[from] SecondFactorError),
     /// Its maker signed in at a provider, and not a moment ago.
-    #[error("you signed in at your provider a while ago; sign out, sign in again and come back")]
+    #[error("your provider does not say that you signed in a moment ago; sign in there again")]
     SignInAgain,
     /// They are switched off, or its maker has not signed in by a session.
     #[error("app passwords can't be made here")]
@@ -241,14 +237,11 @@ impl Identity {
                 self.prove_both(origin, who, &change).await?;
             }
             SecondFactorState::Off => {
-                let proved = self.prove_again(origin, who, (proof.password, proof.user_agent));
+                let proved = self.prove_again(origin, who, proof.password);
                 proved.await.map_err(SecondFactorError::from)?;
             }
             SecondFactorState::AtProvider => {
-                let all = self.sessions(who.account).await?;
-                let own = all.iter().find(|one| Some(one.id) == who.root_session());
-                let is_fresh = own.is_some_and(|own| self.now() <= own.created.plus(FRESH));
-                if !is_fresh {
+                if !self.is_fresh(who).await? {
                     return Err(MakeAppPasswordError::SignInAgain);
                 }
             }

@@ -56,6 +56,28 @@ impl Identity {
         self.audit().note(entry(origin, Actor::Unknown, event)).await;
     }
 
+    /// Somebody showed a session without the client certificate that it is bound to: once for each
+    /// session, as a browser shows it with every picture of a page.
+    pub(crate) async fn audit_misplaced(
+        &self,
+        origin: &RequestOrigin,
+        (session, audience): (SessionId, &Audience),
+        account: &UserName,
+    ) {
+        if !self.misplaced.is_new(session) {
+            return;
+        }
+        tracing::warn!(
+            %session,
+            user = %account,
+            client = %origin.client,
+            "a session was shown without the client certificate that it is bound to"
+        );
+        let event = Event::SessionMisplaced { session, account: account.clone() };
+        let entry = entry(origin, Actor::Unknown, event).on_site(site_of(audience));
+        self.audit().note(entry).await;
+    }
+
     /// Somebody signed out.
     pub(crate) async fn audit_signed_out(
         &self,
@@ -111,11 +133,7 @@ impl Identity {
         user: &UserName,
         (audience, event): (&Audience, Event),
     ) -> Result<(), Unavailable> {
-        let site = match audience {
-            Audience::Portal => None,
-            Audience::Site(site) => Some(site.clone()),
-        };
-        let entry = entry(origin, Actor::User(user.clone()), event).on_site(site);
+        let entry = entry(origin, Actor::User(user.clone()), event).on_site(site_of(audience));
         Ok(self.audit().record(entry).await?)
     }
 
@@ -183,6 +201,13 @@ impl Identity {
     ) -> Result<(), Unavailable> {
         let entry = entry(origin, Actor::User(user.clone()), event);
         Ok(self.audit().record(entry).await?)
+    }
+}
+
+fn site_of(audience: &Audience) -> Option<SiteId> {
+    match audience {
+        Audience::Portal => None,
+        Audience::Site(site) => Some(site.clone()),
     }
 }
 

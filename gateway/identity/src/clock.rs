@@ -33,6 +33,11 @@ impl ManualClock {
         Self(AtomicI64::new(time.seconds()))
     }
 
+    /// Sets the clock, also back.
+    pub fn set(&self, time: UnixTime) {
+        self.0.store(time.seconds(), Ordering::SeqCst);
+    }
+
     /// Moves the clock on.
     pub fn advance(&self, by: Duration) {
         self.0.store(self.now().plus(by).seconds(), Ordering::SeqCst);

@@ -82,6 +82,49 @@ impl fmt::Debug for SetCookie {
     }
 }
 
+/// The cookies of a request, read in one way by everybody: a pair that is no text is left out by
+/// itself, so that one which somebody's script set hides no other.
+pub struct Cookies<'h> {
+    first: Option<&'h str>,
+    all: Vec<&'h str>,
+}
+
+impl<'h> Cookies<'h> {
+    /// Reads the values of the `Cookie` headers. One that is text is the rule, and needs no list.
+    pub fn read(headers: impl IntoIterator<Item = &'h [u8]>) -> Self {
+        let mut headers = headers.into_iter();
+        let Some(first) = headers.next() else { return Self { first: None, all: Vec::new() } };
+        let second = headers.next();
+        match (std::str::from_utf8(first), second) {
+            (Ok(first), None) => Self { first: Some(first), all: Vec::new() },
+            _ => {
+                let headers = std::iter::once(first).chain(second).chain(headers);
+                let pairs = headers.flat_map(|header| header.split(|byte| *byte == b';'));
+                let all = pairs.filter_map(|pair| std::str::from_utf8(pair).ok()).collect();
+                Self { first: None, all }
+            }
+        }
+    }
+
+    /// The headers' values, as far as they are text: each is some pairs with `;` between them.
+    #[must_use]
+    pub fn values(&self) -> &[&'h str] {
+        if self.all.is_empty() { self.first.as_slice() } else { &self.all }
+    }
+
+    /// Each pair of a name and a value, without blanks around it.
+    pub fn pairs(&self) -> impl Iterator<Item = &'h str> {
+        let pairs = self.values().iter().flat_map(|value| value.split(';'));
+        pairs.map(str::trim).filter(|pair| !pair.is_empty())
+    }
+}
+
+impl fmt::Debug for Cookies<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cookies(***)")
+    }
+}
+
 /// No site is called so: a dot stands in no name.
 fn share_name(site: &SiteId) -> String {
     format!("{LOOPBACK_NAME}.{site}.share")

@@ -1,6 +1,7 @@
 //! Signing in with a directory's password: whom a typed name means, before anything is compared.
 
 mod refresh;
+mod words;
 
 use vestibule_schema::UserName;
 use vestibule_store::audit::SignInRefusal;
@@ -8,9 +9,9 @@ use vestibule_store::{Account, Subject, folded};
 
 use crate::identity::{Identity, Unavailable};
 use crate::providers::ldap::{Candidate, LdapError, LdapProvider, Reason};
-use crate::providers::local;
 
 pub use refresh::DirectoryWatch;
+pub(crate) use words::Words;
 
 /// Whom a typed name means.
 pub(crate) struct Meant {
@@ -31,15 +32,17 @@ pub(crate) enum Judge {
 }
 
 impl Identity {
-    /// Whom a typed name means. A local account is its password's; whoever belongs to a directory,
+    /// Whom a typed name means, and the account of that name. A local account is its password's; whoever belongs to a directory,
     /// and every name that nobody has, is for the directories.
-    pub(crate) async fn meant(&self, typed: &str) -> Result<Meant, Unavailable> {
-        let name = UserName::parse(typed).ok();
-        let account = local::find(self, name.as_ref()).await?;
-        let key = name.as_ref().map(folded).unwrap_or_default();
+    pub(crate) async fn meant(
+        &self,
+        typed: &str,
+        account: Option<Account>,
+    ) -> Result<Meant, Unavailable> {
+        let key = UserName::parse(typed).ok().as_ref().map(folded).unwrap_or_default();
         let all = &self.settings.directories;
         let own = match &account {
-            Some(account) => self.directory_of(account).await?,
+            Some(account) => self.directory_of(account).await?.map(|(own, _)| own),
             None => None,
         };
         let asked = match (&account, own) {
@@ -58,6 +61,25 @@ impl Identity {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Somebody who is signed in and shows their password once more: known by what never changes,
+    /// however the directory calls them.
+    pub(crate) async fn meant_again(&self, account: Account) -> Result<Meant, Unavailable> {
+        let key = folded(&account.name);
+        let Some((own, subject)) = self.directory_of(&account).await? else {
+            return Ok(Meant { account: Some(account), key, judge: Judge::Gateway });
+        };
+        let judge = match own.find_again(&subject.id).await {
+            Ok(candidate) => Judge::Directory(Box::new(candidate)),
+            Err(error) if self.may_fall_back(Some(&account), Some(own)) => {
+                let (directory, shown) = (&own.config().id, &error as &dyn std::error::Error);
+                tracing::warn!(%directory, error = shown, "a local password is compared instead");
+                Judge::Gateway
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Meant { account: Some(account), key, judge })
     }
 
     /// Whom a directory means by it, who may have another name here.
@@ -92,17 +114,22 @@ impl Identity {
         Ok(nobody)
     }
 
-    /// The directory that an account belongs to.
-    async fn directory_of(&self, account: &Account) -> Result<Option<&LdapProvider>, Unavailable> {
+    /// The directory that an account belongs to, and who its owner is there.
+    async fn directory_of(
+        &self,
+        account: &Account,
+    ) -> Result<Option<(&LdapProvider, Subject)>, Unavailable> {
         let all = &self.settings.directories;
         if all.is_empty() {
             return Ok(None);
         }
         let linked = self.store.identities().of_account(account.id).await?;
-        let is_own = |directory: &&LdapProvider| {
-            linked.iter().any(|identity| identity.provider == directory.config().id)
-        };
-        Ok(all.iter().find(is_own))
+        let own = all.iter().find_map(|directory| {
+            let id = &directory.config().id;
+            let own = linked.iter().find(|identity| identity.provider == *id)?;
+            Some((directory, own.subject.clone()))
+        });
+        Ok(own)
     }
 
     /// Whether somebody's local password counts while their directory can't be asked.
@@ -116,7 +143,7 @@ impl Identity {
 /// `jane@office` is what the directory `office` calls `jane`: accounts are shown so.
 fn without_suffix<'t>(typed: &'t str, directory: &LdapProvider) -> &'t str {
     match typed.rsplit_once('@') {
-        Some((name, suffix)) if suffix == directory.config().id.as_str() => name,
+        Some((name, suffix)) if suffix.eq_ignore_ascii_case(directory.config().id.as_str()) => name,
         _ => typed,
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use vestibule_schema::SiteId;
-use vestibule_store::{Audience, SessionId, SiteSession, StoreError};
+use vestibule_store::{Audience, SessionId, SessionRow, SiteSession, StoreError};
 
 use crate::credentials::SignedIn;
 use crate::identity::{Identity, Unavailable};
@@ -117,6 +117,12 @@ impl Identity {
         let Some(row) = self.store.sessions().find(&session.token).await? else {
             return Ok(None);
         };
+        if !origin.shows(row.client_certificate) {
+            // the code was asked for on a connection with the certificate, and this is another
+            self.end_one(row.account, id).await?;
+            self.audit_misplaced(origin, (session.parent, &audience), &row.user).await;
+            return Ok(None);
+        }
         let whose = (&row.user, &site);
         if let Err(error) = self.audit_entered(origin, whose, id, &session.reason).await {
             // nobody has its token
@@ -143,7 +149,9 @@ impl Identity {
         let shown = cookie::session_values(origin, &audience, cookies);
         for token in shown.filter_map(token::hash) {
             let found = self.store.sessions().find(&token).await?;
-            if let Some(row) = found.filter(|row| row.audience == audience) {
+            let is_theirs =
+                |row: &SessionRow| row.audience == audience && origin.shows(row.client_certificate);
+            if let Some(row) = found.filter(is_theirs) {
                 self.end_session(row.account, row.id).await?;
             }
         }

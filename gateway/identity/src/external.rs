@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use vestibule_schema::{AccountRole, GroupId, ProviderId, UserName};
 use vestibule_store::audit::SignInRefusal;
-use vestibule_store::{Account, AccountId, AccountState, NewAccount, NewIdentity, StoreError};
+use vestibule_store::{
+    Account, AccountId, AccountState, NewAccount, NewIdentity, StoreError, UnixTime,
+};
 pub use vestibule_store::{ProviderGroups, Subject};
 
+use crate::address;
 use crate::identity::{Identity, Unavailable};
 use crate::origin::{RequestOrigin, Transport};
-use crate::sign_in::{NewSession, Proof, SignInError};
+use crate::sign_in::{NewSession, Proof, SignInError, When};
 
 /// What an identity provider says of somebody who has just proved who they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub struct ExternalUser {
     pub groups: ProviderGroups,
     /// Whether a second factor was shown there.
     pub second_factor: bool,
+    /// When they signed in there, if the provider says.
+    pub signed_in: Option<UnixTime>,
 }
 
 /// Which accounts a provider may make, and how it may name them.
@@ -153,6 +158,7 @@ impl Identity {
             by: if asks_directory { "ldap" } else { "provider" },
             provider: Some(&user.provider),
             second_factor: user.second_factor,
+            when: if asks_directory { When::Now } else { When::There(user.signed_in) },
             user_agent,
         }
     }
@@ -178,7 +184,9 @@ impl Identity {
         subject: &Subject,
         groups: &ProviderGroups,
     ) -> Result<(), Unavailable> {
-        if self.store.identities().set_groups(subject, groups, self.now()).await? {
+        let is_news = self.store.identities().set_groups(subject, groups, self.now()).await?;
+        self.words.forget(account);
+        if is_news {
             self.cache.end_of_account(account);
         }
         Ok(())
@@ -252,7 +260,8 @@ impl Registration {
             return Err("they are in none of `allow_groups`");
         }
         // S23: the whole domain, of an address with exactly one `@`
-        let domain = user.verified_email.as_deref().and_then(domain);
+        let parts = user.verified_email.as_deref().and_then(address::parts);
+        let domain = parts.map(|(_, domain)| domain.to_lowercase());
         let at_domain = domain.is_some_and(|domain| self.allow_email_domains.contains(&domain));
         if !self.allow_email_domains.is_empty() && !at_domain {
             return Err("they have no verified address at one of `allow_email_domains`");
@@ -267,13 +276,6 @@ impl Registration {
             if self.trust_names { name.to_owned() } else { format!("{name}@{}", user.provider) };
         UserName::parse(&full).ok().filter(|_| !name.is_empty())
     }
-}
-
-/// The domain of an address, in lower case; `None` if it has not exactly one `@`.
-fn domain(address: &str) -> Option<String> {
-    let (local, domain) = address.split_once('@')?;
-    let is_whole = !local.is_empty() && !domain.is_empty() && !domain.contains('@');
-    is_whole.then(|| domain.to_lowercase())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::identity::{Identity, Unavailable};
 use crate::origin::{RequestOrigin, Transport};
 use crate::password::{self, PasswordError};
 use crate::second_factor::code;
-use crate::sign_in::{BUSY_RETRY, NewSession, Proof, SignInError};
+use crate::sign_in::{BUSY_RETRY, NewSession, Proof, SignInError, When};
 use crate::tickets::{self, Purpose};
 use crate::{Secret, UnixTime};
 
@@ -154,6 +154,7 @@ impl Identity {
             by: "first_run",
             provider: None,
             second_factor: false,
+            when: When::Now,
             user_agent: first.user_agent,
         };
         Ok(self.begin_session(origin, &account, &proof).await?)

@@ -2,27 +2,32 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use vestibule_schema::ProviderId;
-use vestibule_store::{AuditError, AuditLog, Key, Store, StoreError, UnixTime};
+use vestibule_store::{AuditError, AuditLog, Key, SessionId, Store, StoreError, UnixTime};
 use zeroize::Zeroize;
 
 use crate::app_passwords;
 use crate::app_passwords::cache::AppPasswordCache;
 use crate::clock::{Clock, SystemClock};
+use crate::directories::Words;
 use crate::external::Registration;
 use crate::hasher::{HashCost, Hasher};
 use crate::limits::SignInLimits;
 use crate::providers::ldap::{LdapError, LdapProvider};
 use crate::sessions::cache::SessionCache;
+use crate::sessions::misplaced::Misplaced;
 use crate::shares::cache::ShareCache;
 use crate::signing_keys::SigningKeys;
 
 /// How often at most the last use of a session is written down.
 const WRITE_USES_EVERY: Duration = Duration::from_secs(60);
+
+/// How many sessions that were forgotten are remembered to be written down.
+const MOST_FORGOTTEN: usize = 65_536;
 
 /// It can't be told who somebody is, and nobody new gets in (503).
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +75,8 @@ pub struct Settings {
     pub sessions_per_account: Option<u32>,
     /// How long sessions that this process knows go on while the store can't be reached: 60 s.
     pub store_grace: Duration,
+    /// Whether a session is bound to the client certificate on whose connection it begins.
+    pub bind_to_client_certificate: bool,
     /// Whether programs may show app passwords.
     pub app_passwords: bool,
     /// Whether people may sign in by passkeys.
@@ -98,6 +105,7 @@ impl Default for Settings {
             directories: Vec::new(),
             sessions_per_account: None,
             store_grace: Duration::from_secs(60),
+            bind_to_client_certificate: false,
             app_passwords: true,
             passkeys: true,
             hash_cost: HashCost::default(),
@@ -137,13 +145,18 @@ pub struct Identity {
     pub(crate) hasher: Hasher,
     pub(crate) limits: SignInLimits,
     pub(crate) cache: SessionCache,
+    pub(crate) misplaced: Misplaced,
     pub(crate) share_cache: ShareCache,
     pub(crate) app_passwords: AppPasswordCache,
     pub(crate) signing: SigningKeys,
+    /// What directories said of whom they do not vouch for.
+    pub(crate) words: Words,
     /// The store's counter of changes when this process last looked.
     seen_changes: AtomicU64,
     /// When that was, in seconds.
     maintained: AtomicI64,
+    /// Uses of sessions that were forgotten before they were written down.
+    forgotten_uses: Mutex<BTreeMap<SessionId, UnixTime>>,
     /// The hour in which sessions were last swept.
     swept: AtomicU64,
     /// Whether there was an account when this process last looked, or ever before.
@@ -172,11 +185,14 @@ impl Identity {
             settings,
             limits: SignInLimits::default(),
             cache: SessionCache::new(),
+            misplaced: Misplaced::default(),
             share_cache: ShareCache::default(),
             app_passwords,
             signing: SigningKeys::new(),
+            words: Words::default(),
             seen_changes,
             maintained: AtomicI64::new(i64::MIN),
+            forgotten_uses: Mutex::default(),
             swept: AtomicU64::new(0),
             has_accounts: AtomicBool::new(false),
         })
@@ -204,27 +220,62 @@ impl Identity {
 
     /// One round of upkeep, to be run every half second or so: notices what another process
     /// changed, writes down when sessions were last used, once an hour deletes those whose time is
-    /// over, and sees to the keys that sign. Says whether accounts, grants or group mappings
-    /// changed since the last round.
+    /// over, and sees to the keys that sign.
     ///
     /// # Errors
     /// If the store can't be reached.
-    pub async fn maintain(&self) -> Result<Changed, Unavailable> {
+    pub async fn maintain(&self) -> Result<(), Unavailable> {
+        self.notice().await?;
+        self.keep_up().await
+    }
+
+    /// The first half of it, on which others wait: notices what another process changed.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn notice(&self) -> Result<(), Unavailable> {
         let changes = self.store.meta().changes().await?;
         let changed = self.seen_changes.swap(changes, Ordering::SeqCst) != changes;
-        let uses = if changed {
+        if changed {
+            // what is forgotten here was used all the same
             let uses = self.cache.unwritten(Duration::ZERO);
             self.invalidate_all();
-            uses
-        } else {
-            self.cache.unwritten(WRITE_USES_EVERY)
-        };
-        self.maintained.fetch_max(self.now().seconds(), Ordering::SeqCst);
-        self.store.sessions().touch(&uses).await?;
-        self.cache.written(&uses);
+            let mut forgotten = self.forgotten_uses();
+            if forgotten.len() < MOST_FORGOTTEN {
+                forgotten.extend(uses);
+            }
+        }
+        // not the latest ever: a clock that was wrong for a moment makes nothing known for a day
+        self.maintained.store(self.now().seconds(), Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// The second half, which may take longer.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn keep_up(&self) -> Result<(), Unavailable> {
+        self.write_uses(WRITE_USES_EVERY).await?;
         self.sweep().await?;
-        self.refresh_signing_keys().await?;
-        Ok(if changed { Changed::Yes } else { Changed::No })
+        self.refresh_signing_keys().await
+    }
+
+    /// Writes down uses that were not written for so long, and those of sessions that were forgotten.
+    /// Those of before stay to be written if it fails.
+    async fn write_uses(&self, every: Duration) -> Result<(), Unavailable> {
+        let mut uses = self.forgotten_uses().clone();
+        // what was used again since is the later
+        uses.extend(self.cache.unwritten(every));
+        let written: Vec<_> = uses.iter().map(|(session, at)| (*session, *at)).collect();
+        self.store.sessions().touch(&written).await?;
+        self.forgotten_uses().retain(|session, at| uses.get(session).is_none_or(|it| it < at));
+        self.cache.written(&written);
+        Ok(())
+    }
+
+    fn forgotten_uses(&self) -> MutexGuard<'_, BTreeMap<SessionId, UnixTime>> {
+        // no code that holds the lock can panic half-way through a change
+        self.forgotten_uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes down when sessions were last used, however recently: before the process ends.
@@ -232,10 +283,7 @@ impl Identity {
     /// # Errors
     /// If the store can't be reached.
     pub async fn flush(&self) -> Result<(), Unavailable> {
-        let uses = self.cache.unwritten(Duration::ZERO);
-        self.store.sessions().touch(&uses).await?;
-        self.cache.written(&uses);
-        Ok(())
+        self.write_uses(Duration::ZERO).await
     }
 
     /// Forgets what is known of every session, so that the next request of each reads the store.
@@ -272,13 +320,4 @@ async fn random_key(store: &Store, name: &str) -> Result<Key, Unavailable> {
     let key = store.meta().key(name, Key::from_bytes(bytes)).await?;
     bytes.zeroize();
     Ok(key)
-}
-
-/// Whether somebody changed accounts, grants or group mappings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Changed {
-    /// Nobody did.
-    No,
-    /// Somebody did: read again what depends on them.
-    Yes,
 }

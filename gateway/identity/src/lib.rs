@@ -28,6 +28,7 @@
 //! ```
 
 pub mod accounts;
+mod address;
 pub mod app_passwords;
 pub mod assertion;
 mod audited;
@@ -38,6 +39,7 @@ mod directories;
 pub mod entry;
 pub mod external;
 mod first_run;
+mod fresh;
 mod hasher;
 mod identity;
 mod limits;
@@ -72,7 +74,7 @@ pub use entry::{Arrived, Entry, browser_mark};
 pub use external::{ExternalUser, ProviderGroups, Registration, Subject};
 pub use first_run::{FirstAccount, FirstRunError};
 pub use hasher::HashCost;
-pub use identity::{Changed, Identity, Settings, Unavailable};
+pub use identity::{Identity, Settings, Unavailable};
 pub use origin::{RequestOrigin, Transport};
 pub use passkeys::{PasskeyAnswer, PasskeyAttempt, PasskeyError, PasskeyOrder, PasskeyQuestion};
 pub use password::PasswordError;
@@ -90,8 +92,8 @@ pub use shares::{
 };
 pub use sign_in::{Attempt, NewSession, SignInError};
 pub use signing_keys::PUBLISHED_FOR;
-pub use under_way::{CameBack, Heard, UnderWayError};
+pub use under_way::{Beginning, CameBack, Heard, UnderWayError};
 pub use vestibule_store::{
-    AccountId, AppBounds, AppPasswordId, AppPasswordRow, AppScope, Audience, PasskeyId, PasskeyRow,
-    SessionId, UnixTime,
+    AccountId, AppBounds, AppPasswordId, AppPasswordRow, AppScope, Audience, CertificateHash,
+    PasskeyId, PasskeyRow, SessionId, UnixTime,
 };

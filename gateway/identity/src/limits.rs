@@ -1,5 +1,5 @@
 //! How often sign-in may fail: per account and per client address, ten at once and then one a
-//! minute (requirement S13).
+//! minute (requirement S13). And how often an address may do what costs a stranger nothing.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,10 +11,19 @@ use vestibule_store::UnixTime;
 
 use crate::origin::counted;
 
-/// Attempts that may fail at once.
-const BURST: u32 = 10;
-/// After so long one more attempt is free.
-const REFILL: Duration = Duration::from_secs(60);
+/// How many there may be at once, and after how long one more is free.
+#[derive(Debug, Clone, Copy)]
+struct Rate {
+    burst: u32,
+    refill: Duration,
+}
+
+/// Attempts that may fail.
+const FAILURES: Rate = Rate { burst: 10, refill: Duration::from_secs(60) };
+/// What costs the store something, and a stranger nothing.
+const COSTS: Rate = Rate { burst: 60, refill: Duration::from_secs(1) };
+/// What the store keeps for a stranger for long.
+const OPENINGS: Rate = Rate { burst: 60, refill: Duration::from_secs(10) };
 /// Accounts and addresses remembered, each.
 const CAPACITY: usize = 65_536;
 
@@ -25,14 +34,20 @@ pub(crate) struct SignInLimits {
     accounts: Buckets<String>,
     /// Addresses from which nodes show join tokens and credentials.
     nodes: Buckets<IpAddr>,
+    /// Addresses from which share links are opened.
+    openings: Buckets<IpAddr>,
+    /// Addresses from which sign-ins at providers begin.
+    departures: Buckets<IpAddr>,
 }
 
 impl Default for SignInLimits {
     fn default() -> Self {
         Self {
-            clients: Buckets::new(CAPACITY),
-            accounts: Buckets::new(CAPACITY),
-            nodes: Buckets::new(CAPACITY),
+            clients: Buckets::new(CAPACITY, FAILURES),
+            accounts: Buckets::new(CAPACITY, FAILURES),
+            nodes: Buckets::new(CAPACITY, FAILURES),
+            openings: Buckets::new(CAPACITY, OPENINGS),
+            departures: Buckets::new(CAPACITY, COSTS),
         }
     }
 }
@@ -59,6 +74,16 @@ impl SignInLimits {
         self.nodes.take(counted(client), now)
     }
 
+    /// Takes the opening of a share link from a client address.
+    pub(crate) fn take_opening(&self, client: IpAddr, now: UnixTime) -> Result<(), TooMany> {
+        self.openings.take(counted(client), now)
+    }
+
+    /// Takes the beginning of a sign-in at a provider from a client address.
+    pub(crate) fn take_departure(&self, client: IpAddr, now: UnixTime) -> Result<(), TooMany> {
+        self.departures.take(counted(client), now)
+    }
+
     /// Gives an attempt back that did not fail.
     pub(crate) fn give_back_node(&self, client: IpAddr) {
         self.nodes.give_back(&counted(client));
@@ -80,6 +105,7 @@ impl SignInLimits {
 struct Buckets<K> {
     by_key: Mutex<HashMap<K, Bucket>>,
     capacity: usize,
+    rate: Rate,
 }
 
 /// Attempts used, which come back one by one.
@@ -92,32 +118,36 @@ struct Bucket {
 
 impl Bucket {
     /// The bucket as it stands now.
-    fn refilled(self, now: UnixTime) -> Self {
+    fn refilled(self, refill: Duration, now: UnixTime) -> Self {
+        if now < self.since {
+            // the clock was set back: it refills from now on, and nothing is free by that
+            return Self { used: self.used, since: now };
+        }
         let waited = now.since(self.since).as_secs();
-        let back = u32::try_from(waited / REFILL.as_secs()).unwrap_or(u32::MAX);
+        let back = u32::try_from(waited / refill.as_secs().max(1)).unwrap_or(u32::MAX);
         if back >= self.used {
             return Self { used: 0, since: now };
         }
-        let since = self.since.plus(REFILL * back);
+        let since = self.since.plus(refill * back);
         Self { used: self.used - back, since }
     }
 }
 
 impl<K: Hash + Eq + Clone> Buckets<K> {
-    fn new(capacity: usize) -> Self {
-        Self { by_key: Mutex::default(), capacity }
+    fn new(capacity: usize, rate: Rate) -> Self {
+        Self { by_key: Mutex::default(), capacity, rate }
     }
 
     fn take(&self, key: K, now: UnixTime) -> Result<(), TooMany> {
         let mut buckets = self.lock();
         if buckets.len() >= self.capacity && !buckets.contains_key(&key) {
-            make_room(&mut buckets, now);
+            make_room(&mut buckets, self.rate.refill, now);
         }
         let bucket = buckets.entry(key).or_insert(Bucket { used: 0, since: now });
-        *bucket = bucket.refilled(now);
-        if bucket.used >= BURST {
+        *bucket = bucket.refilled(self.rate.refill, now);
+        if bucket.used >= self.rate.burst {
             let waited = now.since(bucket.since);
-            return Err(TooMany { retry_after: REFILL.saturating_sub(waited) });
+            return Err(TooMany { retry_after: self.rate.refill.saturating_sub(waited) });
         }
         bucket.used += 1;
         Ok(())
@@ -138,9 +168,13 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
 
 /// Drops the buckets that are full again; if none is, the quarter that was least used, so that
 /// whoever fills the memory with fresh addresses does not free those that are being held back.
-fn make_room<K: Hash + Eq + Clone>(buckets: &mut HashMap<K, Bucket>, now: UnixTime) {
+fn make_room<K: Hash + Eq + Clone>(
+    buckets: &mut HashMap<K, Bucket>,
+    refill: Duration,
+    now: UnixTime,
+) {
     let before = buckets.len();
-    buckets.retain(|_, bucket| bucket.refilled(now).used > 0);
+    buckets.retain(|_, bucket| bucket.refilled(refill, now).used > 0);
     if buckets.len() < before {
         return;
     }

@@ -30,6 +30,7 @@ use vestibule_store::audit::{Actor, AuditError, Change, Entry, Event, Object, Ve
 use vestibule_store::{Account, StoreError};
 
 use crate::credentials::SignedIn;
+use crate::fresh::FRESH;
 use crate::identity::{Identity, Unavailable};
 use crate::origin::RequestOrigin;
 
@@ -44,9 +45,6 @@ pub use review::{ReviewFilter, ReviewRow};
 pub use sessions::{SessionView, WhichSessions};
 pub use shares::{ShareView, ShareWanted};
 pub use users::{Adoption, IdentityView, UserChange, UserDetail, UserView, UserWanted};
-
-/// How long a sign-in is a moment ago.
-const FRESH: Duration = Duration::from_secs(15 * 60);
 
 /// What is managed, as it is at this moment: made anew for each verb.
 #[derive(Debug, Clone)]
@@ -110,6 +108,10 @@ pub struct Outcome<T> {
     pub summary: String,
     /// What there is now; none of what is gone.
     pub item: Option<T>,
+    /// Whether the audit log has it. Where what it did tells a secret, that is told all the same:
+    /// nobody could ask for it again.
+    #[serde(skip)]
+    pub is_recorded: bool,
 }
 
 /// Why a verb did nothing.
@@ -121,6 +123,8 @@ pub enum ManageError {
     Denied {
         /// The action that is missing.
         action: ManagementAction,
+        /// The site that it was about; none for the cluster as a whole.
+        site: Option<SiteId>,
     },
     /// Something that was named is not there.
     #[error("{0}")]
@@ -132,7 +136,11 @@ pub enum ManageError {
     #[error("{0}")]
     Conflict(String),
     /// It is done by whoever signed in a moment ago alone (requirement S85).
-    #[error("this needs a sign-in of the last {} minutes: sign in again", FRESH.as_secs() / 60)]
+    #[error(
+        "this needs a sign-in of the last {} minutes: sign in again; at an OpenID provider by \
+         `/_vestibule/oidc/NAME?again=1`, so that it asks you",
+        FRESH.as_secs() / 60
+    )]
     SignInAgain,
     /// Too many have failed from there.
     #[error("too many attempts have failed; try again in {} s", retry_after.as_secs())]
@@ -209,7 +217,7 @@ impl<'m> Management<'m> {
     /// Asks whether this may be done with the cluster as a whole.
     fn ask(&self, action: ManagementAction) -> Result<(), ManageError> {
         let allowed = self.may(action, Managed::Cluster);
-        if allowed { Ok(()) } else { Err(ManageError::Denied { action }) }
+        if allowed { Ok(()) } else { Err(ManageError::Denied { action, site: None }) }
     }
 
     /// What gives somebody power over accounts is for whoever signed in a moment ago, with whatever
@@ -221,11 +229,7 @@ impl<'m> Management<'m> {
             let message = "this is your own account: change it on your account page";
             return Err(ManageError::Conflict(message.into()));
         }
-        let sessions = self.identity.sessions(who.account).await;
-        let sessions = sessions.map_err(ManageError::Unavailable)?;
-        let own = sessions.iter().find(|one| Some(one.id) == who.root_session());
-        let is_fresh = own.is_some_and(|own| self.identity.now() <= own.created.plus(FRESH));
-        if is_fresh { Ok(()) } else { Err(ManageError::SignInAgain) }
+        if self.identity.is_fresh(who).await? { Ok(()) } else { Err(ManageError::SignInAgain) }
     }
 
     /// Asks whether this may be done with a site, or at a path of it. The answer for a site that is
@@ -239,7 +243,7 @@ impl<'m> Management<'m> {
         let node = self.cluster.nodes.iter().find(|node| node.site == *site);
         let engine = node.and_then(|node| node.engine.as_deref());
         if !self.may(action, Managed::Node { site, engine, at }) {
-            return Err(ManageError::Denied { action });
+            return Err(ManageError::Denied { action, site: Some(site.clone()) });
         }
         node.ok_or_else(|| {
             let names = self.cluster.nodes.iter().map(|node| node.site.as_str());
@@ -293,7 +297,19 @@ impl<'m> Management<'m> {
     /// What a verb says that did something, or would.
     fn outcome<T>(&self, [would, did]: [&str; 2], what: &str, item: Option<T>) -> Outcome<T> {
         let verb = if self.is_dry() { would } else { did };
-        Outcome { changed: true, dry_run: self.is_dry(), summary: format!("{verb} {what}"), item }
+        let summary = format!("{verb} {what}");
+        Outcome { changed: true, dry_run: self.is_dry(), summary, item, is_recorded: true }
+    }
+
+    /// The same of a verb that tells a secret, whether or not it could be written down.
+    fn outcome_telling<T>(
+        &self,
+        verbs: [&str; 2],
+        what: &str,
+        item: Option<T>,
+        recorded: &Result<(), ManageError>,
+    ) -> Outcome<T> {
+        Outcome { is_recorded: recorded.is_ok(), ..self.outcome(verbs, what, item) }
     }
 }
 

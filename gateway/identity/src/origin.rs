@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use vestibule_store::CertificateHash;
+
 /// What the front has judged of a request before anybody asks who sent it. The portal receives
 /// it as an extension of the request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -14,6 +16,9 @@ pub struct RequestOrigin {
     pub client: IpAddr,
     /// The request's name in the logs, if somebody gave it one.
     pub request_id: Option<String>,
+    /// The certificate that the client itself showed on its connection, which has been verified;
+    /// never what a proxy shows or tells.
+    pub client_certificate: Option<CertificateHash>,
 }
 
 /// How much a connection protects a session's token.
@@ -31,7 +36,13 @@ impl RequestOrigin {
     /// The origin of a request; the authority is put into lower case.
     #[must_use]
     pub fn new(secure: bool, authority: &str, client: IpAddr) -> Self {
-        Self { secure, authority: authority.to_ascii_lowercase(), client, request_id: None }
+        Self {
+            secure,
+            authority: authority.to_ascii_lowercase(),
+            client,
+            request_id: None,
+            client_certificate: None,
+        }
     }
 
     /// How much the connection protects a session's token.
@@ -50,6 +61,12 @@ impl RequestOrigin {
     #[must_use]
     pub fn host(&self) -> &str {
         host_of(&self.authority)
+    }
+
+    /// Whether what is bound to a client certificate is worth something on this connection
+    /// (requirement S32).
+    pub(crate) fn shows(&self, bound_to: Option<CertificateHash>) -> bool {
+        bound_to.is_none() || self.client_certificate == bound_to
     }
 
     /// The origin as a browser writes it: `https://photos.example.com`.

@@ -28,7 +28,7 @@ use crate::origin::RequestOrigin;
 use crate::providers::local;
 use crate::renewed::OtherSessions;
 use crate::second_factor::{FactorChange, SecondFactorError, SecondFactorState};
-use crate::sign_in::{NewSession, Proof, SignInError};
+use crate::sign_in::{NewSession, Proof, SignInError, When};
 use crate::tickets::Purpose;
 
 pub use sign_in::{PasskeyAttempt, PasskeyQuestion};
@@ -279,7 +279,7 @@ impl Identity {
                 self.prove_both(origin, who, &change).await?
             }
             SecondFactorState::Off => {
-                let proved = self.prove_again(origin, who, (proof.password, proof.user_agent));
+                let proved = self.prove_again(origin, who, proof.password);
                 proved.await.map_err(SecondFactorError::from)?
             }
         };
@@ -300,6 +300,7 @@ impl Identity {
             by: "new_passkey",
             provider: who.provider.as_ref(),
             second_factor: who.second_factor,
+            when: When::Now,
             user_agent,
         };
         Ok(self.renew_session(origin, who, (&account, &proof, others)).await?)

@@ -4,12 +4,15 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use vestibule_store::audit::Ended;
 use vestibule_store::{AccountId, ProviderSession, SessionId, Subject};
 
 use crate::Secret;
+use crate::credentials::SignedIn;
 use crate::external::ProviderGroups;
 use crate::identity::{Identity, Unavailable};
 use crate::providers::oidc::{Arrived, LogoutToken, OidcProvider, RefreshError, Tokens};
+use crate::sign_in::NewSession;
 use crate::under_way::Heard;
 
 /// How long one node may take for it; also how long a provider that failed is left alone.
@@ -87,16 +90,51 @@ impl Identity {
     /// If the store can't be reached; then the word is to be said again.
     pub async fn sign_out_there(&self, word: &LogoutToken) -> Result<SignedOutThere, Unavailable> {
         let (subject, name) = (word.subject.as_deref(), word.session.as_deref());
-        if self.hear(word).await? == Heard::Before {
+        if self.was_heard(word).await? {
             return Ok(SignedOutThere::Replayed);
         }
         let sessions = self.store.provider_sessions().born_of(&word.issuer, subject, name).await?;
         for (account, session) in &sessions {
-            self.end_session(*account, *session).await?;
+            self.end_one(*account, *session).await?;
             let account = account.number();
             tracing::info!(account, %session, "signed out at the provider");
         }
-        Ok(SignedOutThere::Ended(sessions.len()))
+        // what can't be written down has ended all the same
+        let mut written = Ok(());
+        for (account, session) in &sessions {
+            written = written.and(self.audit_ended(*account, Ended::One(*session), 1).await);
+        }
+        written?;
+        // INVARIANT: last of all: a word that was heard and not wholly obeyed is said again
+        match self.hear(word).await? {
+            Heard::Now => Ok(SignedOutThere::Ended(sessions.len())),
+            Heard::Before => Ok(SignedOutThere::Replayed),
+        }
+    }
+
+    /// What somebody's session keeps of its provider, before another takes its place.
+    pub(crate) async fn tokens_of_owner(
+        &self,
+        who: &SignedIn,
+    ) -> Result<Option<(ProviderSession, Tokens)>, Unavailable> {
+        match who.root_session() {
+            Some(session) => self.tokens_of(session).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Goes on with them in the session that took its place, so that the provider ends that one too.
+    pub(crate) async fn carry_tokens(
+        &self,
+        kept: Option<(ProviderSession, Tokens)>,
+        to: &NewSession,
+    ) -> Result<(), Unavailable> {
+        let (Some((kept, tokens)), Some(session)) = (kept, to.signed_in.session()) else {
+            return Ok(());
+        };
+        let sealed = self.seal_tokens(session, &tokens).await?;
+        let kept = ProviderSession { session, sealed, ..kept };
+        Ok(self.store.provider_sessions().put(&kept).await?)
     }
 
     /// One round of renewal with a provider: its tokens and groups, of those sessions that are due.
@@ -151,19 +189,35 @@ impl Identity {
                 }
                 Ok(false)
             }
-            Err(error @ RefreshError::Unknown(_)) => {
+            Err(error @ RefreshError::Unknown { .. }) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(provider = %kept.provider, %error, cause, "groups are as they were");
+                if let RefreshError::Unknown { rotated: Some(rotated), .. } = error {
+                    self.keep_rotated(kept, Tokens { refresh_token: Some(rotated), ..tokens })
+                        .await?;
+                }
                 Ok(false)
             }
         }
     }
 
+    /// Keeps a refresh token that came although all else failed: the one before is used up. What is
+    /// due stays due, after a while.
+    async fn keep_rotated(&self, kept: ProviderSession, new: Tokens) -> Result<(), Unavailable> {
+        let session = kept.session;
+        let sealed = self.seal_tokens(session, &new).await?;
+        let sessions = self.store.provider_sessions();
+        sessions.put(&ProviderSession { sealed, ..kept }).await?;
+        let now = self.now();
+        sessions.lease(session, now, now.plus(LEASE)).await?;
+        Ok(())
+    }
+
     /// Takes over the groups that came with new tokens. A provider that said nothing of groups
-    /// this time has not taken any away.
+    /// has not taken any away, unless it said all that it says at a sign-in.
     async fn take_over(&self, arrived: &Arrived) -> Result<(), Unavailable> {
         let (subject, groups) = (&arrived.user.subject, &arrived.user.groups);
-        if *groups == ProviderGroups::Unsaid {
+        if *groups == ProviderGroups::Unsaid && !arrived.has_id_token {
             return Ok(());
         }
         if self.store.identities().set_groups(subject, groups, self.now()).await?

@@ -26,7 +26,9 @@ impl Identity {
         who: &SignedIn,
         (account, proof, others): (&Account, &Proof<'_>, OtherSessions),
     ) -> Result<NewSession, SignInError> {
+        let kept = self.tokens_of_owner(who).await.map_err(SignInError::Unavailable)?;
         let session = self.begin_session(origin, account, proof).await?;
+        self.carry_tokens(kept, &session).await.map_err(SignInError::Unavailable)?;
         let failed = |error: StoreError| SignInError::Unavailable(error.into());
         match others {
             OtherSessions::End => {

@@ -16,7 +16,7 @@ use crate::credentials::SignedIn;
 use crate::identity::{Identity, Unavailable};
 use crate::origin::RequestOrigin;
 use crate::renewed::OtherSessions;
-use crate::sign_in::{Attempt, NewSession, Proof, Proven, SignInError};
+use crate::sign_in::{NewSession, Proof, Proven, SignInError, When, Whom};
 use crate::tickets::Purpose;
 use crate::{Secret, UnixTime};
 
@@ -158,14 +158,14 @@ impl Identity {
         &self,
         origin: &RequestOrigin,
         who: &SignedIn,
-        (password, user_agent): (&Secret<String>, &str),
+        password: &Secret<String>,
     ) -> Result<Enrolment, SecondFactorError> {
         match self.second_factor(who).await.map_err(SignInError::Unavailable)? {
             SecondFactorState::On { .. } => return Err(SecondFactorError::IsOn),
             SecondFactorState::AtProvider => return Err(SecondFactorError::AtProvider),
             SecondFactorState::Off => {}
         }
-        let account = self.prove_again(origin, who, (password, user_agent)).await?;
+        let account = self.prove_again(origin, who, password).await?;
         self.enrol(origin, who, &account)
             .await
             .map_err(|error| SignInError::Unavailable(error).into())
@@ -261,17 +261,16 @@ impl Identity {
     }
 
     /// Turns a user's second factor off for them, and ends all their sessions, app passwords and
-    /// passkeys. Says whether it was on.
+    /// passkeys. Says whether it was on; if not, nothing ends.
     ///
     /// # Errors
     /// If there is no such user.
     pub async fn reset_second_factor(&self, name: &UserName) -> Result<bool, AccountError> {
         let id = self.user(name).await?.id;
-        let was_on = self.store.second_factors().reset(id, self.now()).await?;
-        self.store.app_passwords().remove(id, None).await?;
-        self.store.passkeys().remove(id, None).await?;
+        let was_on = self.store.second_factors().reset(id, self.now()).await;
+        // also where the store can't say whether it is done
         self.cache.end_of_account(id);
-        Ok(was_on)
+        Ok(was_on?)
     }
 
     /// Whether a user's second factor is on.
@@ -315,17 +314,17 @@ impl Identity {
         &self,
         origin: &RequestOrigin,
         who: &SignedIn,
-        (password, user_agent): (&Secret<String>, &str),
+        password: &Secret<String>,
     ) -> Result<Account, SignInError> {
-        let attempt = Attempt { name: who.name.as_str(), password, user_agent };
-        let account = match self.check_password(origin, &attempt).await? {
-            Proven::Here(account) => *account,
-            Proven::There(user) => {
-                let found = self.store.identities().find(&user.subject).await;
-                let found = found.map_err(|error| SignInError::Unavailable(error.into()))?;
-                found.ok_or(SignInError::Refused)?
-            }
-        };
+        let account =
+            match self.check_password(origin, Whom::Account(who.account), password).await? {
+                Proven::Here(account) => *account,
+                Proven::There(user) => {
+                    let found = self.store.identities().find(&user.subject).await;
+                    let found = found.map_err(|error| SignInError::Unavailable(error.into()))?;
+                    found.ok_or(SignInError::Refused)?
+                }
+            };
         if account.id == who.account { Ok(account) } else { Err(SignInError::Refused) }
     }
 
@@ -340,8 +339,7 @@ impl Identity {
         if factor.map_err(|error| SignInError::Unavailable(error.into()))?.is_none() {
             return Err(SecondFactorError::IsOff);
         }
-        let proof = (change.password, change.user_agent);
-        let account = self.prove_again(origin, who, proof).await?;
+        let account = self.prove_again(origin, who, change.password).await?;
         match self.check_code(origin, &account, change.code).await {
             Ok(Shown::Code | Shown::RecoveryCode { .. }) => {
                 let written = self.audit_code_accepted(origin, &account.name).await;
@@ -375,6 +373,7 @@ impl Identity {
             by: "second_factor",
             provider: who.provider.as_ref(),
             second_factor: change.has_factor,
+            when: When::Now,
             user_agent,
         };
         self.renew_session(origin, who, (account, &proof, others)).await

@@ -13,7 +13,7 @@ use crate::cookie::{self, SetCookie};
 use crate::identity::{Identity, Unavailable};
 use crate::origin::{RequestOrigin, Transport};
 use crate::second_factor::check::Shown;
-use crate::sign_in::{NewSession, Proof, SignInError};
+use crate::sign_in::{NewSession, Proof, SignInError, When};
 use crate::tickets::Purpose;
 use crate::{Secret, UnixTime};
 
@@ -162,6 +162,7 @@ impl Identity {
             by: by(provider.is_some(), shown),
             provider: provider.as_ref(),
             second_factor: true,
+            when: When::Now,
             user_agent: attempt.user_agent,
         };
         let session = match self.begin_session(origin, &account, &proof).await {

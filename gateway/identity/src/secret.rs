@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Serialize as _, Serializer};
 use zeroize::Zeroize;
 
 /// A value that no log ever shows (requirement S84).
@@ -35,6 +36,23 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
+}
+
+/// Writes a secret into an answer that tells it: once, to whoever made it.
+pub(crate) fn told_always<S: Serializer>(
+    secret: &Secret<String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose())
+}
+
+/// The same where there may be none.
+#[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
+pub(crate) fn told<S: Serializer>(
+    secret: &Option<Secret<String>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(Secret::expose).serialize(serializer)
 }
 
 impl From<&str> for Secret<String> {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use vestibule_policies::UserFacts;
 use vestibule_schema::{GroupId, ProviderId};
 use vestibule_store::audit::Ended;
-use vestibule_store::{AccountId, Audience, SessionId, SessionRow, TokenHash, UnixTime};
+use vestibule_store::{
+    AccountId, Audience, CertificateHash, SessionId, SessionRow, TokenHash, UnixTime,
+};
 
 use crate::app_passwords::Shown;
 use crate::credentials::{Authentication, Credentials, FailedCredential, Means, SignedIn};
@@ -16,6 +18,7 @@ use crate::origin::RequestOrigin;
 use crate::{cookie, token};
 
 pub(crate) mod cache;
+pub(crate) mod misplaced;
 
 use cache::{Cached, SeenAndRead};
 
@@ -33,6 +36,8 @@ pub struct SessionInfo {
     pub provider: Option<ProviderId>,
     /// Whether its owner showed a second factor.
     pub second_factor: bool,
+    /// When its owner proved who they are; none if nobody says.
+    pub proved: Option<UnixTime>,
     /// How its owner was admitted to the site, in words.
     pub reason: String,
     /// When it was made.
@@ -53,6 +58,9 @@ enum Known {
     Good(Arc<SignedIn>),
     /// Its session belongs elsewhere, or its time is over.
     Worthless,
+    /// The same, as it is bound to a client certificate that was not shown here; that is yet to be
+    /// written down.
+    Misplaced(Arc<Cached>),
     /// Nothing that can be relied on: the store must be asked.
     No,
 }
@@ -83,7 +91,7 @@ impl Identity {
             WithoutStore::AskOf(shown) => return self.prove(origin, audience, shown).await,
         };
         for token in tokens {
-            if let Some(signed_in) = self.find(audience, &token).await? {
+            if let Some(signed_in) = self.find(origin, audience, &token).await? {
                 return Ok(Authentication::SignedIn(signed_in));
             }
         }
@@ -92,8 +100,8 @@ impl Identity {
 
     /// Who sent a request, if that is known without asking the store: for all but a session's
     /// first request. Never waits.
-    #[must_use]
-    pub fn authenticate_cached(
+    #[cfg(test)]
+    pub(crate) fn authenticate_cached(
         &self,
         origin: &RequestOrigin,
         audience: &Audience,
@@ -144,6 +152,13 @@ impl Identity {
         Ok(ended)
     }
 
+    /// Ends all sessions of an account at once, for who writes down themselves why. Says how many.
+    pub(crate) async fn end_every(&self, account: AccountId) -> Result<u64, Unavailable> {
+        let ended = self.store.sessions().delete_of_account(account, None).await?;
+        self.cache.end_of_account(account);
+        Ok(ended)
+    }
+
     /// Ends all sessions of an account but this one and those born of it. Says how many.
     ///
     /// # Errors
@@ -162,8 +177,7 @@ impl Identity {
     /// # Errors
     /// If the store can't be reached; then they go on.
     pub async fn end_all_sessions(&self, account: AccountId) -> Result<u64, Unavailable> {
-        let ended = self.store.sessions().delete_of_account(account, None).await?;
-        self.cache.end_of_account(account);
+        let ended = self.end_every(account).await?;
         self.audit_ended(account, Ended::All, ended).await?;
         Ok(ended)
     }
@@ -205,12 +219,12 @@ impl Identity {
             let Some(token) = token::hash(value) else { continue };
             // INVARIANT: the first cookie that is worth something wins, cached or not: once one
             // must be looked up, those after it wait for that
-            match self.look_up_cached(audience, &token, now) {
+            match self.look_up_cached((origin, audience), &token, now) {
                 Known::Good(signed_in) if unknown.is_empty() => {
                     return WithoutStore::Decided(Authentication::SignedIn(signed_in));
                 }
                 Known::Worthless => {}
-                Known::Good(_) | Known::No => unknown.push(token),
+                Known::Good(_) | Known::Misplaced(_) | Known::No => unknown.push(token),
             }
         }
         if unknown.is_empty() {
@@ -223,15 +237,16 @@ impl Identity {
     /// A token's user, from the cache or else from the store, whose word is kept.
     async fn find(
         &self,
+        origin: &RequestOrigin,
         audience: &Audience,
         token: &TokenHash,
     ) -> Result<Option<Arc<SignedIn>>, Unavailable> {
         let before = self.cache.before_read();
         let now = self.now();
-        match self.look_up_cached(audience, token, now) {
-            Known::Good(signed_in) => return Ok(Some(signed_in)),
-            Known::Worthless => return Ok(None),
+        let at = (origin, audience);
+        match self.look_up_cached(at, token, now) {
             Known::No => {}
+            known => return Ok(self.settled(origin, known).await),
         }
         let Some(mut row) = self.store.sessions().find(token).await? else { return Ok(None) };
         let written = row.last_seen;
@@ -243,36 +258,74 @@ impl Identity {
         }
         let groups = self.groups_of(row.account).await?;
         let name = (row.id, row.audience.clone());
-        let seen = row.last_seen;
+        let (seen, certificate) = (row.last_seen, row.client_certificate);
         let times = SeenAndRead { last_seen: written, read: now };
-        let cached = Arc::new(Cached::new(Arc::new(signed_in(row, groups)), name, times));
+        let cached = Cached::new(Arc::new(signed_in(row, groups)), name, times);
+        let cached = Arc::new(cached.bound_to(certificate));
         cached.touch(seen);
         self.cache.fill(*token, Arc::clone(&cached), before);
-        Ok(self.accept(&cached, audience, now))
+        let known = self.judge(cached, at, now);
+        Ok(self.settled(origin, known).await)
     }
 
-    fn look_up_cached(&self, audience: &Audience, token: &TokenHash, now: UnixTime) -> Known {
+    fn look_up_cached(
+        &self,
+        at: (&RequestOrigin, &Audience),
+        token: &TokenHash,
+        now: UnixTime,
+    ) -> Known {
         let Some(cached) = self.cache.find(token) else { return Known::No };
         // what is known goes on for a while without the store, and no longer
         let confirmed = cached.read.max(self.maintained());
         if now > confirmed.plus(self.settings.store_grace) {
             return Known::No;
         }
-        self.accept(&cached, audience, now).map_or(Known::Worthless, Known::Good)
+        self.judge(cached, at, now)
     }
 
-    /// A session's user, if the session is worth something here and now.
-    fn accept(&self, cached: &Cached, audience: &Audience, now: UnixTime) -> Option<Arc<SignedIn>> {
+    /// Whether a session is worth something here and now.
+    // INVARIANT: what is asked on every request, also of a session that is known: audience, times,
+    // and the client certificate of the very connection
+    fn judge(
+        &self,
+        cached: Arc<Cached>,
+        (origin, audience): (&RequestOrigin, &Audience),
+        now: UnixTime,
+    ) -> Known {
         let idle_end = cached.last_seen().plus(self.settings.session_idle);
         let good = cached.audience == *audience && now < cached.signed_in.expires && now < idle_end;
         if !good {
-            return None;
+            // only the store knows of uses at sites that were born of it, and on other nodes
+            let may_be_used = cached.audience == *audience && now < cached.signed_in.expires;
+            return if may_be_used { Known::No } else { Known::Worthless };
+        }
+        if !origin.shows(cached.certificate) {
+            let is_told = self.misplaced.knows(cached.session);
+            return if is_told { Known::Worthless } else { Known::Misplaced(cached) };
         }
         cached.touch(now);
-        Some(Arc::clone(&cached.signed_in))
+        Known::Good(Arc::clone(&cached.signed_in))
     }
 
-    fn is_current(&self, row: &SessionRow, now: UnixTime) -> bool {
+    /// The user, if there is one; what is to be written down is.
+    async fn settled(&self, origin: &RequestOrigin, known: Known) -> Option<Arc<SignedIn>> {
+        match known {
+            Known::Good(signed_in) => Some(signed_in),
+            Known::Misplaced(cached) => {
+                let name = (cached.session, &cached.audience);
+                self.audit_misplaced(origin, name, &cached.signed_in.name).await;
+                None
+            }
+            Known::Worthless | Known::No => None,
+        }
+    }
+
+    /// What a session that begins on this connection is bound to.
+    pub(crate) fn binding(&self, origin: &RequestOrigin) -> Option<CertificateHash> {
+        origin.client_certificate.filter(|_| self.settings.bind_to_client_certificate)
+    }
+
+    pub(crate) fn is_current(&self, row: &SessionRow, now: UnixTime) -> bool {
         now < row.expires && now < row.last_seen.plus(self.settings.session_idle)
     }
 }
@@ -295,6 +348,7 @@ fn info(row: SessionRow) -> SessionInfo {
         parent: row.parent,
         provider: row.provider,
         second_factor: row.second_factor,
+        proved: row.proved,
         reason: row.reason,
         created: row.created,
         last_seen: row.last_seen,

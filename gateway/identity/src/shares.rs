@@ -25,6 +25,9 @@ pub use open::{OpenShareError, OpenedShare, ShareAttempt, ShareFace};
 
 /// The longest that a label may be, in characters.
 const MAX_LABEL: usize = 200;
+/// How long what somebody opened is believed without asking anew whether its makers' directories
+/// vouch for them.
+const BELIEVED: Duration = Duration::from_secs(60);
 /// How long a browser keeps what it opened, if the link has no end of its own: 400 days, which is
 /// the most that browsers allow.
 const LONGEST: Duration = Duration::from_secs(400 * 24 * 3600);
@@ -236,22 +239,39 @@ impl Identity {
     async fn opened_by(&self, opener: &Opener) -> Result<Arc<[Opened]>, Unavailable> {
         let before = self.cache.before_read();
         let now = self.now();
-        if let Some(opening) = self.share_cache.find(opener, before) {
-            // what is known goes on for a while without the store, and no longer
+        // what is known goes on for a while without the store, and no longer
+        let known = self.share_cache.find(opener, before).filter(|opening| {
             let confirmed = opening.read.max(self.maintained());
-            if now <= confirmed.plus(self.settings.store_grace) {
-                return Ok(opening.opened);
-            }
+            now <= confirmed.plus(self.settings.store_grace)
+        });
+        // whom the makers' directories vouch for, no change in the store tells
+        let is_fresh = |known: &Opening| {
+            self.settings.directories.is_empty() || now <= known.read.plus(BELIEVED)
+        };
+        if let Some(known) = known.as_ref().filter(|known| is_fresh(known)) {
+            return Ok(Arc::clone(&known.opened));
         }
-        let mut opened = Vec::new();
-        for row in self.store.shares().opened_by(opener).await? {
-            let groups = self.groups_of(row.maker).await?;
-            opened.push(opened_from(row, groups));
-        }
-        let opened: Arc<[Opened]> = opened.into();
+        let opened = match (self.read_opened_by(opener).await, known) {
+            (Ok(opened), _) => opened,
+            (Err(Unavailable::Store(_)), Some(known)) => return Ok(known.opened),
+            (Err(error), _) => return Err(error),
+        };
         let opening = Opening { opened: Arc::clone(&opened), read: now };
         self.share_cache.fill(*opener, opening, before);
         Ok(opened)
+    }
+
+    /// What an opener opened and still stands, from the store.
+    async fn read_opened_by(&self, opener: &Opener) -> Result<Arc<[Opened]>, Unavailable> {
+        let mut opened = Vec::new();
+        for row in self.store.shares().opened_by(opener).await? {
+            if !self.is_vouched_for(row.maker).await? {
+                continue;
+            }
+            let groups = self.groups_of(row.maker).await?;
+            opened.push(opened_from(row, groups));
+        }
+        Ok(opened.into())
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vestibule_policies::UserFacts;
-use vestibule_schema::ProviderId;
+use vestibule_schema::{ProviderId, UserName};
 use vestibule_store::audit::SignInRefusal;
-use vestibule_store::{Account, Audience, StoreError};
+use vestibule_store::{Account, AccountId, Audience, StoreError, UnixTime, folded};
 
 use crate::cookie::SetCookie;
 use crate::credentials::{Means, SignedIn};
@@ -21,6 +21,9 @@ use crate::providers::ldap::Verdict;
 use crate::providers::local::{self, LocalError, Outcome};
 use crate::second_step::SignInStep;
 use crate::{Secret, token};
+
+/// No account has this number.
+const NOBODY: AccountId = AccountId::from_number(-1);
 
 /// When somebody who found the queue full is asked to come back.
 pub(crate) const BUSY_RETRY: Duration = Duration::from_secs(5);
@@ -103,7 +106,7 @@ impl Identity {
             self.audit_refused(origin, SignInRefusal::InsecureOrigin, None).await;
             return Err(SignInError::InsecureOrigin);
         }
-        match self.check_password(origin, attempt).await? {
+        match self.check_password(origin, Whom::Typed(attempt.name), attempt.password).await? {
             Proven::Here(account) => {
                 self.after_password(origin, &account, &Proof::password(attempt.user_agent)).await
             }
@@ -138,9 +141,10 @@ impl Identity {
     pub(crate) async fn check_password(
         &self,
         origin: &RequestOrigin,
-        attempt: &Attempt<'_>,
+        whom: Whom<'_>,
+        password: &Secret<String>,
     ) -> Result<Proven, SignInError> {
-        let checked = self.compare(origin, attempt).await;
+        let checked = self.compare(origin, whom, password).await;
         let reason = match &checked {
             // told of where it is known why
             Ok(_) | Err(SignInError::Refused) => None,
@@ -165,28 +169,29 @@ impl Identity {
     async fn compare(
         &self,
         origin: &RequestOrigin,
-        attempt: &Attempt<'_>,
+        whom: Whom<'_>,
+        password: &Secret<String>,
     ) -> Result<Proven, SignInError> {
         let client = origin.client;
         self.limits.take_client(client, self.now())?;
-        let taken = match self.take_account(client, attempt.name).await {
+        let Taken { meant, held } = match self.take_account(client, whom).await {
             Ok(taken) => taken,
+            Err(error @ SignInError::TooMany { .. }) => {
+                // it asked the store and perhaps a directory, and may not do so for ever
+                return Err(error);
+            }
             Err(error) => {
-                // who is held back for the account's sake alone has not failed
                 self.limits.give_back_client(client);
                 return Err(error);
             }
         };
-        let Taken { meant, counts } = taken;
-        let Meant { account, key, judge } = meant;
+        let Meant { account, key: _, judge } = meant;
         // only a name that exists is logged: people type passwords into the wrong field
         let known = account.as_ref().map(|account| account.name.clone());
-        let outcome = self.judged(judge, account, attempt.password).await;
+        let outcome = self.judged(judge, account, password).await;
         if !matches!(outcome, Ok(Judged::Refused(..))) {
             self.limits.give_back_client(client);
-            if counts {
-                self.limits.give_back_account(&key);
-            }
+            self.give_back(&held);
         }
         match outcome? {
             Judged::Proven(proven) => Ok(proven),
@@ -222,11 +227,50 @@ impl Identity {
         }
     }
 
-    /// Finds out who is meant, and takes an attempt from their bucket.
-    async fn take_account(&self, client: IpAddr, typed: &str) -> Result<Taken, SignInError> {
-        let meant = self.meant(typed).await.map_err(SignInError::Unavailable)?;
-        let counts = self.hold_account(client, &meant.key, meant.account.as_ref()).await?;
-        Ok(Taken { meant, counts })
+    /// Finds out who is meant, and takes an attempt from their bucket: before a directory is asked,
+    /// where the name is an account's.
+    async fn take_account(&self, client: IpAddr, whom: Whom<'_>) -> Result<Taken, SignInError> {
+        let named = self.named(whom).await.map_err(SignInError::Unavailable)?;
+        let mut held = Vec::new();
+        let first = named.as_ref().map(|account| folded(&account.name));
+        if let Some(key) = &first
+            && self.hold_account(client, key, named.as_ref()).await?
+        {
+            held.push(key.clone());
+        }
+        let meant = match (whom, named) {
+            (Whom::Typed(typed), named) => self.meant(typed, named).await,
+            (Whom::Account(_), Some(account)) => self.meant_again(account).await,
+            // removed in this very moment
+            (Whom::Account(_), None) => return Err(SignInError::Refused),
+        };
+        let meant =
+            meant.inspect_err(|_| self.give_back(&held)).map_err(SignInError::Unavailable)?;
+        if first.as_ref() != Some(&meant.key) {
+            match self.hold_account(client, &meant.key, meant.account.as_ref()).await {
+                Ok(true) => held.push(meant.key.clone()),
+                Ok(false) => {}
+                Err(error) => {
+                    self.give_back(&held);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(Taken { meant, held })
+    }
+
+    fn give_back(&self, held: &[String]) {
+        for key in held {
+            self.limits.give_back_account(key);
+        }
+    }
+
+    /// The account that is named so here.
+    async fn named(&self, whom: Whom<'_>) -> Result<Option<Account>, Unavailable> {
+        Ok(match whom {
+            Whom::Typed(typed) => local::find(self, UserName::parse(typed).ok().as_ref()).await?,
+            Whom::Account(id) => self.store.accounts().by_id(id).await?,
+        })
     }
 
     /// Takes an attempt from an account's bucket. Says whether the bucket holds it: somebody at an
@@ -239,21 +283,21 @@ impl Identity {
     ) -> Result<bool, SignInError> {
         let Err(too_many) = self.limits.take_account(key, self.now()) else { return Ok(true) };
         // S13: a stranger can't lock somebody out of where they are signed in already
-        let known = match account {
-            Some(account) => self.is_known_client(account, client).await?,
-            None => false,
-        };
-        if known { Ok(false) } else { Err(too_many.into()) }
+        let known = self.is_known_client(account, client).await;
+        if known.map_err(SignInError::Unavailable)? { Ok(false) } else { Err(too_many.into()) }
     }
 
-    /// Whether an account has a session from this address.
+    /// Whether an account has a session from this address. For a name that nobody has, the store is
+    /// asked all the same: how long it takes tells nothing (S12).
     async fn is_known_client(
         &self,
-        account: &Account,
+        account: Option<&Account>,
         client: IpAddr,
-    ) -> Result<bool, SignInError> {
-        let sessions = self.sessions(account.id).await.map_err(SignInError::Unavailable)?;
-        Ok(sessions.iter().any(|session| counted(session.client) == counted(client)))
+    ) -> Result<bool, Unavailable> {
+        let id = account.map_or(NOBODY, |account| account.id);
+        let (sessions, now) = (self.store.sessions().of_account(id).await?, self.now());
+        let mut current = sessions.iter().filter(|row| self.is_current(row, now));
+        Ok(current.any(|row| counted(row.client) == counted(client)))
     }
 
     /// Begins a session at the portal for somebody who has proved who they are.
@@ -277,10 +321,12 @@ impl Identity {
             audience: Audience::Portal,
             provider: proof.provider.cloned(),
             second_factor: proof.second_factor,
+            proved: proof.when.moment(now),
             created: now,
             expires: now.plus(lifetime),
             client: origin.client,
             user_agent: proof.user_agent.to_owned(),
+            client_certificate: self.binding(origin),
         };
         let id = match self.store.sessions().insert(&session).await {
             Ok(id) => id,
@@ -327,14 +373,36 @@ pub(crate) struct Proof<'r> {
     pub(crate) provider: Option<&'r ProviderId>,
     /// Whether with a second factor.
     pub(crate) second_factor: bool,
+    /// When.
+    pub(crate) when: When,
     /// What the browser calls itself.
     pub(crate) user_agent: &'r str,
+}
+
+/// When somebody proved who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// Here and now.
+    Now,
+    /// At a provider, when it says; none if it doesn't.
+    There(Option<UnixTime>),
+}
+
+impl When {
+    /// The moment, which does not lie ahead.
+    fn moment(self, now: UnixTime) -> Option<UnixTime> {
+        match self {
+            Self::Now => Some(now),
+            Self::There(said) => said.map(|said| said.min(now)),
+        }
+    }
 }
 
 impl<'r> Proof<'r> {
     /// By a local password alone.
     pub(crate) const fn password(user_agent: &'r str) -> Self {
-        Self { by: "password", provider: None, second_factor: false, user_agent }
+        let (provider, when) = (None, When::Now);
+        Self { by: "password", provider, second_factor: false, when, user_agent }
     }
 }
 
@@ -354,11 +422,20 @@ enum Judged {
     Refused(SignInRefusal, String),
 }
 
+/// Whose password is compared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Whom<'r> {
+    /// Of whoever is meant by a name as it was typed.
+    Typed(&'r str),
+    /// Of the owner of an account, who is signed in.
+    Account(AccountId),
+}
+
 /// An attempt that may go on.
 struct Taken {
     meant: Meant,
-    /// Whether the account's bucket holds it.
-    counts: bool,
+    /// By what the buckets hold it.
+    held: Vec<String>,
 }
 
 impl From<&SignInError> for SignInRefusal {

@@ -3,14 +3,18 @@
 //! A sign-in is kept as a ticket: good once, for ten minutes, and in the browser that began it,
 //! whichever node of the cluster that meets (requirements S8, S20).
 
-use sha2::{Digest, Sha256};
+use std::time::Duration;
+
 use vestibule_store::TicketKey;
 
 use crate::identity::{Identity, Unavailable};
+use crate::limits::TooMany;
+use crate::origin::RequestOrigin;
 use crate::providers::oidc::{
-    Arrived, Begun, Callback, CallbackError, LogoutToken, OidcError, OidcProvider,
+    Arrived, Asked, Begun, Callback, CallbackError, LogoutToken, OidcError, OidcProvider,
     PENDING_LIFETIME, Pending,
 };
+use crate::tickets;
 
 /// What tickets of sign-ins are for.
 const SIGN_IN: &str = "oidc-sign-in";
@@ -28,6 +32,29 @@ pub enum UnderWayError {
     /// The provider, or what came from it.
     #[error(transparent)]
     Oidc(#[from] OidcError),
+    /// Too many sign-ins have begun at one address.
+    #[error("too many sign-ins have begun; try again in {} s", retry_after.as_secs())]
+    TooMany {
+        /// When the next may begin.
+        retry_after: Duration,
+    },
+}
+
+impl From<TooMany> for UnderWayError {
+    fn from(limit: TooMany) -> Self {
+        Self::TooMany { retry_after: limit.retry_after.max(Duration::from_secs(1)) }
+    }
+}
+
+/// A sign-in that is to begin.
+#[derive(Debug, Clone, Copy)]
+pub struct Beginning<'r> {
+    /// The name of the browser, which is a secret between it and us.
+    pub browser: &'r str,
+    /// Where somebody wants to go.
+    pub return_to: &'r str,
+    /// Whether they are asked who they are although the provider knows.
+    pub asked: Asked,
 }
 
 /// Somebody who came back, and where they wanted to go.
@@ -50,19 +77,19 @@ pub enum Heard {
 }
 
 impl Identity {
-    /// Begins a sign-in at a provider for the browser of this name, which is a secret between it
-    /// and us.
+    /// Begins a sign-in at a provider. Each is written down, so that an address may begin so many.
     ///
     /// # Errors
-    /// If the provider or the store can't be reached.
+    /// If the provider or the store can't be reached, or too many have begun.
     pub async fn begin_at(
         &self,
+        origin: &RequestOrigin,
         provider: &OidcProvider,
-        browser: &str,
-        return_to: &str,
+        wanted: Beginning<'_>,
     ) -> Result<Begun, UnderWayError> {
-        let begun = provider.begin(return_to).await?;
-        let key = key(SIGN_IN, &[begun.pending.state().expose(), browser]);
+        self.limits.take_departure(origin.client, self.now())?;
+        let begun = provider.begin_asking(wanted.asked, wanted.return_to).await?;
+        let key = key(SIGN_IN, &[begun.pending.state().expose(), wanted.browser]);
         let written = begun.pending.write();
         let expires = self.now().plus(PENDING_LIFETIME);
         let tickets = self.store.tickets();
@@ -98,8 +125,13 @@ impl Identity {
         Err(OidcError::Callback(CallbackError::State).into())
     }
 
-    /// Remembers a logout token until its time is over (requirement S28). Whoever can't remember
-    /// must not obey either.
+    /// Whether a logout token was remembered.
+    pub(crate) async fn was_heard(&self, token: &LogoutToken) -> Result<bool, Unavailable> {
+        let key = key(LOGOUT, &[&token.issuer, &token.id]);
+        Ok(self.store.tickets().is_kept(&key, LOGOUT).await?)
+    }
+
+    /// Remembers a logout token until its time is over (requirement S28): when it was obeyed.
     ///
     /// # Errors
     /// If the store can't be reached.
@@ -110,12 +142,6 @@ impl Identity {
     }
 }
 
-/// Each part is preceded by its length, so that no two lists of parts read the same.
 fn key(purpose: &str, parts: &[&str]) -> TicketKey {
-    let mut hash = Sha256::new();
-    for part in std::iter::once(&purpose).chain(parts) {
-        hash.update(part.len().to_be_bytes());
-        hash.update(part);
-    }
-    TicketKey::from_bytes(hash.finalize().into())
+    TicketKey::from_bytes(tickets::digest(&[&[purpose], parts].concat()))
 }

@@ -52,6 +52,8 @@ pub(crate) enum Failure {
     Unavailable(#[from] Unavailable),
     #[error("an answer took too long")]
     TooLong,
+    #[error("the gateway ends")]
+    Unfinished,
     #[error("something is wrong within")]
     Internal,
 }
@@ -76,6 +78,7 @@ impl IntoResponse for Failure {
                 tracing::error!(limit = ?TIME_LIMIT, "the portal can't answer in time");
                 RefusalPage::Unavailable
             }
+            Self::Unfinished => RefusalPage::Unavailable,
             Self::Internal => RefusalPage::Internal,
         };
         (kind.status(), Html(refusal_page(kind))).into_response()
@@ -141,10 +144,24 @@ pub(crate) fn with_cookie(mut response: Response, cookie: Option<SetCookie>) -> 
     response
 }
 
-/// Gives up an answer that takes too long, whatever holds it up.
+/// Gives up waiting for an answer that takes too long, whatever holds it up.
 pub(crate) async fn in_time(request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
+    let answer = tokio::time::timeout(TIME_LIMIT, to_the_end(next.run(request))).await;
     answer.unwrap_or_else(|_| Failure::TooLong.into_response())
+}
+
+/// Waits for something that goes on when nobody waits for it any more: what has begun to change the
+/// store is written down and taken over, also if the client is gone (requirements S74 and S82).
+pub(crate) async fn to_the_end<F>(work: F) -> Response
+where
+    F: Future<Output = Response> + Send + 'static,
+{
+    match tokio::spawn(work).await {
+        Ok(response) => response,
+        // a panic is the whole request's (requirement S83)
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Failure::Unfinished.into_response(),
+    }
 }
 
 /// Gives every answer the headers of a page, and makes the browser forget a session cookie that
@@ -154,19 +171,19 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
     let with_script = request.extensions().get::<RequestOrigin>().and_then(policy_with_script);
     let mut response = next.run(request).await;
     let runs_script = response.extensions_mut().remove::<RunsScript>().is_some();
+    let may_be_kept = response.headers().contains_key(CACHE_CONTROL);
     for (name, value) in PAGE_HEADERS {
         let name = HeaderName::from_static(name);
-        let keeps_own = name == CACHE_CONTROL && response.headers().contains_key(CACHE_CONTROL);
-        if !keeps_own {
+        if !(name == CACHE_CONTROL && may_be_kept) {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
     }
     if let Some(policy) = with_script.filter(|_| runs_script) {
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
-    // a sign-in that succeeded just now sets a good one
+    // a sign-in that succeeded just now sets a good one, and no cookie is kept for others (S77)
     let is_set = clear.as_ref().is_some_and(|clear| sets(&response, clear));
-    with_cookie(response, clear.filter(|_| !is_set))
+    with_cookie(response, clear.filter(|_| !is_set && !may_be_kept))
 }
 
 /// Whether an answer sets the cookie of this one's name.
@@ -190,4 +207,42 @@ fn cookie_to_clear(request: &Request) -> Option<SetCookie> {
 
 fn redirect_home() -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, HeaderValue::from_static("/"))]).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::{Notify, oneshot};
+
+    use super::*;
+
+    /// S74, S82: what a change has begun it ends, whoever still waits.
+    #[tokio::test]
+    async fn what_has_begun_goes_on_when_nobody_waits_for_it() {
+        let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (done, is_done) = oneshot::channel();
+        let mut waiting = Box::pin(to_the_end({
+            let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
+            async move {
+                begun.notify_one();
+                go_on.notified().await;
+                let _ = done.send(());
+                StatusCode::OK.into_response()
+            }
+        }));
+        tokio::select! {
+            _ = &mut waiting => panic!("it is over before it may be"),
+            () = begun.notified() => {}
+        }
+        drop(waiting);
+        go_on.notify_one();
+        is_done.await.unwrap();
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "this page panics")]
+    async fn a_panic_is_that_of_who_waits() {
+        to_the_end(async { panic!("this page panics") }).await;
+    }
 }

@@ -1,8 +1,11 @@
 //! The JSON API of management, below `/_vestibule/api/v1/`: the same verbs as the command line, for
 //! whoever Cedar lets manage. `api/openapi.json` says what goes in and what comes out.
 //!
-//! It is at the portal alone, for sessions of the portal alone (requirement S17), and answers with
-//! JSON whatever happens: never a redirection, never a page.
+//! It is at the portal alone, for sessions of the portal alone (requirement S17). What reaches it is
+//! answered with JSON, failures as RFC 9457 writes them: never a redirection, never a page. What the
+//! front refuses before (a head that can't be read, a credential that failed, a body that is too
+//! large, a store that can't be reached) looks there as it does anywhere: `{"error":…}`, or a page
+//! for a browser that goes to one.
 
 mod app_passwords;
 mod asking;
@@ -27,6 +30,7 @@ use axum::routing::{delete, get, post, put};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
+use crate::answer::to_the_end;
 use crate::portal::Portal;
 use problem::Problem;
 
@@ -84,9 +88,9 @@ async fn openapi() -> Response {
     response
 }
 
-/// Gives up an answer that takes too long, whatever holds it up.
+/// Gives up waiting for an answer that takes too long, whatever holds it up.
 async fn in_time(request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
+    let answer = tokio::time::timeout(TIME_LIMIT, to_the_end(next.run(request))).await;
     answer.unwrap_or_else(|_| {
         tracing::error!(limit = ?TIME_LIMIT, "the management API can't answer in time");
         Problem::unavailable().into_response()

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use http::HeaderMap;
 use http::header::{COOKIE, USER_AGENT};
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+use vestibule_identity::cookie::Cookies;
 use vestibule_identity::{Audience, Authentication, RequestOrigin, SignedIn};
 
 use crate::answer::Failure;
@@ -62,9 +63,10 @@ impl Caller {
         self.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// The `Cookie` headers' values.
+    /// The `Cookie` headers' values, as far as they are text.
     pub(crate) fn cookies(&self) -> Vec<&str> {
-        self.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).collect()
+        let values = self.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+        Cookies::read(values).values().to_vec()
     }
 
     /// The one value of a parameter of the query; none if it comes twice.

@@ -34,7 +34,8 @@ mod sign_out;
 
 /// The portal's pages. Everything else under [`crate::PREFIX`] is not found.
 ///
-/// Requests must carry the extensions `RequestOrigin` and `Authentication`.
+/// Requests must carry the extensions `RequestOrigin`, `Audience` and `Authentication`; without one
+/// of them they are answered 500.
 pub fn router(portal: Portal) -> Router {
     Router::new()
         .route("/_vestibule/", get(home::show))

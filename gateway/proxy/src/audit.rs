@@ -83,6 +83,8 @@ pub(crate) fn known_method(method: &Method) -> &'static str {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Decided<'a> {
     Allow(&'a Permit),
+    /// It was allowed, and no longer when its answer came.
+    Ended(&'a Permit),
     Deny(&'a Denial),
     /// Answered before anybody asked the engine.
     Nothing,
@@ -120,13 +122,14 @@ impl std::fmt::Display for Policies<'_> {
 }
 
 impl<'a> Record<'a> {
-    /// What of it belongs into the audit log: what the engine denied, and what was refused before
-    /// it was asked.
+    /// What of it belongs into the audit log: what the engine denied, what was refused before it was
+    /// asked, and what was no longer allowed when its answer came.
     pub(crate) fn noted(&self) -> Option<Noted<'a>> {
-        let denial = match self.decided {
+        let (denial, reason) = match self.decided {
             Decided::Allow(_) => return None,
-            Decided::Deny(denial) => Some(denial),
-            Decided::Nothing => None,
+            Decided::Ended(_) => (None, Some("ended before it was answered")),
+            Decided::Deny(denial) => (Some(denial), self.reason),
+            Decided::Nothing => (None, self.reason),
         };
         Some(Noted {
             id: self.id,
@@ -136,7 +139,7 @@ impl<'a> Record<'a> {
             site: self.site,
             path: self.path,
             denial,
-            reason: self.reason?,
+            reason: reason?,
             status: self.status,
         })
     }
@@ -147,13 +150,17 @@ impl<'a> Record<'a> {
             return;
         }
         let share = match self.decided {
-            Decided::Allow(permit) => permit.share().map(|share| share.id.number()),
+            Decided::Allow(permit) | Decided::Ended(permit) => {
+                permit.share().map(|share| share.id.number())
+            }
             Decided::Deny(_) | Decided::Nothing => None,
         };
         let app_password = self.who.and_then(Authentication::app_password);
         let app_password = app_password.map(|(id, _)| id.number());
         let (decision, action, policies) = match self.decided {
-            Decided::Allow(permit) => ("allow", Some(permit.action().name()), permit.policies()),
+            Decided::Allow(permit) | Decided::Ended(permit) => {
+                ("allow", Some(permit.action().name()), permit.policies())
+            }
             Decided::Deny(denial) => ("deny", Some(missing(denial)), denial.policies()),
             Decided::Nothing => ("none", None, [].as_slice()),
         };

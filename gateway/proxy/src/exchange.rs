@@ -45,6 +45,8 @@ pub struct Exchange {
     pub(crate) handshake: Option<Handshake>,
     /// What ends it when it may no longer be.
     pub(crate) guard: Option<Guard>,
+    /// Whether it was refused when its answer came, because it may no longer be.
+    pub(crate) is_ended: bool,
     /// The status of a gallery server's answer that is under way.
     pub(crate) under_way: u16,
     /// Whether its line is written.
@@ -75,6 +77,7 @@ impl Exchange {
             replacement: None,
             handshake: None,
             guard: None,
+            is_ended: false,
             under_way: 0,
             is_recorded: false,
         }
@@ -137,6 +140,7 @@ impl Exchange {
     /// What is written down of the request.
     pub(crate) fn record(&self, method: &'static str, status: u16) -> Record<'_> {
         let decided = match (&self.forwarding, &self.denial) {
+            (Some(forwarding), _) if self.is_ended => Decided::Ended(forwarding.permit()),
             (Some(forwarding), _) => Decided::Allow(forwarding.permit()),
             (None, Some(denial)) => Decided::Deny(denial),
             (None, None) => Decided::Nothing,

@@ -17,6 +17,7 @@ use vestibule_policies::Permit;
 use crate::cookies;
 use crate::front::{Framing, Head};
 use crate::headers::{passes_to_any, passes_to_backend};
+use crate::judge::Reach;
 use crate::request_id::RequestId;
 use crate::world::SiteRuntime;
 
@@ -48,6 +49,8 @@ pub struct Forwarding {
     depth: Option<Depth>,
     /// The headers that pass on this route beside those that pass on any.
     headers: Arc<[HeaderWord]>,
+    /// What the permit reaches, if the answer is an archive.
+    archived: Option<Reach>,
 }
 
 /// Why a permitted request does not go on: a mistake of the gateway's own.
@@ -98,6 +101,7 @@ impl Forwarding {
             destination: ask.write.and_then(|write| write.target),
             depth: ask.depth,
             headers: ask.headers,
+            archived: None,
         })
     }
 
@@ -142,6 +146,15 @@ impl Forwarding {
         }
         self.further = further;
         Ok(())
+    }
+
+    /// What the permit reached when it was given, if the answer is an archive.
+    pub(crate) fn archived(&self) -> Option<&Reach> {
+        self.archived.as_ref()
+    }
+
+    pub(crate) fn set_archived(&mut self, archived: Option<Reach>) {
+        self.archived = archived;
     }
 
     pub(crate) fn set_grant(&mut self, grant: HeaderValue) {

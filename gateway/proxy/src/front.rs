@@ -14,7 +14,7 @@ use http::{HeaderMap, Method, header};
 use ipnet::IpNet;
 use pingora::http::RequestHeader;
 use vestibule_adapters::Upgrade;
-use vestibule_identity::RequestOrigin;
+use vestibule_identity::{CertificateHash, RequestOrigin};
 
 use crate::headers::is_protected;
 use crate::sites::Authority;
@@ -66,6 +66,10 @@ pub struct Connection<'a> {
     pub peer: Option<IpAddr>,
     /// Whether the connection itself is TLS.
     pub is_tls: bool,
+    /// The verified certificate that the peer showed.
+    pub certificate: Option<CertificateHash>,
+    /// The host that it was made for, as a TLS client names it.
+    pub server_name: Option<&'a str>,
     /// The networks whose forwarded headers are believed.
     pub trusted_proxies: &'a [IpNet],
 }
@@ -77,6 +81,9 @@ pub enum FrontError {
     /// A line ends without carriage return.
     #[error("a line of the head ends without carriage return")]
     BareLineFeed,
+    /// What the client showed when the connection began is not good any more.
+    #[error("the client's certificate is no longer valid")]
+    Certificate,
     /// A control character.
     #[error("the head has a control character")]
     Control,
@@ -131,6 +138,9 @@ pub enum FrontError {
     /// `CONNECT` and `TRACE`.
     #[error("the method is not served")]
     Method,
+    /// The connection was made for another host.
+    #[error("the connection was made for another host")]
+    ServerName,
     /// A change of the protocol in a form that is not understood.
     #[error("the protocol can't be changed like this")]
     Upgrade,
@@ -162,11 +172,13 @@ impl Head {
         let target = target(request)?;
         let seen = client::see(headers, connection);
         let (authority, host_length) = authority(request, seen.is_secure)?;
+        check_server_name(authority.get(..host_length).unwrap_or_default(), connection)?;
         let origin = RequestOrigin {
             secure: seen.is_secure,
             authority,
             client: seen.address,
             request_id: None,
+            client_certificate: seen.certificate,
         };
         let method = request.method.clone();
         let client = ClientKind::of(&method, headers);
@@ -283,6 +295,17 @@ fn check_connection(headers: &HeaderMap) -> Result<(), FrontError> {
         return Err(FrontError::Authorization);
     }
     Ok(())
+}
+
+/// S80: a connection is for the host that it was made for. What is between it and a trusted proxy is
+/// not for the proxy's clients.
+fn check_server_name(host: &str, connection: Connection<'_>) -> Result<(), FrontError> {
+    let is_host = |name: &str| name.trim_end_matches('.').eq_ignore_ascii_case(host);
+    if connection.server_name.is_none_or(is_host) || client::is_proxy(connection) {
+        Ok(())
+    } else {
+        Err(FrontError::ServerName)
+    }
 }
 
 /// The one value of a header that two readers must not read differently.

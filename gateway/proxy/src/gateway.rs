@@ -19,9 +19,9 @@ use crate::refuse::RefusalPages;
 use crate::tunnel::TunnelLimits;
 use crate::world::World;
 
-/// The portal: everything below `/_vestibule/`, on every host. Each request has a `RequestOrigin`
-/// and an `Authentication` among its extensions. [`crate::local::portal_service`] makes one of
-/// any router.
+/// The portal: everything below `/_vestibule/`, on every host. Each request has a `RequestOrigin`,
+/// an `Audience` and an `Authentication` among its extensions; without one of them it is answered
+/// 500. [`crate::local::portal_service`] makes one of any router.
 pub type PortalService =
     BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, Infallible>;
 
@@ -34,8 +34,8 @@ pub trait FolderWatch: Send + Sync {
     /// [`Unready`], if that can't be told; the request is answered 503.
     fn ensure(&self, site: &SiteId, path: &GalleryPath) -> Result<Freshness, Unready>;
 
-    /// Whether there is such a folder or image, as far as the gateway can see: of a gallery that
-    /// is on another machine, everything may be there.
+    /// Whether the gateway sees such a folder or image. Of a gallery that is on another machine it
+    /// sees nothing.
     fn exists(&self, site: &SiteId, path: &GalleryPath) -> bool;
 
     /// What is at a path, whether or not it ends in a slash.

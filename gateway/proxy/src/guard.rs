@@ -47,6 +47,8 @@ pub(crate) struct Asked {
     who: Authentication,
     site: SiteId,
     path: Option<GalleryPath>,
+    /// What the permit reached when it was given, if the answer is an archive.
+    archived: Option<Reach>,
 }
 
 impl Asked {
@@ -72,20 +74,19 @@ impl Asked {
             who: exchange.who.clone()?,
             site: exchange.site.clone()?,
             path: exchange.asked.clone(),
+            archived: exchange.forwarding.as_ref().and_then(|f| f.archived().cloned()),
         })
     }
 
     /// Waits until the request would be refused.
+    // INVARIANT: the first look is held against the permit itself. What an archive is made of is
+    // settled by its grant, and what was closed between that and the first look is in it.
     async fn until_refused(&self) {
         let mut worlds = self.gateway.worlds();
         let mut revocations = self.gateway.identity.revocations();
-        let mut before: Option<Reach> = None;
+        let mut before = self.archived.clone();
         loop {
-            let now = self.reach(before.as_ref()).await;
-            before = match (before, now) {
-                (Some(before), Some(now)) => before.still(now),
-                (_, now) => now,
-            };
+            before = self.still(before).await;
             if before.is_none() {
                 break;
             }
@@ -101,6 +102,15 @@ impl Asked {
             site = self.site.as_str(),
             "what may no longer be is cut while it runs"
         );
+    }
+
+    /// What is reached now; none if the request would be refused, or reaches less than before.
+    async fn still(&self, before: Option<Reach>) -> Option<Reach> {
+        let now = self.reach(before.as_ref()).await?;
+        match before {
+            Some(before) => before.still(now),
+            None => Some(now),
+        }
     }
 
     /// Writes down that it was cut.
@@ -229,7 +239,7 @@ pub(crate) async fn is_late_and_refused(
         return false;
     }
     match Asked::of(gateway, session, exchange) {
-        Some(asked) => asked.reach(None).await.is_none(),
+        Some(asked) => asked.still(asked.archived.clone()).await.is_none(),
         None => true,
     }
 }

@@ -17,6 +17,7 @@ use vestibule_policies::engine::Judge;
 use vestibule_policies::{Decision, Denial, Need, Permit, Principal, RequestContext};
 use vestibule_schema::SiteId;
 
+use crate::cookies;
 use crate::destination;
 use crate::forward::{ForwardError, Forwarding};
 use crate::front::Head;
@@ -50,7 +51,7 @@ pub(crate) async fn authenticate(
     (audience, site): (&Audience, Option<&SiteRuntime>),
     (head, headers): (&Head, &HeaderMap),
 ) -> Result<Authentication, Refusal> {
-    let cookies = Cookies::of(headers);
+    let cookies = cookies::read(headers);
     let cookies = cookies.values();
     // a value that is no text is a wrong credential, not an absent one
     let authorization = headers.get(header::AUTHORIZATION).map(|value| text(value).unwrap_or(""));
@@ -75,7 +76,6 @@ fn text(value: &http::HeaderValue) -> Option<&str> {
     std::str::from_utf8(value.as_bytes()).ok()
 }
 
-/// A wrong credential is always 401; a browser is not made to show its dialogue.
 /// Whoever sent a request to a site, with the share links that they opened; none, if they opened
 /// none.
 ///
@@ -86,7 +86,7 @@ pub(crate) async fn with_shares(
     (site, who): (&SiteId, &Authentication),
     (head, headers): (&Head, &HeaderMap),
 ) -> Result<Option<Principal>, Refusal> {
-    let cookies = Cookies::of(headers);
+    let cookies = cookies::read(headers);
     let found = gateway.identity.with_shares((&head.origin, site), cookies.values(), who).await;
     found.map_err(|error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -95,28 +95,7 @@ pub(crate) async fn with_shares(
     })
 }
 
-/// The values of the cookie headers; one is the rule, and needs no list.
-struct Cookies<'h> {
-    first: Option<&'h str>,
-    all: Vec<&'h str>,
-}
-
-impl<'h> Cookies<'h> {
-    fn of(headers: &'h HeaderMap) -> Self {
-        let mut values = headers.get_all(header::COOKIE).iter();
-        let first = values.next().and_then(text);
-        let all = match values.next() {
-            None => Vec::new(),
-            Some(_) => headers.get_all(header::COOKIE).iter().filter_map(text).collect(),
-        };
-        Self { first, all }
-    }
-
-    fn values(&self) -> &[&'h str] {
-        if self.all.is_empty() { self.first.as_slice() } else { &self.all }
-    }
-}
-
+/// A wrong credential is always 401; a browser is not made to show its dialogue.
 fn unauthorized_credential(head: &Head) -> Refusal {
     let challenge = if head.has_fetch_metadata { Challenge::Bearer } else { Challenge::Basic };
     Refusal::WrongCredential { challenge }
@@ -260,7 +239,9 @@ impl Question<'_> {
         ask: Ask,
     ) -> Result<Forwarding, ForwardError> {
         let span = ask.span;
+        let archived = self.archived(judge, &ask);
         let mut forwarding = Forwarding::new(permit, ask, Arc::clone(&self.site))?;
+        forwarding.set_archived(archived);
         forwarding.set_further(further)?;
         if let (true, Authentication::SignedIn(signed_in)) = (self.site.asserts, self.who) {
             let said = self.assertion(judge, forwarding.permit(), signed_in)?;

@@ -56,7 +56,8 @@ pub use local::portal_service;
 pub use refuse::{Challenge, FolderLink, Refusal, RefusalPages};
 pub use request_id::RequestId;
 pub use server::{
-    Certificate, CertificateError, ListenError, Listeners, Settings, TlsListener, server,
+    Certificate, CertificateError, ClientCertificates, ListenError, Listeners, Settings,
+    TlsListener, Wanted, server,
 };
 pub use sites::{HostName, HostNameError, Mount, PortalHosts};
 pub use tunnel::TunnelLimits;

@@ -15,6 +15,7 @@ use pingora::proxy::HttpProxy;
 use pingora::server::ShutdownWatch;
 use tokio::sync::Notify;
 
+use crate::server::ShownCertificate;
 use crate::service::Enforcement;
 
 /// Nothing runs on the connection that anybody may cut.
@@ -37,16 +38,41 @@ impl ServerApp for Lines {
         stream: Stream,
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
-        let line = Arc::new(Line::default());
-        tokio::select! {
-            reused = LINE.scope(Arc::clone(&line), self.0.process_new(stream, shutdown)) => reused,
-            () = line.cut.notified() => None,
-        }
+        self.serve(stream, shutdown, None).await
     }
 
     async fn cleanup(&self) {
         self.0.cleanup().await;
     }
+}
+
+impl Lines {
+    /// Serves a connection on which the client showed a certificate, or none although it was asked.
+    pub(crate) async fn serve(
+        &self,
+        stream: Stream,
+        shutdown: &ShutdownWatch,
+        shown: Option<ShownCertificate>,
+    ) -> Option<Stream> {
+        let server_name = stream.get_ssl().and_then(|tls| tls.server_name()).map(Arc::from);
+        let line = Arc::new(Line { shown, server_name, ..Line::default() });
+        tokio::select! {
+            reused = LINE.scope(Arc::clone(&line), self.0.process_new(stream, shutdown)) => reused,
+            () = line.cut.notified() => None,
+        }
+    }
+}
+
+/// Whether what the client of this task's connection showed is still good: a connection goes on for
+/// as long as requests come, and certificates end.
+pub(crate) fn shows_a_good_certificate() -> bool {
+    LINE.try_with(|line| line.shown.as_ref().is_none_or(ShownCertificate::is_good)).unwrap_or(true)
+}
+
+/// The host that this task's connection was made for, as a TLS client names it (SNI); none if it
+/// names none, as for an address.
+pub(crate) fn server_name() -> Option<Arc<str>> {
+    LINE.try_with(|line| line.server_name.clone()).ok().flatten()
 }
 
 /// A client's connection that can be cut.
@@ -57,6 +83,10 @@ struct Line {
     /// How many exchanges were watched.
     count: AtomicU64,
     cut: Notify,
+    /// What the client showed, where it is asked for a certificate.
+    shown: Option<ShownCertificate>,
+    /// The host that it was made for.
+    server_name: Option<Arc<str>>,
 }
 
 /// An exchange's hold of its connection. Requests follow each other on a connection, perhaps of

@@ -156,6 +156,7 @@ impl Refusal {
             FrontError::TargetTooLong => Self::TargetTooLong,
             FrontError::Method => Self::MethodNotAllowed { allow: Arc::from("GET, HEAD, POST") },
             FrontError::Upgrade => Self::NoUpgrade,
+            FrontError::ServerName => Self::UnknownHost,
             _ => Self::BadRequest,
         }
     }

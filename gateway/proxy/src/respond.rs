@@ -41,7 +41,7 @@ pub fn correct(
     site: &SiteRuntime,
     authority: &str,
 ) -> Result<(), Box<pingora::Error>> {
-    leave_internal(response);
+    leave_internal(response, site);
     make_private(response)?;
     response.append_header(header::VARY, HeaderValue::from_static("Cookie"))?;
     match site.adapter.hand_over() {
@@ -57,10 +57,14 @@ pub fn correct(
     Ok(())
 }
 
-/// Leaves behind what only the gateway and its upstreams know (requirement S58).
-pub(crate) fn leave_internal(response: &mut ResponseHeader) {
-    let internal: Vec<HeaderName> =
-        response.headers.keys().filter(|name| is_internal(name.as_str())).cloned().collect();
+/// Leaves behind what only the gateway and its upstreams know, the names among it by which this
+/// one is told who asks (requirement S58).
+pub(crate) fn leave_internal(response: &mut ResponseHeader, site: &SiteRuntime) {
+    let identity = site.identity_headers.as_ref();
+    let is_left = |name: &&HeaderName| {
+        is_internal(name.as_str()) || identity.is_some_and(|identity| identity.has(name))
+    };
+    let internal: Vec<HeaderName> = response.headers.keys().filter(is_left).cloned().collect();
     for name in internal {
         while response.remove_header(&name).is_some() {}
     }
@@ -122,12 +126,19 @@ fn filter_cookies(response: &mut ResponseHeader, base: &str) -> Result<(), Box<p
     }
     while response.remove_header(&header::SET_COOKIE).is_some() {}
     for cookie in given.iter().filter_map(|value| value.to_str().ok()) {
-        let name = cookie.split('=').next().unwrap_or_default();
-        if !cookies::is_ours(name) {
+        if is_of_the_server(cookie) {
             response.append_header(header::SET_COOKIE, with_path(cookie, base))?;
         }
     }
     Ok(())
+}
+
+/// Whether a cookie has a name, and not one of the gateway's. Of one without a name the browser
+/// sends the value alone: `=vestibule=x` would come back as the gateway's own.
+fn is_of_the_server(cookie: &str) -> bool {
+    let pair = cookie.split(';').next().unwrap_or_default();
+    let name = pair.split_once('=').map(|(name, _)| name.trim());
+    name.is_some_and(|name| !name.is_empty() && !cookies::is_ours(name))
 }
 
 /// A cookie whose path lies below the site's base.
@@ -186,7 +197,19 @@ fn rewrite_location(
     };
     let path = if path.is_empty() { "/" } else { path };
     let rewritten = format!("{base}{path}");
+    if is_of_another_host(&rewritten) {
+        // as an absolute address it led to this host, and does so still
+        return Ok(());
+    }
     response.insert_header(header::LOCATION, rewritten)
+}
+
+/// Whether browsers read a path as the address of another host: they take `\` for `/`, and see no
+/// tab.
+fn is_of_another_host(path: &str) -> bool {
+    let mut seen = path.chars().filter(|character| *character != '\t');
+    let is_slash = |character: Option<char>| matches!(character, Some('/' | '\\'));
+    is_slash(seen.next()) && is_slash(seen.next())
 }
 
 #[cfg(test)]
@@ -226,7 +249,15 @@ mod tests {
         assert_eq!(with_path("a=b; Path=/i/f/c", "/i/f"), "a=b; Path=/i/f/c");
         assert_eq!(with_path("a=b; Path=/i/form", "/i/f"), "a=b; Path=/i/f/i/form");
         let mut response = ResponseHeader::build(200, None).unwrap();
-        for value in ["vestibule=stolen", "__Host-vestibule=stolen", "a=b"] {
+        for value in [
+            "vestibule=stolen",
+            "__Host-vestibule=stolen",
+            "=vestibule.family=stolen",
+            " \t=vestibule=stolen; Path=/",
+            "vestibule",
+            "; a=b",
+            "a=b",
+        ] {
             response.append_header(header::SET_COOKIE, value).unwrap();
         }
         filter_cookies(&mut response, "").unwrap();
@@ -249,5 +280,27 @@ mod tests {
         check("http://other.example/a", "http://other.example/a");
         check("//other.example/a", "//other.example/a");
         check("a/b", "a/b");
+        check("http://p.example:8080//other.example", "/i/f//other.example");
+    }
+
+    /// At a host of the site's own there is no base before it.
+    #[test]
+    fn no_location_becomes_that_of_another_host() {
+        for location in [
+            "http://p.example//evil.example/x",
+            "https://p.example/\\evil.example/x",
+            "http://p.example/\t/evil.example/x",
+            "//evil.example/x",
+            "/\\evil.example",
+        ] {
+            let mut response = ResponseHeader::build(302, None).unwrap();
+            response.insert_header(header::LOCATION, location).unwrap();
+            rewrite_location(&mut response, "", "p.example").unwrap();
+            assert_eq!(response.headers[header::LOCATION], location);
+        }
+        let mut response = ResponseHeader::build(302, None).unwrap();
+        response.insert_header(header::LOCATION, "http://p.example/a//b").unwrap();
+        rewrite_location(&mut response, "", "p.example").unwrap();
+        assert_eq!(response.headers[header::LOCATION], "/a//b");
     }
 }

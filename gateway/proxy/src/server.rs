@@ -14,8 +14,11 @@ use crate::gateway::Gateway;
 use crate::line::Lines;
 use crate::service::Enforcement;
 
+mod clients;
 mod tls;
 
+pub(crate) use clients::ShownCertificate;
+pub use clients::{ClientCertificates, Wanted};
 pub use tls::{Certificate, CertificateError};
 
 /// Where the gateway listens.
@@ -34,6 +37,8 @@ pub struct TlsListener {
     pub address: SocketAddr,
     /// What browsers are shown.
     pub certificate: Arc<Certificate>,
+    /// What they are to show, if anything.
+    pub clients: Option<Arc<ClientCertificates>>,
 }
 
 /// How the server runs.
@@ -102,18 +107,26 @@ pub fn server(
         ..ServerConf::default()
     };
     let mut server = Server::new_with_opt_and_conf(None, configuration);
-    let proxy = http_proxy(&server.configuration, Enforcement::new(gateway));
-    let mut service = Service::new("vestibule".to_owned(), Lines(Arc::new(proxy)));
+    let proxy = Arc::new(http_proxy(&server.configuration, Enforcement::new(gateway)));
+    let mut service = Service::new("vestibule".to_owned(), Lines(Arc::clone(&proxy)));
     for address in &listeners.plain {
         try_binding(*address)?;
         service.add_tcp(&address.to_string());
     }
     for listener in &listeners.tls {
         try_binding(listener.address)?;
-        let settings = tls_settings(listener)?;
-        service.add_tls_with_settings(&listener.address.to_string(), None, settings);
+        if let Some(clients) = &listener.clients {
+            let lines = Lines(Arc::clone(&proxy));
+            server.add_service(clients::service(listener.address, Arc::clone(clients), lines));
+        } else {
+            let settings = tls_settings(listener)?;
+            service.add_tls_with_settings(&listener.address.to_string(), None, settings);
+        }
     }
-    server.add_service(service);
+    // one that listens nowhere is over at once, and would have the others end their connections
+    if !listeners.plain.is_empty() || listeners.tls.iter().any(|tls| tls.clients.is_none()) {
+        server.add_service(service);
+    }
     server.bootstrap();
     Ok(server)
 }

@@ -31,8 +31,6 @@ use crate::respond;
 use crate::tunnel;
 use journey::Step;
 
-/// A gallery server said that there is nothing: ours is what the client gets.
-const NOT_FOUND: ErrorType = ErrorType::Custom("upstream has nothing there");
 /// A gallery server did not believe the grant.
 const NO_BELIEF: ErrorType = ErrorType::Custom("upstream did not believe the grant");
 
@@ -84,6 +82,32 @@ impl Enforcement {
         if has_body {
             session.write_response_body(Some(answer.body), true).await?;
         }
+        Ok(())
+    }
+}
+
+impl Enforcement {
+    /// Puts an answer of the gateway's own in the place of a gallery server's. Nothing tells it from
+    /// one that no server was asked for, the connection's end neither (requirement S78).
+    async fn put_in_place(
+        session: &mut Session,
+        (response, answer): (&mut ResponseHeader, Answer),
+        exchange: &mut Exchange,
+    ) -> pingora::Result<()> {
+        let is_head = session.req_header().method == Method::HEAD;
+        let length = response.headers.get(header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if !is_head && length == Some(0) {
+            // there is no body that ours could take the place of: it goes out by itself, and what
+            // pingora still has to send becomes something that it leaves out
+            Self::send(session, exchange, answer).await?;
+            session.as_downstream_mut().set_ignore_info_resp(true);
+            return response.set_status(StatusCode::PROCESSING);
+        }
+        *response = exchange.response(&answer)?;
+        let is_empty = is_head || answer.body.is_empty();
+        let page = if is_empty { Replacement::Sent } else { Replacement::Pending(answer.body) };
+        exchange.replacement = Some(page);
         Ok(())
     }
 }
@@ -191,7 +215,8 @@ impl ProxyHttp for Enforcement {
             return Error::e_explain(ErrorType::InvalidHTTPHeader, "a 101 that was not asked for");
         }
         if response.status.is_informational() {
-            respond::leave_internal(response);
+            let (forwarding, _) = exchange.forwarding()?;
+            respond::leave_internal(response, forwarding.site());
             return Ok(());
         }
         if guard::is_late_and_refused(&self.gateway, session, exchange).await {
@@ -202,20 +227,9 @@ impl ProxyHttp for Enforcement {
         let reads_grants = forwarding.site().adapter.hand_over() == HandOver::Grant;
         match response.status {
             StatusCode::NOT_FOUND => {
-                let is_head = session.req_header().method == Method::HEAD;
-                let length = response.headers.get(header::CONTENT_LENGTH);
-                if !is_head && length.is_none_or(|length| length == "0") {
-                    // without a body there is none to put ours in the place of
-                    return Err(Error::new(NOT_FOUND));
-                }
                 let refusal = exchange.not_there();
                 let answer = self.refuse(exchange, &refusal);
-                *response = exchange.response(&answer)?;
-                let is_empty = is_head || answer.body.is_empty();
-                let page =
-                    if is_empty { Replacement::Sent } else { Replacement::Pending(answer.body) };
-                exchange.replacement = Some(page);
-                Ok(())
+                Self::put_in_place(session, (response, answer), exchange).await
             }
             StatusCode::UNAUTHORIZED if reads_grants => Err(Error::new(NO_BELIEF)),
             _ => {
@@ -266,13 +280,13 @@ impl ProxyHttp for Enforcement {
         error: &Error,
         exchange: &mut Exchange,
     ) -> FailToProxy {
-        let is_missing = *error.etype() == NOT_FOUND || *error.etype() == ENDED;
-        let refusal = if is_missing { exchange.not_there() } else { refusal_of(error) };
+        exchange.is_ended = *error.etype() == ENDED;
+        let refusal = if exchange.is_ended { exchange.not_there() } else { refusal_of(error) };
         let is_gone = *error.esource() == ErrorSource::Downstream;
         if is_gone || session.response_written().is_some() {
             return FailToProxy { error_code: 0, can_reuse_downstream: false };
         }
-        if !is_missing {
+        if !exchange.is_ended {
             tracing::error!(
                 request_id = %exchange.id,
                 site = exchange.site.as_ref().map(SiteId::as_str),

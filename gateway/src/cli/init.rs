@@ -107,7 +107,7 @@ impl Init {
         output.line(format!(
             "Add people, and say what they are to the site:\n  \
              vestibule users add NAME --config {shown}\n  \
-             vestibule cluster users access grant NAME {} --role family --config {shown}",
+             vestibule cluster users access grant --user NAME --node {} --role family --config {shown}",
             answers.site
         ));
         let closed = configuration.sites.iter().any(|site| site.model.is_none());

@@ -11,8 +11,9 @@ use crate::state::StateDir;
 
 /// Put the configuration in force that the files hold now
 ///
-/// The gateway notices changes by itself, within a second. This returns when they are in force, and
-/// says what is wrong with them.
+/// The gateway notices changes by itself, within a second, but those of vestibule.toml, which take a
+/// restart. This returns when they are in force, says what is wrong with them, and what of them the
+/// gateway has not put in force: then the exit code is not 0.
 #[derive(Debug, Args)]
 pub(super) struct Reload {
     #[command(flatten)]
@@ -33,12 +34,22 @@ impl Reload {
         let state = StateDir::open(&configuration.gateway.state_dir)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let socket = state.control_socket();
-        let said = match runtime.block_on(control::announce(&socket, Request::Reload))? {
-            InForce::Now => "in force",
-            InForce::AtStart => "in force when the gateway starts",
+        let exit = match runtime.block_on(control::announce(&socket, Request::Reload))? {
+            InForce::Now => {
+                output.line("in force");
+                Exit::Done
+            }
+            InForce::AtStart => {
+                output.line("in force when the gateway starts");
+                Exit::Done
+            }
+            InForce::InPart(kept_back) => {
+                output.line("in force, but for this:");
+                kept_back.iter().for_each(|line| output.line(format!("  {line}")));
+                Exit::Failed
+            }
         };
-        output.line(said);
         let has_errors = problem::has_errors(&configuration.problems);
-        Ok(if has_errors { Exit::BadInput } else { Exit::Done })
+        Ok(if has_errors { Exit::BadInput } else { exit })
     }
 }

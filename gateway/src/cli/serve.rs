@@ -14,8 +14,9 @@ use crate::serve;
 
 /// Run the gateway
 ///
-/// A site whose configuration has an error stays closed; the others run. A change of the
-/// configuration or of a `_folder.md` is in force within a second, without a restart.
+/// A site whose configuration has an error stays closed; the others run. A change of a site's
+/// configuration or of a `_folder.md` is in force within a second, without a restart; one of
+/// vestibule.toml takes a restart.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     #[command(flatten)]

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
-use vestibule_proxy::Certificate;
 use vestibule_schema::document::{self, DisabledFeatures, Reader, Spanned, Table};
 use vestibule_schema::problem::{self, Problem};
 
@@ -12,6 +11,7 @@ use super::StoreChoice;
 use super::audit::AuditConfig;
 use super::identity::IdentityConfig;
 use super::sessions::SessionsConfig;
+use super::tls::TlsConfig;
 
 /// The gateway's own configuration.
 #[derive(Debug, Clone)]
@@ -51,14 +51,6 @@ pub(crate) enum Watching {
     /// Everything is read every second or so: for galleries on a network's file system, where
     /// what other machines change is not reported.
     Poll,
-}
-
-/// One `[[tls]]` table.
-#[derive(Debug, Clone)]
-pub(crate) struct TlsConfig {
-    pub(crate) listen: SocketAddr,
-    pub(crate) certificate: PathBuf,
-    pub(crate) key: PathBuf,
 }
 
 /// Scheme, host and port of the portal.
@@ -105,16 +97,7 @@ impl GatewayConfig {
     /// addresses at which nobody can sign in.
     pub(crate) fn beyond_the_text(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for tls in &self.tls {
-            if let Err(error) = Certificate::load(&tls.certificate, &tls.key) {
-                let error = anyhow::Error::from(error);
-                problems.push(
-                    Problem::error("config::bad_certificate", format!("{error:#}"))
-                        .in_file("vestibule.toml")
-                        .help("name files in PEM that fit, and that the gateway's user may read"),
-                );
-            }
-        }
+        problems.extend(self.tls.iter().filter_map(TlsConfig::problem));
         problems.extend(self.store.warning());
         let open = self.listen.iter().find(|address| !address.ip().is_loopback());
         if let Some(open) = open.filter(|_| self.trusted_proxies.is_empty()) {
@@ -137,7 +120,8 @@ impl GatewayConfig {
     fn read(root: &mut Table<'_, '_>, dir: &Path) -> Self {
         let reader = root.reader();
         let listen = root.strings("listen");
-        let tls: Vec<_> = root.tables("tls").into_iter().filter_map(|t| read_tls(t, dir)).collect();
+        let tls = root.tables("tls");
+        let tls: Vec<_> = tls.into_iter().filter_map(|table| TlsConfig::read(table, dir)).collect();
         let listen: Vec<SocketAddr> = match listen {
             Some(addresses) => {
                 addresses.iter().filter_map(|text| read_address(reader, text)).collect()
@@ -153,7 +137,7 @@ impl GatewayConfig {
         Self {
             disabled: document::disabled_features(root),
             identity,
-            sessions: SessionsConfig::read(root.table("sessions")),
+            sessions: SessionsConfig::read(root.table("sessions"), &tls),
             listen,
             tls,
             public_url,
@@ -182,7 +166,7 @@ impl PublicUrl {
     }
 }
 
-fn read_address(reader: &Reader<'_>, text: &Spanned<String>) -> Option<SocketAddr> {
+pub(super) fn read_address(reader: &Reader<'_>, text: &Spanned<String>) -> Option<SocketAddr> {
     let address = text.value.parse().ok();
     if address.is_none() {
         reader.report(
@@ -226,15 +210,6 @@ fn read_watch(reader: &Reader<'_>, text: &Spanned<String>) -> Watching {
             Watching::default()
         }
     }
-}
-
-fn read_tls(mut table: Table<'_, '_>, dir: &Path) -> Option<TlsConfig> {
-    let reader = table.reader();
-    let listen = table.required_string("listen").and_then(|text| read_address(reader, &text));
-    let certificate = table.required_string("certificate").map(|path| dir.join(path.value));
-    let key = table.required_string("key").map(|path| dir.join(path.value));
-    table.finish();
-    Some(TlsConfig { listen: listen?, certificate: certificate?, key: key? })
 }
 
 fn read_url(reader: &Reader<'_>, url: &Spanned<String>) -> Option<PublicUrl> {

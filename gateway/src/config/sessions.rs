@@ -7,6 +7,8 @@ use vestibule_identity::Settings;
 use vestibule_schema::document::{Spanned, Table};
 use vestibule_schema::problem::Problem;
 
+use super::tls::TlsConfig;
+
 const MINUTE: u64 = 60;
 const DAY: u64 = 24 * 60 * MINUTE;
 
@@ -17,17 +19,19 @@ pub(crate) struct SessionsConfig {
     idle: Option<Duration>,
     store_grace: Option<Duration>,
     max_per_account: Option<u32>,
+    bind_to_client_certificate: bool,
 }
 
 impl SessionsConfig {
     /// Reads the table, if there is one.
-    pub(super) fn read(table: Option<Table<'_, '_>>) -> Self {
+    pub(super) fn read(table: Option<Table<'_, '_>>, tls: &[TlsConfig]) -> Self {
         let Some(mut table) = table else { return Self::default() };
         let config = Self {
             lifetime: duration(&mut table, "lifetime", MINUTE..=400 * DAY),
             idle: duration(&mut table, "idle", MINUTE..=400 * DAY),
             store_grace: duration(&mut table, "store_grace", 0..=DAY),
             max_per_account: most(&mut table),
+            bind_to_client_certificate: binds(&mut table, tls),
         };
         table.finish();
         config
@@ -38,6 +42,7 @@ impl SessionsConfig {
         settings.session_lifetime = self.lifetime.unwrap_or(settings.session_lifetime);
         settings.session_idle = self.idle.unwrap_or(settings.session_idle);
         settings.store_grace = self.store_grace.unwrap_or(settings.store_grace);
+        settings.bind_to_client_certificate = self.bind_to_client_certificate;
         settings.sessions_per_account = self.max_per_account.or(settings.sessions_per_account);
     }
 }
@@ -51,6 +56,24 @@ fn most(table: &mut Table<'_, '_>) -> Option<u32> {
         reader.error("config::bad_number", message, &most.span, "out of range");
     }
     number
+}
+
+/// Whether sessions are bound to client certificates. Where nobody is asked for one, none would be,
+/// and somebody thinks that they are.
+fn binds(table: &mut Table<'_, '_>, tls: &[TlsConfig]) -> bool {
+    let reader = table.reader();
+    let Some(binds) = table.boolean("bind_to_client_certificate") else { return false };
+    if binds.value && tls.iter().all(|listener| listener.clients.is_none()) {
+        reader.report(
+            Problem::error(
+                "config::no_client_certificates",
+                "no session can be bound: no listener asks for client certificates",
+            )
+            .at(reader.source(), binds.span, "this binds nothing")
+            .help("set `client_ca` in a `[[tls]]` table, or leave this key out"),
+        );
+    }
+    binds.value
 }
 
 fn duration(

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use vestibule_adapters::{HandOver, RouteMap};
 use vestibule_policies::model::{CustomPolicies, FolderRules, SiteModel};
 use vestibule_policies::{Vocabulary, check};
@@ -34,6 +35,8 @@ pub(crate) struct SiteConfig {
     /// Where the pictures are, if the gateway can read them.
     pub(crate) gallery: Option<PathBuf>,
     pub(crate) problems: Vec<Problem>,
+    /// Of the documents and hand-written policies that were read, with their names.
+    documents: Sha256,
 }
 
 impl SiteConfig {
@@ -46,6 +49,7 @@ impl SiteConfig {
             folder_places: HashMap::new(),
             gallery: None,
             problems: Vec::new(),
+            documents: Sha256::new(),
             id,
         };
         let shown = |name: &str| format!("config.d/sites/{}/{name}", site.id);
@@ -83,6 +87,19 @@ impl SiteConfig {
         site
     }
 
+    /// The SHA-256 of what was read, for people who compare what is in force.
+    pub(crate) fn digest(&self) -> String {
+        let hash = self.documents.clone().finalize();
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn note_document(&mut self, source: &Source) {
+        for text in [source.name(), source.text()] {
+            self.documents.update((text.len() as u64).to_be_bytes());
+            self.documents.update(text.as_bytes());
+        }
+    }
+
     /// A site with an error has no model: nothing of it opens.
     fn close_on_error(&mut self) {
         problem::sort(&mut self.problems);
@@ -93,7 +110,10 @@ impl SiteConfig {
 
     fn read(&mut self, dir: &Path, name: &str) -> Option<Source> {
         match super::read_document(dir, name) {
-            Ok(Some(source)) => Some(source),
+            Ok(Some(source)) => {
+                self.note_document(&source);
+                Some(source)
+            }
             Ok(None) => {
                 let file = name.rsplit('/').next().unwrap_or_default();
                 if ["site.toml", "permissions.toml"].contains(&file) {
@@ -171,6 +191,7 @@ impl SiteConfig {
                 Err(problem) => self.problems.push(*problem),
             }
         }
+        sources.iter().for_each(|source| self.note_document(source));
         let (custom, problems) = check::custom(&self.id, &sources, may_permit, vocabulary);
         self.problems.extend(problems);
         custom

@@ -8,6 +8,7 @@ use vestibule_policies::model::Rights;
 use vestibule_schema::SiteId;
 use vestibule_store::{Store, StoreError};
 
+use super::site::LiveSite;
 use super::{Live, Rebuild, Trust};
 use crate::build;
 
@@ -41,10 +42,17 @@ impl Live {
     }
 
     /// Reads the configuration directory and the galleries anew. What is good of it is in force
-    /// when this returns.
-    pub(crate) fn read_again(&self) {
-        self.reload_configuration();
+    /// when this returns, but for what the answer says.
+    pub(crate) fn read_again(&self) -> Vec<String> {
+        let mut kept_back = self.reload_configuration();
         let is_degraded = self.degraded.load(Ordering::SeqCst);
         self.rescan(if is_degraded { Trust::Unwatched } else { Trust::Watched });
+        let state = self.lock();
+        kept_back.extend(state.sites.values().flat_map(LiveSite::kept_back));
+        let world = self.world();
+        let is_nowhere = |id: &&SiteId| world.as_ref().is_none_or(|world| world.site(id).is_none());
+        let nowhere = state.sites.keys().filter(is_nowhere);
+        kept_back.extend(nowhere.map(|id| format!("the site `{id}` is closed: the log says why")));
+        kept_back
     }
 }

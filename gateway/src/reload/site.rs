@@ -1,7 +1,7 @@
 //! One site in force: its last good configuration, its folders, its engine.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use vestibule_identity::management::Node;
@@ -12,9 +12,10 @@ use vestibule_proxy::{SiteRuntime, SiteState};
 use vestibule_schema::document::{SiteDocument, UpstreamAddress};
 use vestibule_schema::{GalleryPath, SiteId};
 
+use super::reading::{Reading, What};
 use crate::build::{self, Surroundings};
 use crate::config::{PublicUrl, SiteConfig};
-use crate::gallery::{self, KnownFolders, Progress, Scan, Stamp, Walked};
+use crate::gallery::{self, KnownFolders, Scan, Stamp};
 use crate::managed;
 use crate::shown::is_shown_here;
 
@@ -27,19 +28,57 @@ pub(super) struct LiveSite {
     /// As the proxy has it: made anew only when the configuration changes, so that the addresses
     /// of upstreams stay what they were.
     runtime: Option<Arc<SiteRuntime>>,
-    /// The gallery's root when it was scanned; `None`: it is not there.
+    /// The gallery's root when it was walked; `None`: it is not there.
     root: Option<Stamp>,
+    /// While the gallery is read: the folders that requests have read meanwhile.
+    meanwhile: Option<HashSet<GalleryPath>>,
+    /// Why the newest policies are not in force.
+    refused: Option<String>,
+    /// Something of the newest configuration waits for a restart.
+    waits: bool,
 }
 
 impl LiveSite {
-    pub(super) fn start(config: SiteConfig, vocabulary: &Vocabulary) -> Self {
-        let mut site =
-            Self { config, scan: Scan::default(), engine: None, runtime: None, root: None };
+    /// A site with its gallery, which was walked if there is one.
+    pub(super) fn start(
+        config: SiteConfig,
+        walked: Option<Reading>,
+        vocabulary: &Vocabulary,
+    ) -> Self {
+        let mut site = Self {
+            config,
+            scan: Scan::default(),
+            engine: None,
+            runtime: None,
+            root: None,
+            meanwhile: None,
+            refused: None,
+            waits: false,
+        };
         if site.config.model.is_none() {
             tracing::error!(site = %site.config.id, "the site is closed: its configuration has an error");
         }
-        site.rescan(vocabulary);
+        if let Some(walked) = walked {
+            site.adopt(walked, vocabulary);
+        }
         site
+    }
+
+    /// The name and the SHA-256 of the documents that are in force.
+    pub(super) fn digest(&self) -> String {
+        format!("{} {}", self.config.id, self.config.digest())
+    }
+
+    /// What of the site's newest configuration and folders is not in force.
+    pub(super) fn kept_back(&self) -> Vec<String> {
+        let id = &self.config.id;
+        let refused = self.refused.as_ref();
+        let refused =
+            refused.map(|why| format!("the new policies of `{id}` are not put in force: {why}"));
+        let waits = self.waits.then(|| {
+            format!("`gallery` and `sizes` of `{id}` change with a restart of the gateway")
+        });
+        refused.into_iter().chain(waits).collect()
     }
 
     pub(super) fn gallery(&self) -> Option<&PathBuf> {
@@ -63,8 +102,20 @@ impl LiveSite {
         self.engine.is_some() || self.config.model.is_none()
     }
 
+    /// Whether a new configuration shows another gallery, which must be walked for it.
+    pub(super) fn is_moved_by(&self, config: &SiteConfig) -> bool {
+        let stays = is_shown_here(&self.config) && is_shown_here(config)
+            || config.model.is_none() && self.config.model.is_some();
+        !stays && config.gallery != self.config.gallery
+    }
+
     /// Takes over a new configuration, or keeps the last good one. Says whether anything changed.
-    pub(super) fn update(&mut self, config: SiteConfig, vocabulary: &Vocabulary) -> bool {
+    pub(super) fn update(
+        &mut self,
+        config: SiteConfig,
+        walked: Option<Reading>,
+        vocabulary: &Vocabulary,
+    ) -> bool {
         let id = &self.config.id;
         if config.model.is_none() && self.config.model.is_some() {
             tracing::warn!(site = %id, "the new configuration has an error; the last good one stays");
@@ -80,15 +131,16 @@ impl LiveSite {
         let moved = config.gallery != self.config.gallery;
         self.config = config;
         self.runtime = None;
-        if moved {
-            self.rescan(vocabulary);
+        if let Some(walked) = walked.filter(|_| moved) {
+            self.adopt(walked, vocabulary);
         }
         true
     }
 
     /// A new configuration, but with the folder and sizes that its media backend was started
     /// with: all else, and above all who may see what, is taken over.
-    fn with_what_needs_a_restart(&self, mut config: SiteConfig) -> SiteConfig {
+    fn with_what_needs_a_restart(&mut self, mut config: SiteConfig) -> SiteConfig {
+        let waited = std::mem::take(&mut self.waits);
         if !is_shown_here(&self.config) || !is_shown_here(&config) {
             return config;
         }
@@ -96,10 +148,13 @@ impl LiveSite {
             return config;
         };
         if config.gallery != self.config.gallery || old.sizes != new.sizes {
-            tracing::warn!(
-                site = %self.config.id,
-                "`gallery` and `sizes` of a built-in site change with a restart; the rest is in force"
-            );
+            self.waits = true;
+            if !waited {
+                tracing::warn!(
+                    site = %self.config.id,
+                    "`gallery` and `sizes` of a built-in site change with a restart; the rest is in force"
+                );
+            }
             new.sizes = old.sizes;
             config.gallery.clone_from(&self.config.gallery);
         }
@@ -110,109 +165,53 @@ impl LiveSite {
         is_shown_here(&self.config)
     }
 
-    /// Walks the gallery from its root. Says whether rules changed.
-    pub(super) fn rescan(&mut self, vocabulary: &Vocabulary) -> bool {
-        let Some(gallery) = &self.config.gallery else { return false };
-        let was_there = self.root.is_some();
-        self.root = Stamp::of_root(gallery);
-        if self.root.is_none() {
-            return was_there;
+    /// The gallery's root when it was last walked.
+    pub(super) const fn root(&self) -> Option<Stamp> {
+        self.root
+    }
+
+    /// The folders that could not be read.
+    pub(super) fn unreadable(&self) -> HashSet<GalleryPath> {
+        self.scan.unreadable().cloned().collect()
+    }
+
+    /// Begins to read the gallery anew, or some of it, beside the requests that are judged; none if
+    /// the site has none.
+    pub(super) fn begin_reading(&mut self) -> Option<Reading> {
+        let gallery = self.config.gallery.clone()?;
+        self.meanwhile = Some(HashSet::new());
+        Some(Reading::new(self.config.id.clone(), gallery, self.scan.clone()))
+    }
+
+    /// Takes over what was read. Says whether rules changed, or the gallery came or went.
+    // INVARIANT: what requests read meanwhile is not replaced by what was read before it. Where the
+    // two differ, the folder is read once more.
+    pub(super) fn adopt(&mut self, read: Reading, vocabulary: &Vocabulary) -> bool {
+        let meanwhile = self.meanwhile.take().unwrap_or_default();
+        if self.config.gallery.as_ref() != Some(&read.gallery) {
+            return false;
         }
-        let before = std::mem::take(&mut self.scan);
-        let id = &self.config.id;
-        let mut tell = |walked| match walked {
-            Walked::SoFar(folders) => {
-                tracing::info!(site = %id, folders, "reading the gallery: so far");
+        let mut changed = false;
+        if let What::All(root) = read.what {
+            changed = root.is_some() != self.root.is_some();
+            self.root = root;
+            if root.is_none() {
+                // what was last known of the folders stays, below a root that is closed
+                return changed;
             }
-            Walked::All(folders) => tracing::info!(site = %id, folders, "the gallery is read"),
-        };
-        let progress = Progress::new(&mut tell);
-        self.scan.walk_telling(gallery, &GalleryPath::root(), vocabulary, progress);
-        if before.problems != self.scan.problems {
+        }
+        let before = std::mem::replace(&mut self.scan, read.scan);
+        let mut meanwhile: Vec<_> = meanwhile.into_iter().collect();
+        meanwhile.sort();
+        for folder in meanwhile {
+            if !self.scan.agrees_on(&folder, &before) {
+                self.read_each(&[folder], vocabulary);
+            }
+        }
+        if matches!(read.what, What::All(_)) && before.problems != self.scan.problems {
             self.log_folders(None);
         }
-        !was_there || before.rules != self.scan.rules
-    }
-
-    /// Whether the gallery came, went or was replaced since it was last looked at.
-    pub(super) fn check_gallery(&mut self, vocabulary: &Vocabulary) -> bool {
-        let Some(gallery) = &self.config.gallery else { return false };
-        let now = Stamp::of_root(gallery);
-        if now == self.root {
-            return false;
-        }
-        match now {
-            // what was last known of the folders stays, below a root that is closed
-            None => {
-                tracing::error!(site = %self.config.id, "the gallery is gone: closed until it is back");
-                self.root = None;
-            }
-            Some(_) => {
-                tracing::info!(site = %self.config.id, "the gallery is another one: read anew");
-                self.rescan(vocabulary);
-            }
-        }
-        true
-    }
-
-    /// Reads folders that something happened to, with all below them. Says whether rules changed.
-    pub(super) fn refresh(
-        &mut self,
-        folders: &HashSet<GalleryPath>,
-        vocabulary: &Vocabulary,
-    ) -> bool {
-        let changed = self.read_again(folders, vocabulary);
-        self.log_folders(Some(folders));
-        changed
-    }
-
-    /// Reads again what could not be read: nothing tells when it can be. Says whether rules
-    /// changed; `None` if there is no such folder.
-    pub(super) fn retry_unreadable(&mut self, vocabulary: &Vocabulary) -> Option<bool> {
-        let folders: HashSet<_> = self.scan.unreadable().cloned().collect();
-        (!folders.is_empty()).then(|| self.read_again(&folders, vocabulary))
-    }
-
-    fn read_again(&mut self, folders: &HashSet<GalleryPath>, vocabulary: &Vocabulary) -> bool {
-        let Some(gallery) = self.config.gallery.clone() else { return false };
-        if Stamp::of_root(&gallery).is_none() {
-            return false;
-        }
-        let before = self.scan.rules.clone();
-        let mut sorted: Vec<_> = folders.iter().collect();
-        sorted.sort();
-        for folder in sorted {
-            if gallery::stamp(&gallery, folder).is_some() {
-                self.read_changed(&gallery, folder, vocabulary);
-            } else if gallery::is_gone(&gallery, folder) {
-                self.scan.forget(folder);
-            } else if self.scan.known.contains_key(folder) || self.scan.rules.contains_key(folder) {
-                // out of reach: not as if there were no block
-                self.scan.walk(&gallery, folder, vocabulary);
-            }
-        }
-        before != self.scan.rules
-    }
-
-    /// Reads a folder again, and those in it that are new; forgets those that are gone.
-    fn read_changed(&mut self, gallery: &Path, folder: &GalleryPath, vocabulary: &Vocabulary) {
-        let below = self.scan.read(gallery, folder, vocabulary);
-        let there: HashSet<&GalleryPath> = below.iter().collect();
-        let gone: Vec<GalleryPath> = self
-            .scan
-            .known
-            .keys()
-            .filter(|known| known.parent().as_ref() == Some(folder) && !there.contains(known))
-            .cloned()
-            .collect();
-        for folder in gone {
-            self.scan.forget(&folder);
-        }
-        for folder in below {
-            if !self.scan.knows(gallery, &folder) {
-                self.scan.walk(gallery, &folder, vocabulary);
-            }
-        }
+        changed || before.rules != self.scan.rules
     }
 
     /// Reads exactly these folders, outermost first. Says whether rules changed. Of a directory
@@ -220,6 +219,9 @@ impl LiveSite {
     /// no folder with rules that the grant does not name.
     pub(super) fn read_each(&mut self, folders: &[GalleryPath], vocabulary: &Vocabulary) -> bool {
         let Some(gallery) = self.config.gallery.clone() else { return false };
+        if let Some(meanwhile) = &mut self.meanwhile {
+            meanwhile.extend(folders.iter().cloned());
+        }
         let mut changed = false;
         for folder in folders {
             let before = self.scan.rules.get(folder).cloned();
@@ -242,6 +244,7 @@ impl LiveSite {
         vocabulary: &Arc<Vocabulary>,
         stored: Arc<Rights>,
     ) {
+        self.refused = None;
         let Some(model) = &self.config.model else {
             self.engine = None;
             return;
@@ -259,6 +262,7 @@ impl LiveSite {
         self.engine = match probe::probe(&engine, changed) {
             Ok(_) => Some(Arc::new(engine)),
             Err(surprise) => {
+                self.refused = Some(surprise.to_string());
                 let kept = match &before {
                     Some(_) => "the last good ones stay, and folders that changed are closed",
                     None => "the site is closed",
@@ -303,7 +307,7 @@ impl LiveSite {
     }
 
     /// Says what is wrong with folders: all, or those just read.
-    fn log_folders(&self, only: Option<&HashSet<GalleryPath>>) {
+    pub(super) fn log_folders(&self, only: Option<&HashSet<GalleryPath>>) {
         let site: &SiteId = &self.config.id;
         for (folder, problems) in &self.scan.problems {
             if only.is_none_or(|only| only.contains(folder)) {

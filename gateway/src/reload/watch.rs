@@ -74,7 +74,8 @@ impl Watch {
             second_try: Instant::now() + POLL,
         };
         watch.cover(live);
-        // what changed between the first scan and the watch
+        // what changed between the first reading and the watch, in both
+        live.reload_configuration();
         live.rescan(watch.trust());
         watch
     }

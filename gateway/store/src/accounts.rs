@@ -5,13 +5,13 @@ mod modify;
 use std::fmt;
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, Transaction};
 use unicode_normalization::UnicodeNormalization;
 use vestibule_schema::{AccountRole, UserName};
 
 use crate::error::unavailable;
 use crate::open::commit_change;
 use crate::row::Reader;
+use crate::transaction::Tx;
 use crate::{Store, StoreError, UnixTime};
 use crate::{app_passwords, passkeys};
 
@@ -76,6 +76,15 @@ pub enum AccountState {
     Enabled,
     /// It may not, and holds no session.
     Disabled,
+}
+
+/// What ends with an account's old password, beside its sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndsWithPassword {
+    /// Nothing: its owner has changed it, who revokes the rest as they like.
+    Nothing,
+    /// Its app passwords and passkeys: somebody else may have known the old one.
+    OtherCredentials,
 }
 
 /// An account as it is kept.
@@ -254,14 +263,14 @@ impl Accounts<'_> {
         rows.iter().map(read).collect()
     }
 
-    /// Gives an account another password, and ends all its sessions.
+    /// Gives an account another password, and ends all its sessions, with what else is to end.
     ///
     /// # Errors
     /// [`StoreError::NoSuchAccount`].
     pub async fn set_password(
         &self,
         id: AccountId,
-        hash: &PasswordHash,
+        (hash, ends): (&PasswordHash, EndsWithPassword),
         now: UnixTime,
     ) -> Result<Account, StoreError> {
         let mut tx = self.0.begin().await?;
@@ -277,6 +286,10 @@ impl Accounts<'_> {
         .map_err(unavailable)?;
         let account = existing(&mut tx, id).await?;
         end_sessions(&mut tx, id).await?;
+        match ends {
+            EndsWithPassword::Nothing => {}
+            EndsWithPassword::OtherCredentials => end_credentials(&mut tx, id).await?,
+        }
         commit_change(tx).await?;
         Ok(account)
     }
@@ -360,8 +373,7 @@ impl Accounts<'_> {
         if disabled {
             spare_last_administrator(&mut tx, &account).await?;
             end_sessions(&mut tx, id).await?;
-            app_passwords::end_of_account(&mut tx, id).await?;
-            passkeys::end_of_account(&mut tx, id).await?;
+            end_credentials(&mut tx, id).await?;
         }
         sqlx::query(
             "UPDATE accounts SET disabled = $1, changed = $2, revision = revision + 1 WHERE id = $3",
@@ -394,7 +406,7 @@ impl Accounts<'_> {
 
 /// Makes an account, inside a transaction.
 pub(crate) async fn insert(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Tx,
     account: NewAccount,
     now: UnixTime,
 ) -> Result<Account, StoreError> {
@@ -425,10 +437,7 @@ pub(crate) async fn insert(
 }
 
 /// The account of a name, inside a transaction.
-pub(crate) async fn by_name(
-    tx: &mut Transaction<'static, Any>,
-    name: &UserName,
-) -> Result<Option<Account>, StoreError> {
+pub(crate) async fn by_name(tx: &mut Tx, name: &UserName) -> Result<Option<Account>, StoreError> {
     let row = sqlx::query("SELECT * FROM accounts WHERE folded = $1")
         .bind(folded(name))
         .fetch_optional(&mut **tx)
@@ -437,10 +446,7 @@ pub(crate) async fn by_name(
     row.as_ref().map(read).transpose()
 }
 
-pub(crate) async fn existing(
-    tx: &mut Transaction<'static, Any>,
-    id: AccountId,
-) -> Result<Account, StoreError> {
+pub(crate) async fn existing(tx: &mut Tx, id: AccountId) -> Result<Account, StoreError> {
     let row = sqlx::query("SELECT * FROM accounts WHERE id = $1")
         .bind(id.number())
         .fetch_optional(&mut **tx)
@@ -449,17 +455,18 @@ pub(crate) async fn existing(
     row.as_ref().map(read).transpose()?.ok_or(StoreError::NoSuchAccount)
 }
 
-/// Refuses if nobody could manage the cluster without this account.
+/// Refuses if nobody could manage the cluster without this account. Who can't sign in, by nothing
+/// that this store knows, manages nothing.
 // INVARIANT: runs in the transaction that changes the account, which holds the write lock.
-async fn spare_last_administrator(
-    tx: &mut Transaction<'static, Any>,
-    account: &Account,
-) -> Result<(), StoreError> {
+async fn spare_last_administrator(tx: &mut Tx, account: &Account) -> Result<(), StoreError> {
     if !account.role.is_cluster_admin() || account.state == AccountState::Disabled {
         return Ok(());
     }
     let other = sqlx::query(
-        "SELECT id FROM accounts WHERE account_role = $1 AND disabled = 0 AND id <> $2 LIMIT 1",
+        "SELECT id FROM accounts WHERE account_role = $1 AND disabled = 0 AND id <> $2 \
+         AND (password_hash IS NOT NULL \
+         OR EXISTS (SELECT 1 FROM passkeys WHERE passkeys.account = accounts.id) \
+         OR EXISTS (SELECT 1 FROM identities WHERE identities.account = accounts.id)) LIMIT 1",
     )
     .bind(AccountRole::CLUSTER_ADMIN)
     .bind(account.id.number())
@@ -473,16 +480,19 @@ async fn spare_last_administrator(
 }
 
 /// Ends all sessions of an account, inside a transaction.
-pub(crate) async fn end_sessions(
-    tx: &mut Transaction<'static, Any>,
-    id: AccountId,
-) -> Result<(), StoreError> {
+pub(crate) async fn end_sessions(tx: &mut Tx, id: AccountId) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM sessions WHERE account = $1")
         .bind(id.number())
         .execute(&mut **tx)
         .await
         .map_err(unavailable)?;
     Ok(())
+}
+
+/// Removes an account's app passwords and passkeys, inside a transaction.
+pub(crate) async fn end_credentials(tx: &mut Tx, id: AccountId) -> Result<(), StoreError> {
+    app_passwords::end_of_account(tx, id).await?;
+    passkeys::end_of_account(tx, id).await
 }
 
 pub(crate) fn read(row: &AnyRow) -> Result<Account, StoreError> {

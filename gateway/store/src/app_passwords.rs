@@ -4,7 +4,6 @@ use std::fmt;
 use std::net::IpAddr;
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, Transaction};
 use vestibule_schema::{AccountRole, GalleryPath, SiteId, UserName};
 
 use crate::accounts::AccountId;
@@ -12,6 +11,7 @@ use crate::error::unavailable;
 use crate::open::commit_change;
 use crate::row::Reader;
 use crate::sessions::TokenHash;
+use crate::transaction::Tx;
 use crate::{Store, StoreError, UnixTime};
 
 /// The app passwords of a store; see [`Store::app_passwords`].
@@ -304,10 +304,7 @@ impl AppPasswords<'_> {
 }
 
 /// Revokes all app passwords of an account, inside a transaction.
-pub(crate) async fn end_of_account(
-    tx: &mut Transaction<'static, Any>,
-    account: AccountId,
-) -> Result<(), StoreError> {
+pub(crate) async fn end_of_account(tx: &mut Tx, account: AccountId) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM app_passwords WHERE account = $1")
         .bind(account.number())
         .execute(&mut **tx)

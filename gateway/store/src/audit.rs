@@ -23,7 +23,7 @@ pub use journal::AuditSettings;
 pub use log::AuditLog;
 pub use read::{Record, records};
 pub use series::Series;
-pub use verify::{Break, BreakKind, Verified, verify};
+pub use verify::{Break, BreakKind, Verified, verify, verify_series};
 
 #[cfg(test)]
 mod tests;

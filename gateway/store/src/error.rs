@@ -37,6 +37,20 @@ pub enum StoreError {
         /// What the database says.
         source: Cause,
     },
+    /// Another version of this program keeps the store, and whoever asked changes none.
+    #[error(
+        "the store `{store}` is of another version ({found}) than this program ({known}): use the \
+         program that runs as the gateway, or start this one's once (`vestibule serve`), which \
+         brings an older store to its version"
+    )]
+    OtherVersion {
+        /// The file, or the address without what is secret in it.
+        store: String,
+        /// The store's version.
+        found: i64,
+        /// This program's.
+        known: i64,
+    },
     /// The store does not answer. Nobody new gets in meanwhile.
     #[error("the store can't be reached")]
     Unavailable(#[source] Cause),

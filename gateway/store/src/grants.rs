@@ -6,7 +6,7 @@ use vestibule_schema::{GalleryPath, RoleName, SiteId, UserName};
 use crate::accounts::by_name;
 use crate::error::unavailable;
 use crate::open::commit_change;
-use crate::row::Reader;
+use crate::row::{Readable, Reader};
 use crate::{Store, StoreError, UnixTime};
 
 /// The grants of a store; see [`Store::grants`].
@@ -171,7 +171,19 @@ impl Grants<'_> {
     /// # Errors
     /// If the store can't be reached.
     pub async fn list(&self, filter: &GrantFilter) -> Result<Vec<Grant>, StoreError> {
-        let rows = sqlx::query(
+        self.rows(filter).await?.iter().map(read).collect()
+    }
+
+    /// All grants that can be read, by site and user, and those that can't.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn readable(&self) -> Result<Readable<Grant>, StoreError> {
+        Ok(Readable::of(&self.rows(&GrantFilter::default()).await?, read))
+    }
+
+    async fn rows(&self, filter: &GrantFilter) -> Result<Vec<AnyRow>, StoreError> {
+        sqlx::query(
             "SELECT grants.*, accounts.name \
              FROM grants JOIN accounts ON accounts.id = grants.account \
              WHERE grants.site = coalesce($1, grants.site) \
@@ -182,8 +194,7 @@ impl Grants<'_> {
         .bind(filter.user.as_ref().map(crate::accounts::folded))
         .fetch_all(&self.0.pool)
         .await
-        .map_err(unavailable)?;
-        rows.iter().map(read).collect()
+        .map_err(unavailable)
     }
 }
 

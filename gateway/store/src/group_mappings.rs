@@ -6,7 +6,7 @@ use vestibule_schema::{GroupId, IdError, ProviderId, SiteId};
 use crate::error::unavailable;
 use crate::grants::{Access, RoleChoice};
 use crate::open::commit_change;
-use crate::row::Reader;
+use crate::row::{Readable, Reader};
 use crate::{Store, StoreError, UnixTime};
 
 /// The group mappings of a store; see [`Store::group_mappings`].
@@ -149,15 +149,26 @@ impl GroupMappings<'_> {
     /// # Errors
     /// If the store can't be reached.
     pub async fn list(&self, site: Option<&SiteId>) -> Result<Vec<GroupMapping>, StoreError> {
-        let rows = sqlx::query(
+        self.rows(site).await?.iter().map(read).collect()
+    }
+
+    /// All group mappings that can be read, by site and group, and those that can't.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn readable(&self) -> Result<Readable<GroupMapping>, StoreError> {
+        Ok(Readable::of(&self.rows(None).await?, read))
+    }
+
+    async fn rows(&self, site: Option<&SiteId>) -> Result<Vec<AnyRow>, StoreError> {
+        sqlx::query(
             "SELECT * FROM group_mappings WHERE site = coalesce($1, site) \
              ORDER BY site, group_id, id",
         )
         .bind(site.map(SiteId::as_str))
         .fetch_all(&self.0.pool)
         .await
-        .map_err(unavailable)?;
-        rows.iter().map(read).collect()
+        .map_err(unavailable)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, Transaction};
 use vestibule_schema::ProviderId;
 
 use crate::accounts::{self, Account, AccountId, NewAccount};
@@ -11,6 +10,7 @@ use crate::error::unavailable;
 use crate::group_mappings::MappedGroup;
 use crate::open::commit_change;
 use crate::row::Reader;
+use crate::transaction::Tx;
 use crate::{Store, StoreError, UnixTime};
 
 /// The identities of a store; see [`Store::identities`].
@@ -272,7 +272,7 @@ impl Identities<'_> {
 }
 
 pub(crate) async fn insert(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Tx,
     account: AccountId,
     identity: &NewIdentity,
     now: UnixTime,
@@ -298,7 +298,7 @@ pub(crate) async fn insert(
 }
 
 async fn insert_groups(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Tx,
     identity: i64,
     groups: &ProviderGroups,
 ) -> Result<(), StoreError> {
@@ -318,10 +318,7 @@ async fn insert_groups(
 }
 
 /// The groups that are kept, as they are compared, in order.
-async fn group_ids(
-    tx: &mut Transaction<'static, Any>,
-    identity: i64,
-) -> Result<Vec<String>, StoreError> {
+async fn group_ids(tx: &mut Tx, identity: i64) -> Result<Vec<String>, StoreError> {
     let rows = sqlx::query("SELECT group_id FROM identity_groups WHERE identity = $1")
         .bind(identity)
         .fetch_all(&mut **tx)

@@ -1,11 +1,11 @@
 //! Join tokens: by one of them a new node registers itself.
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, Transaction};
 
 use crate::error::unavailable;
 use crate::row::Reader;
 use crate::sessions::TokenHash;
+use crate::transaction::Tx;
 use crate::{Store, StoreError, UnixTime};
 
 /// The join tokens of a store; see [`Store::join_tokens`].
@@ -84,6 +84,23 @@ impl JoinTokens<'_> {
         rows.iter().map(read).collect()
     }
 
+    /// Whether a token admits somebody at this moment; it is not used up by that.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn admits(&self, token: &TokenHash, now: UnixTime) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT 1 AS one FROM join_tokens \
+             WHERE token_hash = $1 AND expires > $2 AND coalesce(uses_left, 1) > 0",
+        )
+        .bind(token.bytes().as_slice())
+        .bind(now.seconds())
+        .fetch_optional(&self.0.pool)
+        .await
+        .map_err(unavailable)?;
+        Ok(row.is_some())
+    }
+
     /// Removes a join token. Says whether there was one.
     ///
     /// # Errors
@@ -99,11 +116,7 @@ impl JoinTokens<'_> {
 }
 
 /// Uses a token up by one, inside the transaction that it is for.
-pub(crate) async fn take(
-    tx: &mut Transaction<'static, Any>,
-    token: &TokenHash,
-    now: UnixTime,
-) -> Result<(), StoreError> {
+pub(crate) async fn take(tx: &mut Tx, token: &TokenHash, now: UnixTime) -> Result<(), StoreError> {
     let done = sqlx::query(
         "UPDATE join_tokens SET used = used + 1, uses_left = uses_left - 1 \
          WHERE token_hash = $1 AND expires > $2 AND coalesce(uses_left, 1) > 0",

@@ -52,10 +52,12 @@ pub mod shares;
 pub mod signing_keys;
 pub mod tickets;
 pub mod time;
+mod transaction;
 pub mod watch;
 
 pub use accounts::{
-    Account, AccountChange, AccountId, AccountState, Keep, NewAccount, PasswordHash, folded,
+    Account, AccountChange, AccountId, AccountState, EndsWithPassword, Keep, NewAccount,
+    PasswordHash, folded,
 };
 pub use app_passwords::{
     AppBounds, AppPasswordId, AppPasswordRow, AppScope, NewAppPassword, NoScope,
@@ -72,8 +74,11 @@ pub use open::Store;
 pub use passkeys::{NewPasskey, PasskeyId, PasskeyRow, PasskeyUse};
 pub use postgres::PostgresUrl;
 pub use provider_sessions::ProviderSession;
+pub use row::{Readable, Unreadable};
 pub use second_factors::{NewSecondFactor, RecoveryCodeHash, SecondFactor};
-pub use sessions::{Audience, NewSession, SessionId, SessionRow, SiteSession, TokenHash};
+pub use sessions::{
+    Audience, CertificateHash, NewSession, SessionId, SessionRow, SiteSession, TokenHash,
+};
 pub use shares::{NewShare, Opener, ShareRow};
 pub use signing_keys::SigningKeyRow;
 pub use tickets::TicketKey;

@@ -9,7 +9,9 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::any::{AnyQueryResult, AnyRow, AnyStatement, AnyTypeInfo};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyPool, Either, Error, Execute, Executor, SqlStr, Transaction};
+use sqlx::{Any, AnyPool, Either, Error, Execute, Executor, SqlStr};
+
+use crate::transaction::{Patience, Tx};
 
 /// How long a statement may take. The database's own limit is shorter and tells more.
 pub(crate) const STATEMENT_LIMIT: Duration = Duration::from_secs(7);
@@ -28,15 +30,14 @@ impl Pool {
     }
 
     /// Begins a transaction with these statements.
-    pub(crate) async fn begin(&self, with: Begin) -> Result<Transaction<'static, Any>, Error> {
+    pub(crate) async fn begin(&self, with: Begin) -> Result<Tx, Error> {
         let Some(lock) = with.lock else {
-            // SQLite waits for so long and no longer, and must not be given up half-way
-            return self.0.begin_with(with.begin).await;
+            return Ok(Tx::new(self.0.begin_with(with.begin).await?, Patience::TheDatabases));
         };
         within(async {
             let mut tx = self.0.begin_with(with.begin).await?;
             tx.execute(lock).await?;
-            Ok(tx)
+            Ok(Tx::new(tx, Patience::Limited))
         })
         .await
     }

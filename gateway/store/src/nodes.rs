@@ -1,7 +1,6 @@
 //! Nodes that registered themselves or were registered, each with the hash of its credential.
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, Transaction};
 use vestibule_schema::SiteId;
 
 use crate::error::unavailable;
@@ -9,6 +8,7 @@ use crate::join_tokens;
 use crate::open::commit_change;
 use crate::row::Reader;
 use crate::sessions::TokenHash;
+use crate::transaction::Tx;
 use crate::{Store, StoreError, UnixTime};
 
 /// The nodes of a store; see [`Store::nodes`].
@@ -218,11 +218,7 @@ impl Nodes<'_> {
     }
 }
 
-async fn insert(
-    tx: &mut Transaction<'static, Any>,
-    node: &NewNode,
-    now: UnixTime,
-) -> Result<RegisteredNode, StoreError> {
+async fn insert(tx: &mut Tx, node: &NewNode, now: UnixTime) -> Result<RegisteredNode, StoreError> {
     let row = sqlx::query(
         "INSERT INTO nodes (name, adapter, upstream, credential_hash, state, created, changed) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING *",

@@ -1,5 +1,7 @@
 //! [`Store`]: opening it, and its transactions.
 
+mod as_it_is;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -10,13 +12,12 @@ use std::time::Duration;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{
-    Any, AssertSqlSafe, Connection as _, Database as _, Executor as _, SqlSafeStr as _, Transaction,
-};
+use sqlx::{AnyPool, AssertSqlSafe, Connection as _, Executor as _, SqlSafeStr as _};
 
 use crate::error::{Cause, unavailable};
 use crate::limited::{Begin, Pool};
 use crate::postgres::PostgresUrl;
+use crate::transaction::Tx;
 use crate::{StoreError, dialect, postgres};
 
 /// How long a statement waits for another process's transaction.
@@ -38,7 +39,7 @@ const SQLITE_BEGIN: Begin = Begin { begin: "BEGIN IMMEDIATE", lock: None };
 
 /// Applied in this order; an applied one is never edited. Written in SQLite's words, of which
 /// [`dialect`] lists those that may be used.
-const MIGRATIONS: [(i64, &str, &str); 15] = [
+const MIGRATIONS: [(i64, &str, &str); 17] = [
     (1, "accounts", include_str!("../migrations/0001_accounts.sql")),
     (2, "sessions", include_str!("../migrations/0002_sessions.sql")),
     (3, "grants", include_str!("../migrations/0003_grants.sql")),
@@ -53,7 +54,9 @@ const MIGRATIONS: [(i64, &str, &str); 15] = [
     (12, "app passwords", include_str!("../migrations/0012_app_passwords.sql")),
     (13, "signing keys", include_str!("../migrations/0013_signing_keys.sql")),
     (14, "provider sessions", include_str!("../migrations/0014_provider_sessions.sql")),
+    (15, "session certificates", include_str!("../migrations/0015_session_certificates.sql")),
     (16, "passkeys", include_str!("../migrations/0016_passkeys.sql")),
+    (17, "session proof", include_str!("../migrations/0017_session_proof.sql")),
 ];
 
 /// The accounts, sessions, grants and group mappings of one cluster. Cheap to clone.
@@ -148,6 +151,19 @@ impl Store {
     }
 
     async fn open_sqlite(pool: AnyPoolOptions, url: &str, path: &Path) -> Result<Self, StoreError> {
+        let (pool, place) = Self::connect_sqlite(pool, url, path).await?;
+        let failed = |cause| StoreError::Migrate { store: place.to_string(), source: cause };
+        let as_written = |sql: &str| Ok(sql.to_owned());
+        let migrator = Migrator::with_migrations(migrations(as_written).map_err(failed)?);
+        migrator.run(&pool).await.map_err(|error| failed(Cause(Box::new(error))))?;
+        Ok(Self { pool: Pool::new(pool), engine: Engine::Sqlite, place })
+    }
+
+    async fn connect_sqlite(
+        pool: AnyPoolOptions,
+        url: &str,
+        path: &Path,
+    ) -> Result<(AnyPool, Arc<str>), StoreError> {
         sqlx::any::install_default_drivers();
         let place: Arc<str> = path.to_string_lossy().into();
         let cannot = |error: sqlx::Error| cannot_open(&place, error);
@@ -156,11 +172,7 @@ impl Store {
             Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) })
         });
         let pool = pool.connect_with(options).await.map_err(cannot)?;
-        let failed = |cause| StoreError::Migrate { store: place.to_string(), source: cause };
-        let as_written = |sql: &str| Ok(sql.to_owned());
-        let migrator = Migrator::with_migrations(migrations(as_written).map_err(failed)?);
-        migrator.run(&pool).await.map_err(|error| failed(Cause(Box::new(error))))?;
-        Ok(Self { pool: Pool::new(pool), engine: Engine::Sqlite, place })
+        Ok((pool, place))
     }
 
     /// The address, if the store is in PostgreSQL.
@@ -173,7 +185,7 @@ impl Store {
 
     /// Begins a transaction that holds the write lock from its first statement, so that what it
     /// reads stays true until it is committed.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
         let with = match self.engine {
             Engine::Sqlite => SQLITE_BEGIN,
             Engine::Postgres(_) => postgres::BEGIN,
@@ -184,12 +196,12 @@ impl Store {
 
 /// Commits a change of accounts, grants, group mappings or of who is signed in; moves the counter
 /// with it, and tells whoever listens.
-pub(crate) async fn commit_change(mut tx: Transaction<'static, Any>) -> Result<(), StoreError> {
+pub(crate) async fn commit_change(mut tx: Tx) -> Result<(), StoreError> {
     sqlx::query("UPDATE counters SET value = value + 1 WHERE name = 'changes'")
         .execute(&mut *tx)
         .await
         .map_err(unavailable)?;
-    if tx.backend_name() == sqlx::Postgres::NAME {
+    if tx.tells_others() {
         tx.execute(postgres::NOTIFY).await.map_err(unavailable)?;
     }
     tx.commit().await.map_err(unavailable)

@@ -4,12 +4,12 @@ use std::fmt;
 use std::net::IpAddr;
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, Transaction};
 
 use crate::accounts::AccountId;
 use crate::error::unavailable;
 use crate::open::commit_change;
 use crate::row::Reader;
+use crate::transaction::Tx;
 use crate::{Store, StoreError, UnixTime};
 
 /// The passkeys of a store; see [`Store::passkeys`].
@@ -232,10 +232,7 @@ impl Passkeys<'_> {
 }
 
 /// Removes all passkeys of an account, inside a transaction.
-pub(crate) async fn end_of_account(
-    tx: &mut Transaction<'static, Any>,
-    account: AccountId,
-) -> Result<(), StoreError> {
+pub(crate) async fn end_of_account(tx: &mut Tx, account: AccountId) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM passkeys WHERE account = $1")
         .bind(account.number())
         .execute(&mut **tx)

@@ -6,6 +6,41 @@ use vestibule_schema::{GalleryPath, RoleName};
 
 use crate::{StoreError, UnixTime};
 
+/// Rows of which some can't be read: a later version may have written them.
+#[derive(Debug)]
+pub struct Readable<T> {
+    /// Those that can.
+    pub rows: Vec<T>,
+    /// The others.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A row that can't be read.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// Its number.
+    pub id: i64,
+    /// What of it.
+    pub error: StoreError,
+}
+
+impl<T> Readable<T> {
+    /// Reads each row by itself.
+    pub(crate) fn of(all: &[AnyRow], read: impl Fn(&AnyRow) -> Result<T, StoreError>) -> Self {
+        let mut found = Self { rows: Vec::new(), unreadable: Vec::new() };
+        for row in all {
+            match read(row) {
+                Ok(row) => found.rows.push(row),
+                Err(error) => {
+                    let id = row.try_get("id").unwrap_or_default();
+                    found.unreadable.push(Unreadable { id, error });
+                }
+            }
+        }
+        found
+    }
+}
+
 /// One row of a named table.
 pub(crate) struct Reader<'r> {
     pub(crate) table: &'static str,

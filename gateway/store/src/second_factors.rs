@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use sqlx::{Any, Transaction};
-
-use crate::accounts::{Account, AccountId, end_sessions, existing};
+use crate::accounts::{Account, AccountId, end_credentials, end_sessions, existing};
 use crate::error::unavailable;
 use crate::open::commit_change;
 use crate::row::Reader;
+use crate::transaction::Tx;
 use crate::{Store, StoreError, UnixTime};
 
 /// The second factors of a store; see [`Store::second_factors`].
@@ -246,8 +245,8 @@ impl SecondFactors<'_> {
         Ok(Some(account))
     }
 
-    /// The same for somebody who can't do it themselves: all their sessions end. Says whether there
-    /// was one.
+    /// The same for somebody who can't do it themselves: all their sessions, app passwords and
+    /// passkeys end. Says whether there was one; if not, nothing ends.
     ///
     /// # Errors
     /// [`StoreError::NoSuchAccount`].
@@ -258,16 +257,14 @@ impl SecondFactors<'_> {
         }
         move_on(&mut tx, account, now).await?;
         end_sessions(&mut tx, account).await?;
+        end_credentials(&mut tx, account).await?;
         commit_change(tx).await?;
         Ok(true)
     }
 }
 
 /// Removes a second factor, with its recovery codes. Says whether there was one.
-async fn delete(
-    tx: &mut Transaction<'static, Any>,
-    account: AccountId,
-) -> Result<bool, StoreError> {
+async fn delete(tx: &mut Tx, account: AccountId) -> Result<bool, StoreError> {
     let done = sqlx::query("DELETE FROM second_factors WHERE account = $1")
         .bind(account.number())
         .execute(&mut **tx)
@@ -277,7 +274,7 @@ async fn delete(
 }
 
 async fn insert_codes(
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Tx,
     account: AccountId,
     codes: &[RecoveryCodeHash],
 ) -> Result<(), StoreError> {
@@ -293,11 +290,7 @@ async fn insert_codes(
 }
 
 /// Moves an account's revision: whoever proved who they are before comes too late.
-async fn move_on(
-    tx: &mut Transaction<'static, Any>,
-    account: AccountId,
-    now: UnixTime,
-) -> Result<Account, StoreError> {
+async fn move_on(tx: &mut Tx, account: AccountId, now: UnixTime) -> Result<Account, StoreError> {
     sqlx::query("UPDATE accounts SET changed = $1, revision = revision + 1 WHERE id = $2")
         .bind(now.seconds())
         .bind(account.number())

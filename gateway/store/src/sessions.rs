@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 use vestibule_schema::{AccountRole, IdError, ProviderId, SiteId, UserName};
 
@@ -12,8 +13,15 @@ use crate::open::commit_change;
 use crate::row::Reader;
 use crate::{Store, StoreError, UnixTime};
 
+mod certificate;
+
+pub use certificate::CertificateHash;
+
 /// How much of a browser's self-description is kept, in characters.
 pub const MAX_USER_AGENT: usize = 200;
+
+/// How many uses are written by one statement.
+const TOUCHED_AT_ONCE: usize = 256;
 
 /// The sessions of a store; see [`Store::sessions`].
 #[derive(Debug)]
@@ -110,6 +118,8 @@ pub struct NewSession {
     pub provider: Option<ProviderId>,
     /// Whether its owner showed a second factor.
     pub second_factor: bool,
+    /// When its owner proved who they are; none if nobody says.
+    pub proved: Option<UnixTime>,
     /// When it is made.
     pub created: UnixTime,
     /// When it ends, used or not.
@@ -118,6 +128,8 @@ pub struct NewSession {
     pub client: IpAddr,
     /// What the browser calls itself; cut at [`MAX_USER_AGENT`] characters.
     pub user_agent: String,
+    /// The client certificate that it is bound to, with those born of it; none: any connection.
+    pub client_certificate: Option<CertificateHash>,
 }
 
 /// A session at a site, to be made of one at the portal, with its owner and its end.
@@ -153,6 +165,8 @@ pub struct SessionRow {
     pub provider: Option<ProviderId>,
     /// Whether its owner showed a second factor.
     pub second_factor: bool,
+    /// When its owner proved who they are; none if nobody says, and for one at a site.
+    pub proved: Option<UnixTime>,
     /// How its owner was admitted to the site, in words.
     pub reason: String,
     /// When it was made.
@@ -165,6 +179,8 @@ pub struct SessionRow {
     pub client: IpAddr,
     /// What the browser called itself at sign-in.
     pub user_agent: String,
+    /// The client certificate that it is bound to; none: any connection.
+    pub client_certificate: Option<CertificateHash>,
     /// Whose it is.
     pub account: AccountId,
     /// The account's name.
@@ -197,9 +213,9 @@ impl Sessions<'_> {
         let row = sqlx::query(
             "INSERT INTO sessions \
              (token_hash, account, audience, created, last_seen, expires, client, user_agent, \
-              provider, second_factor) \
-             SELECT $1, id, $2, $3, $4, $5, $6, $7, $8, $9 FROM accounts \
-             WHERE id = $10 AND revision = $11 AND disabled = 0 \
+              provider, second_factor, client_certificate, proved) \
+             SELECT $1, id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM accounts \
+             WHERE id = $12 AND revision = $13 AND disabled = 0 \
              RETURNING id",
         )
         .bind(session.token.bytes().as_slice())
@@ -211,6 +227,8 @@ impl Sessions<'_> {
         .bind(user_agent)
         .bind(session.provider.as_ref().map_or("", ProviderId::as_str))
         .bind(i64::from(session.second_factor))
+        .bind(session.client_certificate.as_ref().map(|hash| hash.bytes().as_slice()))
+        .bind(session.proved.map_or(0, UnixTime::seconds))
         .bind(session.account.number())
         .bind(session.revision)
         .fetch_optional(&mut *tx)
@@ -231,9 +249,9 @@ impl Sessions<'_> {
         let row = sqlx::query(
             "INSERT INTO sessions \
              (token_hash, account, audience, created, last_seen, expires, client, user_agent, \
-              provider, second_factor, parent, reason) \
+              provider, second_factor, client_certificate, parent, reason) \
              SELECT $1, parent.account, $2, $3, $4, parent.expires, $5, parent.user_agent, \
-              parent.provider, parent.second_factor, parent.id, $6 \
+              parent.provider, parent.second_factor, parent.client_certificate, parent.id, $6 \
              FROM sessions AS parent JOIN accounts ON accounts.id = parent.account \
              WHERE parent.id = $7 AND parent.audience = $8 AND parent.expires > $9 \
              AND accounts.disabled = 0 \
@@ -298,21 +316,39 @@ impl Sessions<'_> {
     /// # Errors
     /// If the store can't be reached.
     pub async fn touch(&self, seen: &[(SessionId, UnixTime)]) -> Result<(), StoreError> {
-        if seen.is_empty() {
-            return Ok(());
+        for some in seen.chunks(TOUCHED_AT_ONCE) {
+            self.touch_some(some).await?;
         }
+        Ok(())
+    }
+
+    async fn touch_some(&self, seen: &[(SessionId, UnixTime)]) -> Result<(), StoreError> {
         let mut tx = self.0.begin().await?;
+        let pairs: Vec<_> =
+            (0..seen.len()).map(|n| format!("(${}, ${})", 2 * n + 1, 2 * n + 2)).collect();
+        let own = format!(
+            "UPDATE sessions SET last_seen = seen.column2 FROM (VALUES {}) AS seen \
+             WHERE sessions.id = seen.column1 AND sessions.last_seen < seen.column2",
+            pairs.join(", ")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(own));
         for (id, time) in seen {
-            sqlx::query(
-                "UPDATE sessions SET last_seen = $1 WHERE last_seen < $1 \
-                 AND (id = $2 OR id = (SELECT parent FROM sessions WHERE id = $2))",
-            )
-            .bind(time.seconds())
-            .bind(id.number())
-            .execute(&mut *tx)
-            .await
-            .map_err(unavailable)?;
+            query = query.bind(id.number()).bind(time.seconds());
         }
+        query.execute(&mut *tx).await.map_err(unavailable)?;
+        let places: Vec<_> = (1..=seen.len()).map(|n| format!("${n}")).collect();
+        let parents = format!(
+            "UPDATE sessions SET last_seen = born.seen FROM \
+             (SELECT parent, max(last_seen) AS seen FROM sessions \
+              WHERE parent IN (SELECT parent FROM sessions WHERE id IN ({})) GROUP BY parent) AS born \
+             WHERE sessions.id = born.parent AND sessions.last_seen < born.seen",
+            places.join(", ")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(parents));
+        for (id, _) in seen {
+            query = query.bind(id.number());
+        }
+        query.execute(&mut *tx).await.map_err(unavailable)?;
         tx.commit().await.map_err(unavailable)
     }
 
@@ -412,12 +448,20 @@ fn read(row: &AnyRow) -> Result<SessionRow, StoreError> {
         parent: row.raw::<Option<i64>>("parent")?.map(SessionId),
         provider: row.unless_empty("provider", ProviderId::parse)?,
         second_factor: row.raw::<i64>("second_factor")? != 0,
+        proved: Some(row.time("proved")?).filter(|at| at.seconds() > 0),
         reason: row.raw("reason")?,
         created: row.time("created")?,
         last_seen: row.time("last_seen")?,
         expires: row.time("expires")?,
         client: row.parsed("client", str::parse)?,
         user_agent: row.raw("user_agent")?,
+        client_certificate: match row.raw::<Option<&[u8]>>("client_certificate")? {
+            Some(hash) => {
+                let bytes = hash.try_into().map_err(|_| row.corrupt("client_certificate"))?;
+                Some(CertificateHash::from_bytes(bytes))
+            }
+            None => None,
+        },
         account: AccountId::from_number(row.raw("account")?),
         user: row.parsed("name", UserName::parse)?,
         display_name: row.raw("display_name")?,

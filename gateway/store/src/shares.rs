@@ -1,7 +1,6 @@
 //! Share links, and who opened them.
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, Transaction};
 use vestibule_schema::{AccountRole, GalleryPath, IdError, RoleName, ShareId, SiteId, UserName};
 
 use crate::accounts::{AccountId, PasswordHash};
@@ -9,6 +8,7 @@ use crate::error::unavailable;
 use crate::open::commit_change;
 use crate::row::Reader;
 use crate::sessions::TokenHash;
+use crate::transaction::Tx;
 use crate::{Store, StoreError, UnixTime};
 
 /// The share links of a store; see [`Store::shares`].
@@ -223,18 +223,16 @@ impl Shares<'_> {
             // dropped, the transaction is rolled back, and with it the note
             return Ok(false);
         }
-        match opener {
-            // what other processes know of the account is not true any more
-            Opener::Account(_) => commit_change(tx).await?,
-            Opener::Browser(_) => tx.commit().await.map_err(unavailable)?,
-        }
+        // what other processes know of who opens it is not true any more: a browser keeps its token
+        // from one link to the next
+        commit_change(tx).await?;
         Ok(true)
     }
 
     /// Notes an opener; not twice.
     async fn note(
         &self,
-        tx: &mut Transaction<'static, Any>,
+        tx: &mut Tx,
         id: ShareId,
         opener: &Opener,
         now: UnixTime,
@@ -291,11 +289,7 @@ impl Shares<'_> {
 }
 
 /// Whether a share link is there and its time not over.
-async fn is_current(
-    tx: &mut Transaction<'static, Any>,
-    id: ShareId,
-    now: UnixTime,
-) -> Result<bool, StoreError> {
+async fn is_current(tx: &mut Tx, id: ShareId, now: UnixTime) -> Result<bool, StoreError> {
     let row = sqlx::query("SELECT id FROM shares WHERE id = $1 AND coalesce(expires, $2 + 1) > $2")
         .bind(id.number())
         .bind(now.seconds())

@@ -94,6 +94,20 @@ impl Tickets<'_> {
         Ok((now < UnixTime::from_seconds(expires)).then_some(payload))
     }
 
+    /// Whether a ticket is kept, which is left as it is.
+    ///
+    /// # Errors
+    /// If the store can't be reached.
+    pub async fn is_kept(&self, key: &TicketKey, purpose: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT 1 AS one FROM tickets WHERE key_hash = $1 AND purpose = $2")
+            .bind(key.0.as_slice())
+            .bind(purpose)
+            .fetch_optional(&self.0.pool)
+            .await
+            .map_err(unavailable)?;
+        Ok(row.is_some())
+    }
+
     /// Deletes every ticket for a purpose.
     ///
     /// # Errors
@@ -141,6 +155,8 @@ mod tests {
         let key = TicketKey::from_bytes([1; 32]);
         assert!(tickets.put(&key, "entry", "jane", SOON).await.unwrap());
         assert!(!tickets.put(&key, "entry", "mia", SOON).await.unwrap(), "the first stays");
+        assert!(tickets.is_kept(&key, "entry").await.unwrap());
+        assert!(!tickets.is_kept(&key, "other").await.unwrap());
         assert_eq!(tickets.take(&key, "other", NOW).await.unwrap(), None);
         assert_eq!(tickets.take(&key, "entry", NOW).await.unwrap().as_deref(), Some("jane"));
         assert_eq!(tickets.take(&key, "entry", NOW).await.unwrap(), None);

@@ -76,10 +76,12 @@ async fn every_change_wakes_the_other_gateway() {
         audience: Audience::Portal,
         provider: None,
         second_factor: false,
+        proved: Some(NOW),
         created: NOW,
         expires: UnixTime::from_seconds(9_000),
         client: [192, 0, 2, 1].into(),
         user_agent: String::new(),
+        client_certificate: None,
     };
     let id = one.sessions().insert(&session).await.unwrap();
     assert!(one.sessions().delete_one(jane.id, id).await.unwrap());

@@ -119,10 +119,12 @@ impl Bench {
             audience: Audience::Portal,
             provider: None,
             second_factor: false,
+            proved: Some(now()),
             created: now(),
             expires,
             client: [127, 0, 0, 1].into(),
             user_agent: String::new(),
+            client_certificate: None,
         };
         let parent = self.store.sessions().insert(&parent).await.unwrap();
         let entered = SiteSession {

@@ -2,18 +2,25 @@
 // passwords are their names, and a control path by which a test moves it.
 //
 //   node op.mjs PORT
+//   node op.mjs PORT FOLDER PORT    over TLS, with `certificate.pem`, `key.pem` and `ca.pem`; its client is
+//                                   known by a certificate of that authority for `vestibule.example`,
+//                                   which the second port asks for, and no other
 //
 //   POST /control/client?origin=…&provider=…  who the relying party is: its origin, our name there
 //   POST /control/rotate                      new keys; the old ones are gone
 //   POST /control/groups?name=…&groups=a,b    the groups of somebody from now on
 //   POST /control/disable?name=…              somebody is gone: their refresh tokens are, too
 //   POST /control/sessions                    how many people are signed in here
+import fs from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { exportJWK, generateKeyPair } from 'jose';
 import { Provider } from 'oidc-provider';
 
 const port = Number(process.argv[2]);
-const issuer = `http://127.0.0.1:${port}`;
+const folder = process.argv[3];
+const issuer = `${folder ? 'https' : 'http'}://127.0.0.1:${port}`;
+const asking = `https://127.0.0.1:${process.argv[4]}`;
 
 const people = new Map();
 for (const [name, groups] of [['alice', ['gallery-admins', 'family']], ['bob', ['family']], ['jane', []]]) {
@@ -83,6 +90,27 @@ class Memory {
   }
 }
 
+// How the client proves which it is, and where.
+const howItIsKnown = folder
+  ? {
+      token_endpoint_auth_method: 'tls_client_auth',
+      tls_client_auth_san_dns: 'vestibule.example',
+      tls_client_certificate_bound_access_tokens: true,
+    }
+  : { client_secret: 'a secret of the tests' };
+const mTLS = {
+  enabled: true,
+  tlsClientAuth: true,
+  certificateBoundAccessTokens: true,
+  getCertificate: (ctx) => ctx.socket.getPeerX509Certificate?.()?.toString(),
+  certificateAuthorized: (ctx) => ctx.socket.authorized,
+  certificateSubjectMatches: (ctx, property, expected) =>
+    ctx.socket.getPeerX509Certificate().subjectAltName === `DNS:${expected}`,
+};
+const aliases = {
+  mtls_endpoint_aliases: { token_endpoint: `${asking}/token`, userinfo_endpoint: `${asking}/me` },
+};
+
 function build() {
   const base = `${relyingParty.origin}/_vestibule/oidc/${relyingParty.provider}`;
   provider = new Provider(issuer, {
@@ -93,7 +121,7 @@ function build() {
     clients: [
       {
         client_id: 'vestibule',
-        client_secret: 'a secret of the tests',
+        ...howItIsKnown,
         redirect_uris: [`${base}/callback`],
         post_logout_redirect_uris: [`${relyingParty.origin}/_vestibule/oidc/${relyingParty.provider}/signed-out`],
         backchannel_logout_uri: `${base}/back-channel-logout`,
@@ -121,7 +149,10 @@ function build() {
       devInteractions: { enabled: true },
       backchannelLogout: { enabled: true },
       rpInitiatedLogout: { enabled: true },
+      ...(folder && { mTLS }),
     },
+    ...(folder && { discovery: aliases }),
+    ...(folder && { clientAuthMethods: ['tls_client_auth'] }),
     async findAccount(ctx, sub) {
       const person = people.get(sub);
       if (!person || person.disabled) return undefined;
@@ -160,13 +191,26 @@ async function control(url) {
   }
 }
 
+async function answer(request, response) {
+  if (!request.url.startsWith('/control/')) return serve(request, response);
+  const answer = await control(new URL(request.url, issuer));
+  response.writeHead(answer ? 200 : 404, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(answer ?? {}));
+}
+
+const listens = (server, port) => new Promise((done) => server.listen(port, '127.0.0.1', done));
+
 await rotate();
 build();
-http
-  .createServer(async (request, response) => {
-    if (!request.url.startsWith('/control/')) return serve(request, response);
-    const answer = await control(new URL(request.url, issuer));
-    response.writeHead(answer ? 200 : 404, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(answer ?? {}));
-  })
-  .listen(port, '127.0.0.1', () => console.log('ready', issuer));
+if (folder) {
+  const read = (name) => fs.readFileSync(`${folder}/${name}.pem`);
+  const own = { cert: read('certificate'), key: read('key') };
+  const asks = { ...own, ca: read('ca'), requestCert: true, rejectUnauthorized: false };
+  await listens(https.createServer(own, answer), port);
+  const server = https.createServer(asks, answer);
+  server.on('tlsClientError', (error) => console.error('a client is not heard', error));
+  await listens(server, Number(process.argv[4]));
+} else {
+  await listens(http.createServer(answer), port);
+}
+console.log('ready', issuer);

@@ -35,13 +35,22 @@ pub(crate) struct Good {
     pub(crate) read: UnixTime,
 }
 
+/// A wrong one, with the name that it was shown with.
+#[derive(Debug, Clone, Copy)]
+struct Guess {
+    at: UnixTime,
+    /// The count of ends at which the store knew none such, whoever asks and where; none if it may
+    /// be right elsewhere or soon.
+    nobodys: Option<BeforeRead>,
+}
+
 /// Bounded maps by the keyed hash.
 // INVARIANT: what is good here is of one count of ends (`SessionCache`), as with share links:
 // whatever ends an app password, an account or a group moves the count after the store knows.
 pub(crate) struct AppPasswordCache {
     key: hmac::Key,
     good: RwLock<HashMap<TokenHash, (BeforeRead, Good)>>,
-    wrong: Mutex<HashMap<TokenHash, UnixTime>>,
+    wrong: Mutex<HashMap<TokenHash, Guess>>,
 }
 
 impl fmt::Debug for AppPasswordCache {
@@ -86,16 +95,30 @@ impl AppPasswordCache {
         map.insert(hash, (before, good));
     }
 
-    /// Notes a wrong one. Says whether it is news: the same one again is no further guess.
-    pub(crate) fn is_new_guess(&self, hash: TokenHash, now: UnixTime) -> bool {
+    /// Whether the store knew none such a while ago, and nothing has changed since: it need not be
+    /// asked again.
+    pub(crate) fn is_nobodys(&self, guess: &TokenHash, (of, now): (BeforeRead, UnixTime)) -> bool {
+        let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = wrong.get(guess).filter(|known| now < known.at.plus(NOT_AGAIN));
+        known.is_some_and(|known| known.nobodys == Some(of))
+    }
+
+    /// Notes a wrong one, and at which count of ends it was nobody's. Says whether it is news: the
+    /// same one again is no further guess.
+    pub(crate) fn is_new_guess(
+        &self,
+        hash: TokenHash,
+        nobodys: Option<BeforeRead>,
+        now: UnixTime,
+    ) -> bool {
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         if wrong.len() >= CAPACITY {
-            wrong.retain(|_, at| now < at.plus(NOT_AGAIN));
+            wrong.retain(|_, guess| now < guess.at.plus(NOT_AGAIN));
         }
         if wrong.len() >= CAPACITY {
             wrong.clear();
         }
-        let before = wrong.insert(hash, now);
-        before.is_none_or(|at| now >= at.plus(NOT_AGAIN))
+        let before = wrong.insert(hash, Guess { at: now, nobodys });
+        before.is_none_or(|before| now >= before.at.plus(NOT_AGAIN))
     }
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use vestibule_policies::UserFacts;
 use vestibule_schema::UserName;
 use vestibule_store::audit::{Event, SignInRefusal};
-use vestibule_store::{Account, AppPasswordRow, Audience, UnixTime, folded};
+use vestibule_store::{Account, AppPasswordRow, Audience, TokenHash, UnixTime, folded};
 use zeroize::Zeroize as _;
 
 use super::cache::Good;
@@ -17,6 +17,7 @@ use crate::credentials::{Authentication, FailedCredential, Means, SignedIn};
 use crate::identity::{Identity, Unavailable};
 use crate::origin::{RequestOrigin, Transport, counted};
 use crate::providers::local;
+use crate::sessions::cache::BeforeRead;
 
 /// After so many seconds a use from the same address is written down again.
 const WRITE_AGAIN: u64 = 3600;
@@ -60,7 +61,19 @@ impl Shown {
 }
 
 /// Why somebody is not who they say.
-struct Wrong(SignInRefusal, &'static str);
+struct Wrong {
+    refusal: SignInRefusal,
+    why: &'static str,
+    /// The count of ends at which the store knew none such, whoever asks and where; none if it may
+    /// be right elsewhere or soon.
+    nobodys: Option<BeforeRead>,
+}
+
+impl Wrong {
+    const fn password(why: &'static str) -> Self {
+        Self { refusal: SignInRefusal::WrongPassword, why, nobodys: None }
+    }
+}
 
 impl Identity {
     /// Whose app password this is, if that is known without asking the store.
@@ -90,52 +103,57 @@ impl Identity {
         if !self.settings.app_passwords {
             return Ok(Authentication::Failed(FailedCredential::Basic));
         }
-        if text::canonical(shown.password.expose()).is_none() {
-            // whose it was meant to be is nobody's business, and costs no question
-            let wrong = Wrong(SignInRefusal::WrongPassword, "no app password reads so");
+        let Some(password) = text::canonical(shown.password.expose()) else {
+            // whose it was meant to be is nobody's business
+            let wrong = Wrong::password("no app password reads so");
             return Ok(self.count(origin, (&shown, None), wrong).await);
+        };
+        let (hash, now) = (self.app_passwords.hash(&password), self.now());
+        if self.app_passwords.is_nobodys(&self.guess(&shown), (self.cache.before_read(), now)) {
+            return Ok(Authentication::Failed(FailedCredential::Basic));
         }
         // the name is looked up in any case, so that a wrong one costs what a right one does (S12)
         let account = local::find(self, shown.name.as_ref()).await?;
-        match self.look_up(origin, audience, &shown).await? {
+        match self.look_up((origin, audience), &shown, hash).await? {
             Ok(who) => Ok(Authentication::SignedIn(who)),
-            Err(Wrong(_, why)) if account.is_none() => {
-                let wrong = Wrong(SignInRefusal::UnknownUser, why);
+            Err(wrong) if account.is_none() => {
+                let wrong = Wrong { refusal: SignInRefusal::UnknownUser, ..wrong };
                 Ok(self.count(origin, (&shown, None), wrong).await)
             }
             Err(wrong) => Ok(self.count(origin, (&shown, account), wrong).await),
         }
     }
 
+    /// The keyed hash of a name and a password as they were shown.
+    fn guess(&self, shown: &Shown) -> TokenHash {
+        let key = shown.folded().unwrap_or_default();
+        let guess = Secret::new(format!("{key}\0{}", shown.password.expose()));
+        self.app_passwords.hash(&guess)
+    }
+
     async fn look_up(
         &self,
-        origin: &RequestOrigin,
-        audience: &Audience,
+        (origin, audience): (&RequestOrigin, &Audience),
         shown: &Shown,
+        hash: TokenHash,
     ) -> Result<Result<Arc<SignedIn>, Wrong>, Unavailable> {
-        let wrong = |why| Ok(Err(Wrong(SignInRefusal::WrongPassword, why)));
-        let Some(password) = text::canonical(shown.password.expose()) else {
-            return wrong("no app password reads so");
-        };
-        let hash = self.app_passwords.hash(&password);
         let before = self.cache.before_read();
         let now = self.now();
         let found = self.store.app_passwords().find(&hash).await?;
         let Some(row) = found.filter(|row| row.is_current(now)) else {
-            return wrong("there is no such app password");
+            let wrong = Wrong::password("there is no such app password");
+            return Ok(Err(Wrong { nobodys: Some(before), ..wrong }));
         };
         let name = folded(&row.user);
         if shown.folded().as_deref() != Some(name.as_str()) {
-            return wrong("it is somebody else's");
+            return Ok(Err(Wrong::password("it is somebody else's")));
         }
         if !is_for(row.bounds.site.as_ref(), audience) {
-            return wrong("it is good at another site");
+            return Ok(Err(Wrong::password("it is good at another site")));
         }
         if !self.stands_with_its_directory(row.account).await? {
-            return Ok(Err(Wrong(
-                SignInRefusal::Disabled,
-                "its directory does not vouch for them",
-            )));
+            let wrong = Wrong::password("its directory does not vouch for them");
+            return Ok(Err(Wrong { refusal: SignInRefusal::Disabled, ..wrong }));
         }
         let site = row.bounds.site.clone();
         self.note_use(origin, audience, (&row, now)).await?;
@@ -185,15 +203,14 @@ impl Identity {
         &self,
         origin: &RequestOrigin,
         (shown, account): (&Shown, Option<Account>),
-        Wrong(refusal, why): Wrong,
+        Wrong { refusal, why, nobodys }: Wrong,
     ) -> Authentication {
         let failed = Authentication::Failed(FailedCredential::Basic);
         let now = self.now();
-        let key = shown.folded().unwrap_or_default();
-        let guess = Secret::new(format!("{key}\0{}", shown.password.expose()));
-        if !self.app_passwords.is_new_guess(self.app_passwords.hash(&guess), now) {
+        if !self.app_passwords.is_new_guess(self.guess(shown), nobodys, now) {
             return failed;
         }
+        let key = shown.folded().unwrap_or_default();
         let client = self.limits.take_client(origin.client, now);
         let taken = client.and_then(|()| self.limits.take_account(&key, now));
         let known = account.map(|account| account.name);

@@ -364,3 +364,15 @@ async fn nothing_of_it_is_kept_or_shown() {
     let (here, there) = (&f.identity.app_passwords, &other.identity.app_passwords);
     assert_ne!(here.hash(&canonical), there.hash(&canonical), "each store has a key of its own");
 }
+
+/// S13: what the store did not know a moment ago it is not asked for again, until something changes.
+#[tokio::test]
+async fn the_same_wrong_one_is_answered_from_memory() {
+    let f = fixture().await;
+    let wrong = basic("jane", "0000-0000-0000-0000-0000-0000-0000");
+    assert!(is_wrong(&f.shown(&wrong).await));
+    f.identity.invalidate_all();
+    assert!(is_wrong(&f.shown(&wrong).await), "asked for again");
+    f.identity.store().close().await;
+    assert!(is_wrong(&f.shown(&wrong).await), "not asked for");
+}

@@ -36,7 +36,8 @@ pub(super) fn canonical(typed: &str) -> Option<Secret<String>> {
     if typed.len() > 4 * LENGTH {
         return None;
     }
-    let mut text = Secret::new(String::with_capacity(LENGTH)).expose().clone();
+    // with room for all of it: what moves leaves itself behind
+    let mut text = String::with_capacity(LENGTH);
     for character in typed.chars().filter(|c| !matches!(c, '-' | ' ')) {
         let small = match character.to_ascii_lowercase() {
             'o' => '0',

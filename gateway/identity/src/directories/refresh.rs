@@ -1,10 +1,12 @@
 //! Asking directories again of those who are signed in (requirement S45).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use vestibule_store::audit::{Actor, Ended, Entry, Event};
 use vestibule_store::{AccountId, ProviderGroups, Subject, UnixTime};
 
+use super::words::Word;
 use crate::identity::{Identity, Unavailable};
 use crate::providers::ldap::{LdapError, LdapProvider, Standing};
 
@@ -13,6 +15,9 @@ const MOST_AT_ONCE: u32 = 64;
 
 /// For so many intervals sessions go on that the directory can't be asked about.
 const PATIENCE: u32 = 3;
+
+/// After so many answers in a row that did not come in time, the directory is taken for lost.
+const MOST_LATE: u32 = 3;
 
 /// The longest time between two looks at who is due.
 const LONGEST: Duration = Duration::from_secs(15);
@@ -26,12 +31,14 @@ pub struct DirectoryWatch {
     directory: LdapProvider,
     /// Whether it could not be asked the last time, so that this is said once.
     is_lost: bool,
+    /// Of whom it could not say anything the last time: they are asked about last.
+    unreadable: BTreeSet<Subject>,
 }
 
 impl Identity {
     /// Whether the directory that an account belongs to, if it belongs to one, vouches for its
-    /// owner: it is asked if it has not been for an interval. Who shows an app password may have no
-    /// session that a [`DirectoryWatch`] would ask about.
+    /// owner: it is asked if it has not been for an interval. Who shows an app password, or made a
+    /// share link, may have no session that a [`DirectoryWatch`] would ask about.
     pub(crate) async fn stands_with_its_directory(
         &self,
         account: AccountId,
@@ -47,16 +54,46 @@ impl Identity {
             if now < linked.groups_read.plus(interval) {
                 continue;
             }
+            match self.words.of(account, (linked.groups_read, now), interval) {
+                Some(Word::Shut) => return Ok(false),
+                Some(Word::Bearable) => continue,
+                Some(Word::Silent) => return Err(LdapError::Late.into()),
+                None => {}
+            }
             match directory.look_up(&linked.subject.id).await {
                 Ok(Some(Standing::Active(user))) => {
                     self.set_groups(account, &linked.subject, &user.groups).await?;
                 }
-                Ok(Some(Standing::Shut(_)) | None) => return Ok(false),
-                Err(_) if now < linked.groups_read.plus(interval * PATIENCE) => {}
-                Err(error) => return Err(error.into()),
+                Ok(Some(Standing::Shut(_)) | None) => {
+                    self.words.keep(account, Word::Shut, now);
+                    return Ok(false);
+                }
+                Err(_) if now < linked.groups_read.plus(interval * PATIENCE) => {
+                    self.words.keep(account, Word::Bearable, now);
+                }
+                Err(error) => {
+                    self.words.keep(account, Word::Silent, now);
+                    return Err(error.into());
+                }
             }
         }
         Ok(true)
+    }
+
+    /// The same for what goes on without its owner: where a directory can't say, it does not vouch.
+    pub(crate) async fn is_vouched_for(&self, account: AccountId) -> Result<bool, Unavailable> {
+        match self.stands_with_its_directory(account).await {
+            Err(Unavailable::Directory(error)) => {
+                let (account, error) = (account.number(), &error as &dyn std::error::Error);
+                tracing::debug!(
+                    account,
+                    error,
+                    "a directory that can't be asked vouches for nobody"
+                );
+                Ok(false)
+            }
+            other => other,
+        }
     }
 }
 
@@ -64,7 +101,7 @@ impl DirectoryWatch {
     /// A watch that has not asked yet.
     #[must_use]
     pub const fn new(directory: LdapProvider) -> Self {
-        Self { directory, is_lost: false }
+        Self { directory, is_lost: false, unreadable: BTreeSet::new() }
     }
 
     /// How long to wait between rounds.
@@ -75,24 +112,41 @@ impl DirectoryWatch {
 
     /// One round: asks about everybody with a session whose groups were read an interval ago.
     /// Groups are taken over; who is gone, or may not sign in any more, is signed out. While the
-    /// directory can't be asked nothing changes, for three intervals: then they are signed out.
+    /// directory can't be asked nothing changes, for three intervals: then they are signed out. An
+    /// entry that can't be read is nobody's trouble but its owner's.
     ///
     /// # Errors
     /// If the store can't be reached.
     pub async fn round(&mut self, identity: &Identity) -> Result<(), Unavailable> {
-        for (account, subject) in self.due(identity, 1).await? {
+        let mut due = self.due(identity, 1).await?;
+        // who can't be read stands in nobody's way
+        due.sort_by_key(|(_, subject)| self.unreadable.contains(subject));
+        let (mut unreadable, mut late) = (BTreeSet::new(), 0);
+        let mut has_answered = false;
+        for (account, subject) in due {
             match self.directory.look_up(&subject.id).await {
                 Ok(standing) => {
+                    (has_answered, late) = (true, 0);
                     self.is_back();
+                    self.unreadable.remove(&subject);
                     self.take_over(identity, (account, &subject), standing).await?;
                 }
                 Err(error) => {
-                    self.is_gone(&error);
-                    return self.end_of_patience(identity).await;
+                    late += u32::from(matches!(error, LdapError::Late));
+                    if !is_of_one_entry(&error) || late >= MOST_LATE {
+                        self.is_gone(&error);
+                        return self.end_of_patience(identity, None).await;
+                    }
+                    self.is_unreadable(&subject, &error);
+                    unreadable.insert(subject);
                 }
             }
         }
-        Ok(())
+        if unreadable.is_empty() {
+            return Ok(());
+        }
+        // nothing else was asked about: perhaps it can't be asked at all
+        self.end_of_patience(identity, has_answered.then_some(&unreadable)).await
     }
 
     async fn take_over(
@@ -113,8 +167,15 @@ impl DirectoryWatch {
         self.end(identity, account, &why).await
     }
 
-    async fn end_of_patience(&self, identity: &Identity) -> Result<(), Unavailable> {
-        for (account, subject) in self.due(identity, PATIENCE).await? {
+    /// Ends the sessions of those who could not be asked about for too long: of these, or of all.
+    async fn end_of_patience(
+        &self,
+        identity: &Identity,
+        of: Option<&BTreeSet<Subject>>,
+    ) -> Result<(), Unavailable> {
+        let mut due = self.due(identity, PATIENCE).await?;
+        due.retain(|(_, subject)| of.is_none_or(|of| of.contains(subject)));
+        for (account, subject) in due {
             let stored = identity.store.accounts().by_id(account).await?;
             if identity.may_fall_back(stored.as_ref(), Some(&self.directory)) {
                 // their own password stands; what the directory said of them does not
@@ -135,7 +196,9 @@ impl DirectoryWatch {
         let config = self.directory.config();
         let age = i64::try_from((config.refresh * intervals).as_secs()).unwrap_or(i64::MAX);
         let before = UnixTime::from_seconds(identity.now().seconds().saturating_sub(age));
-        Ok(identity.store.identities().stale(&config.id, before, MOST_AT_ONCE).await?)
+        let unreadable = u32::try_from(self.unreadable.len()).unwrap_or(u32::MAX);
+        let most = MOST_AT_ONCE.saturating_add(unreadable);
+        Ok(identity.store.identities().stale(&config.id, before, most).await?)
     }
 
     async fn end(
@@ -165,9 +228,31 @@ impl DirectoryWatch {
         }
     }
 
+    fn is_unreadable(&mut self, subject: &Subject, error: &LdapError) {
+        if self.unreadable.insert(subject.clone()) {
+            let (directory, error) = (&self.directory.config().id, error as &dyn std::error::Error);
+            let subject = &subject.id;
+            tracing::error!(%directory, subject, error, "an entry of the directory can't be read");
+        }
+    }
+
     fn is_back(&mut self) {
         if std::mem::replace(&mut self.is_lost, false) {
             tracing::info!(directory = %self.directory.config().id, "the directory answers again");
         }
+    }
+}
+
+/// Whether an error may be one entry's alone, so that the next may be asked about.
+const fn is_of_one_entry(error: &LdapError) -> bool {
+    match error {
+        LdapError::Answer { .. }
+        | LdapError::Late
+        | LdapError::NoId { .. }
+        | LdapError::Unreadable => true,
+        LdapError::Unreachable(_)
+        | LdapError::ServiceAccount { .. }
+        | LdapError::Referral
+        | LdapError::Broken(_) => false,
     }
 }

@@ -29,6 +29,7 @@ fn alice() -> ExternalUser {
         verified_email: Some("alice@example.com".to_owned()),
         groups: groups(&["Press"]),
         second_factor: false,
+        signed_in: None,
     }
 }
 
@@ -38,6 +39,29 @@ async fn identity(providers: &[(&str, Registration)]) -> Identity {
     settings.providers =
         providers.iter().map(|(name, rules)| (provider(name), rules.clone())).collect();
     Identity::open(Store::open_in_memory().await.unwrap(), settings).await.unwrap()
+}
+
+/// S85: whoever comes from a provider showed that it is them when it says so, not when they came.
+#[tokio::test]
+async fn a_provider_says_how_long_ago_somebody_showed_who_they_are() {
+    let identity = identity(&[("idp", open())]).await;
+    let now = identity.now();
+    let quarter = i64::from(15 * 60);
+    for (said, is_fresh) in [
+        (None, false),
+        (Some(UnixTime::from_seconds(now.seconds() - quarter - 1)), false),
+        (Some(UnixTime::from_seconds(now.seconds() - quarter)), true),
+        (Some(now), true),
+        // a clock that goes ahead makes nobody fresh for longer
+        (Some(UnixTime::from_seconds(now.seconds() + 86_400)), true),
+    ] {
+        let user = ExternalUser { signed_in: said, ..alice() };
+        let session = arrive(&identity, &user).await.unwrap();
+        assert_eq!(identity.is_fresh(&session.signed_in).await.unwrap(), is_fresh, "{said:?}");
+        let all = identity.sessions(session.signed_in.account).await.unwrap();
+        let own = all.iter().find(|one| Some(one.id) == session.signed_in.session()).unwrap();
+        assert_eq!(own.proved, said.map(|said| said.min(now)));
+    }
 }
 
 async fn arrive(identity: &Identity, user: &ExternalUser) -> Result<NewSession, SignInError> {
@@ -188,12 +212,12 @@ async fn a_second_factor_is_asked_of_passwords_alone() {
     let who = &session.signed_in;
     identity.set_password(&who.name, &password).await.unwrap();
     let origin = RequestOrigin::new(true, "id.example.com", [192, 0, 2, 1].into());
-    let refused = identity.begin_second_factor(&origin, who, (&password, "test")).await;
+    let refused = identity.begin_second_factor(&origin, who, &password).await;
     assert!(matches!(refused, Err(SecondFactorError::AtProvider)), "{refused:?}");
 
     let attempt = Attempt { name: "alice@idp", password: &password, user_agent: "test" };
     let step = identity.sign_in(&origin, &attempt).await.unwrap().session().unwrap();
-    assert!(identity.begin_second_factor(&origin, &step.signed_in, (&password, "")).await.is_ok());
+    assert!(identity.begin_second_factor(&origin, &step.signed_in, &password).await.is_ok());
     let account = identity.user(&who.name).await.unwrap();
     let factor = NewSecondFactor {
         account: account.id,

@@ -1,6 +1,6 @@
 //! What a grant or a group mapping is to give, checked against the site.
 
-use vestibule_schema::{GalleryPath, RoleName};
+use vestibule_schema::{GalleryPath, RoleName, SourceRef};
 use vestibule_store::Access;
 
 use super::{ManageError, Node};
@@ -69,6 +69,12 @@ fn folder(text: Option<&str>) -> Result<Option<GalleryPath>, ManageError> {
 
 /// Where a grant or mapping is kept that no file declares.
 pub(super) const STORE: &str = "store";
+
+/// What is said where something was taken away from the store and a file still gives it.
+pub(super) fn still_given(declared: Option<&SourceRef>) -> String {
+    let still = declared.map(|place| format!("; still given by {place}: change it there"));
+    still.unwrap_or_default()
+}
 
 /// A path as views have it.
 pub(super) fn shown(path: Option<&GalleryPath>) -> Option<String> {

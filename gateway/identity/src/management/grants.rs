@@ -5,7 +5,7 @@ use vestibule_schema::{ManagementAction, RoleName, SiteId, UserName};
 use vestibule_store::audit::{Object, Verb};
 use vestibule_store::{Access, GrantFilter, RoleChoice, StoreError, folded};
 
-use super::access::{AccessWanted, STORE, shown};
+use super::access::{AccessWanted, STORE, shown, still_given};
 use super::{ManageError, Management, Node, Outcome};
 
 /// A grant, for programs.
@@ -111,7 +111,8 @@ impl Management<'_> {
         };
         if !is_new {
             let summary = format!("{what} was granted already{note}");
-            return Ok(Outcome { changed: false, dry_run: self.is_dry(), summary, item });
+            let outcome = self.outcome(["", ""], "", item);
+            return Ok(Outcome { changed: false, summary, ..outcome });
         }
         if !self.is_dry() {
             let detail = Some(what.clone());
@@ -131,7 +132,10 @@ impl Management<'_> {
     ) -> Result<Outcome<GrantView>, ManageError> {
         let node = self.ask_of(ManagementAction::ManageAccess, of.node, None)?;
         let store = self.identity.store();
-        let filter = GrantFilter { site: Some(of.node.clone()), user: Some(of.user.clone()) };
+        // as the account is called, however it was typed
+        let account = store.accounts().find(of.user).await?;
+        let user = account.as_ref().map_or(of.user, |account| &account.name);
+        let filter = GrantFilter { site: Some(of.node.clone()), user: Some(user.clone()) };
         let held = store.grants().list(&filter).await?;
         let concerned = held.iter().filter(|grant| match which {
             RoleChoice::Any => true,
@@ -139,18 +143,20 @@ impl Management<'_> {
         });
         let count = concerned.count();
         if count == 0 {
-            leave_to_file(node, of.user)?;
-            let (site, user) = (of.node.clone(), of.user.clone());
+            leave_to_file(node, user)?;
+            let (site, user) = (of.node.clone(), user.clone());
             return Err(StoreError::NoSuchGrant { site, user }.into());
         }
-        let what = format!("the access of `{}` to `{}`", of.user, of.node);
+        let what = format!("the access of `{user}` to `{}`", of.node);
         if !self.is_dry() {
             self.begin()?;
-            store.grants().revoke(of.node, of.user, which).await?;
+            store.grants().revoke(of.node, user, which).await?;
             let detail = Some(format!("{what} ({count})"));
-            self.changed((Object::Grant, Verb::Removed), of.user, detail, Some(of.node)).await?;
+            self.changed((Object::Grant, Verb::Removed), user, detail, Some(of.node)).await?;
         }
-        Ok(self.outcome(["would revoke", "revoked"], &format!("{what} ({count})"), None))
+        let still = still_given(declared(node, user));
+        let said = format!("{what} ({count}){still}");
+        Ok(self.outcome(["would revoke", "revoked"], &said, None))
     }
 }
 

@@ -5,7 +5,7 @@ use vestibule_schema::{GroupId, ManagementAction, SiteId, SourceRef};
 use vestibule_store::audit::{Object, Verb};
 use vestibule_store::{Access, MappedGroup, RoleChoice, StoreError};
 
-use super::access::{AccessWanted, STORE, shown};
+use super::access::{AccessWanted, STORE, shown, still_given};
 use super::{ManageError, Management, Node, Outcome};
 
 /// A group mapping, for programs.
@@ -114,7 +114,8 @@ impl Management<'_> {
         };
         if !is_new {
             let summary = format!("{what} was admitted already");
-            return Ok(Outcome { changed: false, dry_run: self.is_dry(), summary, item });
+            let outcome = self.outcome(["", ""], "", item);
+            return Ok(Outcome { changed: false, summary, ..outcome });
         }
         if !self.is_dry() {
             let (name, detail) = (&of.group.shown(), Some(what.clone()));
@@ -178,7 +179,8 @@ impl Management<'_> {
                 .await?;
         }
         let verbs = ["would no longer admit", "no longer admits"];
-        Ok(self.outcome(verbs, &format!("{what} ({count})"), None))
+        let still = still_given(declared(node, of.group.id()));
+        Ok(self.outcome(verbs, &format!("{what} ({count}){still}"), None))
     }
 }
 

@@ -10,13 +10,13 @@ use super::nodes::{NodeCredential, NodeWanted, new_secret, stored};
 use super::{Cluster, ManageError, Management, Outcome};
 use crate::identity::Identity;
 use crate::origin::RequestOrigin;
-use crate::{Secret, token};
+use crate::{Secret, secret, token};
 
 /// The longest that a label may be, in characters.
 const MAX_LABEL: usize = 200;
 
 /// A join token, for programs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct JoinTokenView {
     /// Its number.
     pub id: i64,
@@ -31,7 +31,8 @@ pub struct JoinTokenView {
     /// How many it admitted.
     pub used: u32,
     /// The token itself, which is told once: when it is made.
-    pub token: Option<String>,
+    #[serde(serialize_with = "secret::told")]
+    pub token: Option<Secret<String>>,
 }
 
 /// A join token to be made.
@@ -89,10 +90,10 @@ impl Management<'_> {
         };
         let made = self.identity.store().join_tokens().add(&new, now).await?;
         let detail = Some(format!("a join token until {}", made.expires));
-        self.changed((Object::Key, Verb::Added), made.id, detail, None).await?;
+        let recorded = self.changed((Object::Key, Verb::Added), made.id, detail, None).await;
         let what = format!("the join token {}", made.id);
-        let item = view(&made, Some(secret.expose().clone()));
-        Ok(self.outcome(verbs, &what, Some(item)))
+        let item = view(&made, Some(secret));
+        Ok(self.outcome_telling(verbs, &what, Some(item), &recorded))
     }
 
     /// Removes a join token; it admits nobody any more.
@@ -136,8 +137,8 @@ impl Identity {
         let joined = self.join(join_token, wanted, cluster).await;
         let (node, credential) = self.seen_of_node(origin, joined).await?;
         let detail = format!("by a join token: {} at {}", node.adapter, node.upstream);
-        self.note_node((Object::Node, Verb::Added), &node.name, detail, origin).await?;
-        Ok(NodeCredential { node: stored(&node), credential: credential.expose().clone() })
+        self.note_node((Object::Node, Verb::Added), &node.name, detail, origin).await;
+        Ok(NodeCredential { node: stored(&node), credential })
     }
 
     /// Gives a node that shows its credential another; the old one is nothing any more.
@@ -153,8 +154,8 @@ impl Identity {
         let rotated = self.rotate(name, old).await;
         let (node, credential) = self.seen_of_node(origin, rotated).await?;
         let detail = "its credential, by itself".to_owned();
-        self.note_node((Object::Key, Verb::Changed), name, detail, origin).await?;
-        Ok(NodeCredential { node: stored(&node), credential: credential.expose().clone() })
+        self.note_node((Object::Key, Verb::Changed), name, detail, origin).await;
+        Ok(NodeCredential { node: stored(&node), credential })
     }
 
     async fn join(
@@ -164,6 +165,10 @@ impl Identity {
         cluster: &Cluster,
     ) -> Result<(RegisteredNode, Secret<String>), ManageError> {
         let hash = token::hash(join_token.expose()).ok_or(StoreError::NoSuchToken)?;
+        // INVARIANT: the token first: whoever has none learns nothing, and each try is counted
+        if !self.store.join_tokens().admits(&hash, self.now()).await? {
+            return Err(StoreError::NoSuchToken.into());
+        }
         if cluster.nodes.iter().any(|node| node.site == wanted.name) {
             // a token admits new nodes; which sites files declare is nobody's business
             tracing::warn!(node = %wanted.name, "a node asks for the name of a declared site");
@@ -208,23 +213,27 @@ impl Identity {
         shown
     }
 
+    /// Writes down what a node did. It has happened, and the node must learn its credential: that
+    /// it could not be written down, the log of errors says.
     async fn note_node(
         &self,
         (object, verb): (Object, Verb),
         name: &SiteId,
         detail: String,
         origin: &RequestOrigin,
-    ) -> Result<(), ManageError> {
+    ) {
         let change = Change { object, verb, name: name.to_string(), detail: Some(detail) };
         let entry = Entry::new(Actor::Unknown, Event::Changed(change))
             .from_client(Some(origin.client))
             .in_request(origin.request_id.clone())
             .on_site(Some(name.clone()));
-        self.audit().record(entry).await.map_err(ManageError::Unrecorded)
+        if let Err(error) = self.audit().record(entry).await {
+            tracing::error!(node = %name, %error, "what a node did is not in the audit log");
+        }
     }
 }
 
-fn view(token: &JoinToken, secret: Option<String>) -> JoinTokenView {
+fn view(token: &JoinToken, secret: Option<Secret<String>>) -> JoinTokenView {
     JoinTokenView {
         id: token.id,
         label: token.label.clone(),

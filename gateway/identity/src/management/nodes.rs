@@ -11,7 +11,7 @@ use vestibule_store::{NewNode, NodeChange, NodeState, RegisteredNode, StoreError
 use super::access::STORE;
 use super::{ManageError, Management, Node, Outcome};
 use crate::identity::Unavailable;
-use crate::{Secret, token};
+use crate::{Secret, secret, token};
 
 /// A node, for programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,12 +33,13 @@ pub struct NodeView {
 }
 
 /// A node with a credential, which is told once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct NodeCredential {
     /// The node.
     pub node: NodeView,
     /// By what it proves from now on that it is this node.
-    pub credential: String,
+    #[serde(serialize_with = "secret::told_always")]
+    pub credential: Secret<String>,
 }
 
 /// A node to be registered.
@@ -137,9 +138,10 @@ impl Management<'_> {
         self.begin()?;
         let node = nodes.add(&new, self.identity.now()).await?;
         let detail = Some(format!("{} at {}", node.adapter, node.upstream));
-        self.changed((Object::Node, Verb::Added), &node.name, detail, Some(&node.name)).await?;
-        let item = self.with_credential(&node, &credential);
-        Ok(self.outcome(verbs, &what, Some(item)))
+        let change = (Object::Node, Verb::Added);
+        let recorded = self.changed(change, &node.name, detail, Some(&node.name)).await;
+        let item = self.with_credential(&node, credential);
+        Ok(self.outcome_telling(verbs, &what, Some(item), &recorded))
     }
 
     /// Changes a registered node.
@@ -191,9 +193,9 @@ impl Management<'_> {
         let nodes = self.identity.store().nodes();
         let node = nodes.rotate(name, (None, &hash), self.identity.now()).await?;
         let detail = Some(what.clone());
-        self.changed((Object::Key, Verb::Changed), name, detail, Some(name)).await?;
-        let item = self.with_credential(&node, &credential);
-        Ok(self.outcome(verbs, &what, Some(item)))
+        let recorded = self.changed((Object::Key, Verb::Changed), name, detail, Some(name)).await;
+        let item = self.with_credential(&node, credential);
+        Ok(self.outcome_telling(verbs, &what, Some(item), &recorded))
     }
 
     /// Removes a registered node; its credential is nothing any more. A site that a file declares
@@ -240,9 +242,9 @@ impl Management<'_> {
     fn with_credential(
         &self,
         entry: &RegisteredNode,
-        credential: &Secret<String>,
+        credential: Secret<String>,
     ) -> NodeCredential {
-        NodeCredential { node: self.view(entry), credential: credential.expose().clone() }
+        NodeCredential { node: self.view(entry), credential }
     }
 }
 

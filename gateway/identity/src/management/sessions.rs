@@ -7,6 +7,7 @@ use vestibule_store::{Account, Audience, SessionId, StoreError};
 
 use super::{ManageError, Management, Outcome};
 use crate::accounts::AccountError;
+use crate::identity::Unavailable;
 use crate::sessions::SessionInfo;
 
 /// A session, for programs.
@@ -90,33 +91,49 @@ impl Management<'_> {
             }
             WhichSessions::All => format!("the sessions of `{name}` ({})", found.len()),
         };
-        let changed = !found.is_empty();
-        if let Some(account) = account.filter(|_| changed && !self.is_dry()) {
+        let mut changed = !found.is_empty();
+        // all are all, whether or not they are seen: another process may go by other times
+        let is_every = which == WhichSessions::All && node.is_none();
+        if let Some(account) = account.filter(|_| (changed || is_every) && !self.is_dry()) {
             self.begin()?;
-            let (mut count, mut failed) = (0, None);
-            for session in &found {
-                // one that was born of another may be gone with it
-                match self.identity.end_one(account.id, session.id).await {
-                    Ok(was_there) => count += u64::from(was_there),
-                    Err(error) => {
-                        failed = Some(error);
-                        break;
-                    }
-                }
-            }
+            let (count, failed) = if is_every {
+                (self.identity.end_every(account.id).await?, None)
+            } else {
+                self.end_each(&account, &found).await
+            };
+            changed |= count > 0;
             let which = match which {
                 WhichSessions::One(id) => Ended::One(id),
                 WhichSessions::All => Ended::All,
             };
-            let event = Event::SessionsEnded { account: name.clone(), which, count };
             // also of those that were ended before something failed
-            self.record(event, node).await?;
+            if changed {
+                let event = Event::SessionsEnded { account: name.clone(), which, count };
+                self.record(event, node).await?;
+            }
             if let Some(error) = failed {
                 return Err(error.into());
             }
         }
         let outcome = self.outcome(["would end", "ended"], &what, None);
         Ok(Outcome { changed, ..outcome })
+    }
+
+    /// Ends these sessions of an account. Says how many, and what kept the others from being ended.
+    async fn end_each(
+        &self,
+        account: &Account,
+        sessions: &[SessionInfo],
+    ) -> (u64, Option<Unavailable>) {
+        let mut count = 0;
+        for session in sessions {
+            // one that was born of another may be gone with it
+            match self.identity.end_one(account.id, session.id).await {
+                Ok(was_there) => count += u64::from(was_there),
+                Err(error) => return (count, Some(error)),
+            }
+        }
+        (count, None)
     }
 
     async fn owner_of_sessions(

@@ -6,11 +6,11 @@ use vestibule_store::audit::{Object, Verb};
 use vestibule_store::{ShareRow, UnixTime};
 
 use super::{By, ManageError, Management, Outcome};
-use crate::Secret;
 use crate::shares::{MakeShareError, ShareOrder};
+use crate::{Secret, secret};
 
 /// A share link, for programs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ShareView {
     /// Its number.
     pub id: i64,
@@ -33,7 +33,8 @@ pub struct ShareView {
     /// How often it was opened.
     pub opened: u32,
     /// Its address, which is told once: when it is made.
-    pub url: Option<String>,
+    #[serde(serialize_with = "secret::told")]
+    pub url: Option<Secret<String>>,
 }
 
 /// A share link to be made.
@@ -116,13 +117,14 @@ impl Management<'_> {
         self.begin()?;
         let made = self.identity.make_share(&order).await?;
         let detail = Some(what.clone());
-        self.changed((Object::Share, Verb::Added), made.id, detail, Some(wanted.node)).await?;
+        let change = (Object::Share, Verb::Added);
+        let recorded = self.changed(change, made.id, detail, Some(wanted.node)).await;
         let url = format!("{}/_vestibule/s/{}", node.origin, made.token.expose());
         let rows = self.identity.shares(Some(wanted.node)).await?;
         let row = rows.iter().find(|row| row.id == made.id);
-        let item = row.map(|row| view(row, Some(url)));
+        let item = row.map(|row| view(row, Some(Secret::new(url))));
         let said = format!("{what}, as number {}", made.id);
-        Ok(self.outcome(["would share", "shared"], &said, item))
+        Ok(self.outcome_telling(["would share", "shared"], &said, item, &recorded))
     }
 
     /// Revokes a share link: whoever opened it has nothing of it from their next request on.
@@ -196,7 +198,7 @@ impl From<MakeShareError> for ManageError {
     }
 }
 
-fn view(row: &ShareRow, url: Option<String>) -> ShareView {
+fn view(row: &ShareRow, url: Option<Secret<String>>) -> ShareView {
     ShareView {
         id: row.id.number(),
         node: row.site.to_string(),

@@ -281,7 +281,8 @@ async fn a_link_stands_on_the_right_of_who_makes_it() {
     };
     let olivia = signed_in("olivia", "");
     let made = room.verbs(&olivia).add_share(&wanted).await.unwrap().item.unwrap();
-    assert!(made.url.unwrap().starts_with("https://photos.example.com/_vestibule/s/"));
+    let url = made.url.unwrap();
+    assert!(url.expose().starts_with("https://photos.example.com/_vestibule/s/"));
     // the administrator owns nothing there, and nobody else speaks for somebody
     let ada = signed_in("ada", AccountRole::CLUSTER_ADMIN);
     assert_eq!(kind(&room.verbs(&ada).add_share(&wanted).await), "bad input");
@@ -296,3 +297,30 @@ async fn a_link_stands_on_the_right_of_who_makes_it() {
 }
 
 mod step_up;
+
+/// What a file still gives is said where the store's own is taken away, and the account is named as
+/// it is called.
+#[tokio::test]
+async fn what_a_file_still_gives_is_said() {
+    let room = Room::new().await;
+    let (operator, family) = (room.as_operator(), site("family"));
+    let store = room.identity.store();
+    let role = vestibule_schema::RoleName::parse("family").unwrap();
+    let access = vestibule_store::Access { role: Some(role), base_path: None, upload_path: None };
+    let now = room.identity.now();
+    store.grants().grant(&family, &name("fred"), &access, now).await.unwrap();
+    let of = GrantRef { user: &name("FRED"), node: &family };
+    let done = room.verbs(&operator).revoke(of, RoleChoice::Any).await.unwrap();
+    let place = "; still given by config.d/sites/family/grants.toml:";
+    let begin = format!("revoked the access of `fred` to `family` (1){place}");
+    assert!(done.summary.starts_with(&begin), "{}", done.summary);
+    let staff = vestibule_store::MappedGroup::parse("staff").unwrap();
+    store.group_mappings().allow(&family, &staff, &access, now).await.unwrap();
+    let of = MappingRef { group: &staff, node: &family };
+    let done = room.verbs(&operator).deny_group(of, RoleChoice::Any).await.unwrap();
+    assert!(done.summary.contains(place), "{}", done.summary);
+    store.grants().grant(&family, &name("jane"), &access, now).await.unwrap();
+    let of = GrantRef { user: &name("jane"), node: &family };
+    let done = room.verbs(&operator).revoke(of, RoleChoice::Any).await.unwrap();
+    assert_eq!(done.summary, "revoked the access of `jane` to `family` (1)");
+}

@@ -204,8 +204,13 @@ impl Management<'_> {
         }
         may_be_shown(change.display_name.as_deref().unwrap_or_default())?;
         let account = self.identity.user(name).await?;
-        let gives_power = change.role.as_ref().is_some_and(|role| role.is_cluster_admin());
-        if gives_power || change.adopt.is_some() {
+        let role = change.role.as_ref().unwrap_or(&account.role);
+        let gives_role = change.role.is_some() && role.is_cluster_admin();
+        // who was shut out, and has power when they are let in again
+        let gives_state = change.state == Some(AccountState::Enabled)
+            && account.state == AccountState::Disabled
+            && role.is_cluster_admin();
+        if gives_role || gives_state || change.adopt.is_some() {
             self.step_up(None).await?;
         }
         let adoption = match &change.adopt {

@@ -16,7 +16,7 @@ use webauthn_rp::request::auth::{
     SignatureCounterEnforcement,
 };
 use webauthn_rp::request::register::{
-    PublicKeyCredentialCreationOptions, PublicKeyCredentialUserEntity,
+    CredProtect, PublicKeyCredentialCreationOptions, PublicKeyCredentialUserEntity,
     RegistrationVerificationOptions, UserHandle,
 };
 use webauthn_rp::request::{AsciiDomain, PublicKeyCredentialDescriptor, RpId};
@@ -98,7 +98,9 @@ pub(super) fn ask_to_make(
         Some(PublicKeyCredentialDescriptor { id, transports })
     });
     let known = known.collect();
-    let options = PublicKeyCredentialCreationOptions::passkey(&party, entity, known);
+    let mut options = PublicKeyCredentialCreationOptions::passkey(&party, entity, known);
+    // few authenticators know it, and none of ours is shown without its user verified
+    options.extensions.cred_protect = CredProtect::None;
     let (server, client) = options.start_ceremony().ok()?;
     let mut options = serde_json::to_value(&client).ok()?;
     let shown = if user.display_name.is_empty() { user.name } else { user.display_name };
@@ -191,7 +193,6 @@ impl Shown {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "stands behind `map_err`")]
 fn in_words(error: impl std::fmt::Display) -> String {
     error.to_string()
 }

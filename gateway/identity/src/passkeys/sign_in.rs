@@ -16,7 +16,7 @@ use crate::Secret;
 use crate::identity::Unavailable;
 use crate::origin::{RequestOrigin, Transport};
 use crate::providers::local;
-use crate::sign_in::{NewSession, Proof, SignInError};
+use crate::sign_in::{NewSession, Proof, SignInError, When};
 
 /// What the sealing key is called in the store.
 const KEY: &str = "passkey-questions";
@@ -116,6 +116,7 @@ impl Identity {
                     by: "passkey",
                     provider: None,
                     second_factor: true,
+                    when: When::Now,
                     user_agent: attempt.user_agent,
                 };
                 self.begin_session(origin, &account, &proof).await.map_err(|error| match error {

@@ -23,6 +23,7 @@ use rustls::ClientConfig;
 use tokio::task::JoinSet;
 use vestibule_schema::UserName;
 
+use crate::address;
 use crate::clock::{Clock, SystemClock};
 use crate::{ExternalUser, ProviderGroups, Secret, Subject};
 use bind::Proof;
@@ -179,6 +180,20 @@ impl LdapProvider {
         .await
     }
 
+    /// Looks for somebody by what the directory never gives again, however they are called now. It
+    /// costs as much whether they are there or not.
+    ///
+    /// # Errors
+    /// If the directory can't say.
+    pub async fn find_again(&self, id: &str) -> Result<Candidate, LdapError> {
+        let (directory, id) = (Arc::clone(&self.0), id.to_owned());
+        contained(async move {
+            let (connection, found) = directory.find_again(&id).await?;
+            Ok(Candidate { found, connection, directory })
+        })
+        .await
+    }
+
     /// Compares a name and a password; both steps in one.
     ///
     /// # Errors
@@ -204,9 +219,12 @@ impl LdapProvider {
     }
 }
 
+/// The one entry that was found, and who it is; or why there is none.
+type Only = Result<Box<(Entry, Subject)>, Reason>;
+
 /// Whom a typed name means; the password is not proven yet.
 pub struct Candidate {
-    found: Result<Box<(Entry, Subject)>, Reason>,
+    found: Only,
     connection: Connection,
     directory: Arc<Directory>,
 }
@@ -324,10 +342,7 @@ impl Directory {
     }
 
     /// The one entry that was found, and who it is.
-    fn only(
-        &self,
-        found: search::Found,
-    ) -> Result<Result<Box<(Entry, Subject)>, Reason>, LdapError> {
+    fn only(&self, found: search::Found) -> Result<Only, LdapError> {
         if found.is_cut {
             return Ok(Err(Reason::Ambiguous));
         }
@@ -378,12 +393,21 @@ impl Directory {
         }
     }
 
-    async fn look_up(&self, id: &str) -> Result<Option<Standing>, LdapError> {
+    /// Searches for an identifier with the service account. What can be none is nobody's.
+    async fn find_again(&self, id: &str) -> Result<(Connection, Only), LdapError> {
         let attribute = &self.config.people.id_attribute;
-        let Some(value) = entry::id_value(attribute, id) else { return Ok(None) };
+        let Some(value) = entry::id_value(attribute, id) else {
+            return Ok((self.connect().await?, Err(Reason::NoSuchUser)));
+        };
         let filter = format!("({attribute}={})", escape::filter_value(&value));
-        let (mut connection, found) = self.search(&filter).await?;
-        let Ok(found) = self.only(found)? else { return Ok(None) };
+        let (connection, found) = self.search(&filter).await?;
+        let found = self.only(found)?;
+        Ok((connection, found))
+    }
+
+    async fn look_up(&self, id: &str) -> Result<Option<Standing>, LdapError> {
+        let (mut connection, found) = self.find_again(id).await?;
+        let Ok(found) = found else { return Ok(None) };
         let (entry, subject) = *found;
         let barred = state::barred(&entry, self.clock.now());
         if let Some(reason) = barred.filter(|reason| state::ends_sessions(*reason)) {
@@ -401,9 +425,11 @@ impl Directory {
             subject,
             user_name: text(&people.user_name_attribute),
             display_name: text(&people.display_name_attribute),
-            verified_email: text(&people.mail_attribute).filter(|mail| is_address(mail)),
+            verified_email: text(&people.mail_attribute)
+                .filter(|mail| address::parts(mail).is_some()),
             groups,
             second_factor: false,
+            signed_in: None,
         }
     }
 }
@@ -416,17 +442,6 @@ fn meant(typed: &str, domain: Option<&str>) -> Option<UserName> {
         _ => typed,
     };
     UserName::parse(name).ok()
-}
-
-/// Whether a text is an address with exactly one `@` (requirement S23).
-fn is_address(mail: &str) -> bool {
-    let is_plain = !mail.chars().any(|c| c.is_whitespace() || c.is_control());
-    match mail.split_once('@') {
-        Some((local, domain)) => {
-            is_plain && !local.is_empty() && !domain.is_empty() && !domain.contains('@')
-        }
-        None => false,
-    }
 }
 
 /// Runs what speaks with a server apart from the caller: the library panics where an answer is no

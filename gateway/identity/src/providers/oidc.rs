@@ -17,6 +17,7 @@ use openidconnect::core::CoreJsonWebKey;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use url::Url;
+use vestibule_store::UnixTime;
 
 use crate::Secret;
 use crate::clock::Clock;
@@ -26,6 +27,7 @@ mod begin;
 mod cached;
 mod callback;
 mod claims;
+mod client_certificate;
 mod config;
 mod discovery;
 mod error;
@@ -39,8 +41,9 @@ mod logout;
 mod outside;
 mod tokens;
 
-pub use begin::{Begun, PENDING_LIFETIME, Pending};
+pub use begin::{Asked, Begun, PENDING_LIFETIME, Pending};
 pub use callback::{Callback, CallbackError, ProviderError};
+pub use client_certificate::{ClientCertificate, ClientCertificateError};
 pub use config::{ClientAuthentication, IssuerError, OidcConfig};
 pub use discovery::DiscoveryError;
 pub use error::{OidcError, RefreshError};
@@ -66,6 +69,8 @@ pub struct Arrived {
     pub user: ExternalUser,
     /// What their session needs later.
     pub tokens: Tokens,
+    /// Whether an ID token came, with which the provider says all that it says at a sign-in.
+    pub has_id_token: bool,
 }
 
 /// What a session needs of a provider after the sign-in.
@@ -132,9 +137,18 @@ impl OidcProvider {
     /// # Errors
     /// If the provider can't be reached, or not be used.
     pub async fn begin(&self, return_to: &str) -> Result<Begun, OidcError> {
+        self.begin_asking(Asked::AsItLikes, return_to).await
+    }
+
+    /// The same, and says whether somebody who is signed in at the provider is asked once more.
+    ///
+    /// # Errors
+    /// If the provider can't be reached, or not be used.
+    pub async fn begin_asking(&self, asked: Asked, return_to: &str) -> Result<Begun, OidcError> {
         let inner = &self.inner;
         let metadata = inner.known.metadata().await?;
-        let begun = begin::begin(&inner.config, &metadata, return_to, inner.clock.now());
+        let wish = (asked, return_to);
+        let begun = begin::begin(&inner.config, &metadata, wish, inner.clock.now());
         begun.ok_or(OidcError::Discovery(DiscoveryError::Missing("authorization_endpoint")))
     }
 
@@ -166,6 +180,7 @@ impl OidcProvider {
         Ok(Arrived {
             user: claims::user(&inner.config, subject, &claims, user_info.as_ref()),
             tokens: keep(&tokens, &claims, &pending.nonce)?,
+            has_id_token: true,
         })
     }
 
@@ -179,7 +194,14 @@ impl OidcProvider {
         tokens: &Tokens,
     ) -> Result<Option<Arrived>, RefreshError> {
         let Some(refresh_token) = &tokens.refresh_token else { return Ok(None) };
-        Ok(Some(self.inner.refresh(subject, tokens, refresh_token).await?))
+        let asked = self.inner.clock.now();
+        let new = self.inner.exchange(refresh_token).await;
+        let (metadata, new) = new.map_err(|error| RefreshError::new(error, None))?;
+        let arrived = self.inner.renewed((subject, tokens), (&metadata, &new), asked).await;
+        match arrived {
+            Ok(arrived) => Ok(Some(arrived)),
+            Err(error) => Err(RefreshError::new(error, new.refresh_token.clone())),
+        }
     }
 
     /// Where to send a browser so that the session at the provider ends too, and it comes back to
@@ -211,36 +233,44 @@ impl OidcProvider {
 }
 
 impl Inner {
-    async fn refresh(
+    /// Shows a refresh token, which may be used up by that.
+    async fn exchange(
         &self,
-        subject: &Subject,
-        old: &Tokens,
         refresh_token: &Secret<String>,
-    ) -> Result<Arrived, OidcError> {
-        let asked = self.clock.now();
+    ) -> Result<(Arc<Metadata>, TokenSet), OidcError> {
         let metadata = self.known.metadata().await?;
         let grant = Grant::Refresh(refresh_token);
         let new = tokens::exchange(&self.outside, &self.config, &metadata, grant).await?;
+        Ok((metadata, new))
+    }
+
+    /// What new tokens say, and the provider with them.
+    async fn renewed(
+        &self,
+        (subject, old): (&Subject, &Tokens),
+        (metadata, new): (&Metadata, &TokenSet),
+        asked: UnixTime,
+    ) -> Result<Arrived, OidcError> {
         let nonce = NonceRule::IfThere(old.nonce.expose());
         let now = self.clock.now();
         let expected = Expected { config: &self.config, now, asked, nonce };
         // a refresh need not bring an ID token; then userinfo alone speaks
         let (id, claims) = match &new.id_token {
-            Some(id_token) => self.id_token(id_token, &new, &expected).await?,
+            Some(id_token) => self.id_token(id_token, new, &expected).await?,
             None => (subject.id.clone(), Map::new()),
         };
         if id != subject.id || self.config.issuer != subject.issuer {
             return Err(ClaimsError::Subject.into());
         }
-        let user_info = self.user_info(&metadata, &new, &id).await?;
+        let user_info = self.user_info(metadata, new, &id).await?;
         let user = claims::user(&self.config, id, &claims, user_info.as_ref());
-        let mut tokens = keep(&new, &claims, &old.nonce)?;
-        tokens.refresh_token = tokens.refresh_token.or_else(|| Some(refresh_token.clone()));
+        let mut tokens = keep(new, &claims, &old.nonce)?;
+        tokens.refresh_token = tokens.refresh_token.or_else(|| old.refresh_token.clone());
         tokens.session = tokens.session.or_else(|| old.session.clone());
         if new.id_token.is_none() {
             tokens.id_token.clone_from(&old.id_token);
         }
-        Ok(Arrived { user, tokens })
+        Ok(Arrived { user, tokens, has_id_token: new.id_token.is_some() })
     }
 
     /// Checks an ID token wholly; gives the subject and all claims.

@@ -37,6 +37,7 @@ impl Identity {
         self.limits.take_client(client, self.now())?;
         let counts = match self.hold_account(client, &key, Some(account)).await {
             Ok(counts) => counts,
+            Err(error @ SignInError::TooMany { .. }) => return Err(error),
             Err(error) => {
                 self.limits.give_back_client(client);
                 return Err(error);

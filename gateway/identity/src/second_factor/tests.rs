@@ -7,6 +7,7 @@ use vestibule_schema::AccountRole;
 use vestibule_store::{NewAccount, Store};
 
 use super::*;
+use crate::Attempt;
 use crate::clock::ManualClock;
 use crate::second_step::{CodeAttempt, SecondStepDone, SignInStep};
 use crate::{Audience, Authentication, Credentials, Settings};
@@ -83,8 +84,8 @@ impl Fixture {
     }
 
     async fn begin(&self, who: &SignedIn) -> Enrolment {
-        let proof = (&PASSWORD.into(), "test");
-        self.identity.begin_second_factor(&at(ADDRESS), who, proof).await.unwrap()
+        let proof = PASSWORD.into();
+        self.identity.begin_second_factor(&at(ADDRESS), who, &proof).await.unwrap()
     }
 
     async fn confirm(
@@ -326,8 +327,8 @@ async fn turning_it_on_needs_the_password_and_a_first_code() {
     let f = fixture().await;
     let session = f.password(ADDRESS, PASSWORD).await.unwrap().session().unwrap();
     let who = &session.signed_in;
-    let wrong = (&"wrong".into(), "test");
-    let refused = f.identity.begin_second_factor(&at(ADDRESS), who, wrong).await;
+    let wrong = "wrong".into();
+    let refused = f.identity.begin_second_factor(&at(ADDRESS), who, &wrong).await;
     assert!(matches!(refused, Err(SecondFactorError::Proof(SignInError::Refused))));
     let enrolment = f.begin(who).await;
     let app = App::of(&enrolment);
@@ -347,8 +348,8 @@ async fn turning_it_on_needs_the_password_and_a_first_code() {
     assert!(matches!(late, Err(SecondFactorError::TooLate)), "{late:?}");
     assert_eq!(f.identity.second_factor(who).await.unwrap(), SecondFactorState::Off);
     f.enrol().await;
-    let proof = (&PASSWORD.into(), "test");
-    let twice = f.identity.begin_second_factor(&at(ADDRESS), &other.signed_in, proof).await;
+    let proof = PASSWORD.into();
+    let twice = f.identity.begin_second_factor(&at(ADDRESS), &other.signed_in, &proof).await;
     assert!(matches!(twice, Err(SecondFactorError::IsOn)), "{twice:?}");
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use vestibule_store::{AccountId, Audience, SessionId, TokenHash, UnixTime};
+use vestibule_store::{AccountId, Audience, CertificateHash, SessionId, TokenHash, UnixTime};
 
 use crate::SignedIn;
 use crate::revocations::Bell;
@@ -26,8 +26,10 @@ pub(crate) struct SeenAndRead {
 #[derive(Debug)]
 pub(crate) struct Cached {
     pub(crate) signed_in: Arc<SignedIn>,
-    session: SessionId,
+    pub(crate) session: SessionId,
     pub(crate) audience: Audience,
+    /// The client certificate that it is bound to.
+    pub(crate) certificate: Option<CertificateHash>,
     /// When the store said so.
     pub(crate) read: UnixTime,
     last_seen: AtomicI64,
@@ -45,10 +47,17 @@ impl Cached {
             signed_in,
             session,
             audience,
+            certificate: None,
             read: times.read,
             last_seen: AtomicI64::new(seconds),
             last_written: AtomicI64::new(seconds),
         }
+    }
+
+    /// The same, bound to a client certificate.
+    pub(crate) fn bound_to(mut self, certificate: Option<CertificateHash>) -> Self {
+        self.certificate = certificate;
+        self
     }
 
     pub(crate) fn last_seen(&self) -> UnixTime {

@@ -7,12 +7,13 @@ use vestibule_schema::{AccountRole, UserName};
 use vestibule_store::{AccountState, NewAccount, Store};
 
 use crate::clock::ManualClock;
-use crate::identity::Changed;
 use crate::sign_in::Attempt;
 use crate::{
     Audience, Authentication, Credentials, FailedCredential, Identity, NewSession, RequestOrigin,
     Secret, Settings, UnixTime,
 };
+
+mod binding;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const PASSWORD: &str = "correct horse battery";
@@ -330,11 +331,66 @@ async fn a_change_of_another_process_is_noticed() {
     gateway.add("jane").await;
     let cookie = cookie(&gateway.sign_in("jane").await);
     gateway.identity.maintain().await.unwrap();
-    assert_eq!(gateway.identity.maintain().await.unwrap(), Changed::No);
     gateway.who(&[&cookie]).await;
+    gateway.identity.maintain().await.unwrap();
+    assert!(gateway.cached(&[&cookie]).is_some(), "nothing changed");
     command.identity.set_password(&name("jane"), &PASSWORD.into()).await.unwrap();
-    assert_eq!(gateway.identity.maintain().await.unwrap(), Changed::Yes);
+    gateway.identity.maintain().await.unwrap();
     assert!(is_cleared(&gateway.who(&[&cookie]).await));
+}
+
+/// S4: a use of a session at a site, or on another node, is one of the portal's session too, and is
+/// in the store alone.
+#[tokio::test]
+async fn a_session_that_is_used_elsewhere_is_not_idle() {
+    let f = fixture().await;
+    f.add("jane").await;
+    let session = f.sign_in("jane").await;
+    let cookie = cookie(&session);
+    f.who(&[&cookie]).await;
+    f.clock.advance(DAY * 4);
+    let used = [(session.signed_in.session().unwrap(), f.identity.now())];
+    f.identity.store().sessions().touch(&used).await.unwrap();
+    f.clock.advance(DAY * 4);
+    f.identity.maintain().await.unwrap();
+    assert!(user_of(&f.who(&[&cookie]).await).is_some());
+    f.clock.advance(DAY * 7);
+    assert!(is_cleared(&f.who(&[&cookie]).await));
+}
+
+/// What another process changed is noticed before uses are written down, and none of these is lost.
+#[tokio::test]
+async fn a_change_is_noticed_first_and_loses_no_use() {
+    let f = fixture().await;
+    f.add("jane").await;
+    let session = f.sign_in("jane").await;
+    let cookie = cookie(&session);
+    f.who(&[&cookie]).await;
+    f.clock.advance(Duration::from_secs(30));
+    f.who(&[&cookie]).await;
+    let used = f.identity.now();
+    let written = || async {
+        let rows = f.identity.store().sessions().of_account(session.signed_in.account).await;
+        rows.unwrap()[0].last_seen
+    };
+    f.add("mia").await;
+    f.identity.notice().await.unwrap();
+    assert!(f.cached(&[&cookie]).is_none(), "it is noticed");
+    assert!(written().await < used, "not yet");
+    f.clock.advance(Duration::from_secs(5));
+    f.identity.keep_up().await.unwrap();
+    assert_eq!(written().await, used);
+}
+
+/// A clock that is wrong for a moment makes nothing known for a day.
+#[tokio::test]
+async fn a_clock_that_jumps_is_forgotten() {
+    let f = fixture().await;
+    f.clock.advance(DAY);
+    f.identity.maintain().await.unwrap();
+    f.clock.set(UnixTime::from_seconds(f.identity.now().seconds() - 86_400));
+    f.identity.maintain().await.unwrap();
+    assert_eq!(f.identity.maintained(), f.identity.now());
 }
 
 #[tokio::test]

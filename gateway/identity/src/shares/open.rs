@@ -14,10 +14,8 @@ use crate::hasher::{HashError, Verdict};
 use crate::identity::{Identity, Unavailable};
 use crate::limits::TooMany;
 use crate::origin::{RequestOrigin, Transport};
+use crate::sign_in::BUSY_RETRY;
 use crate::{Secret, cookie, token};
-
-/// When somebody who found the queue full is asked to come back.
-const BUSY_RETRY: Duration = Duration::from_secs(5);
 
 /// What whoever holds a link is shown before they open it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +50,15 @@ pub struct OpenedShare {
     pub face: ShareFace,
     /// The cookie by which the browser is known; none, if the account holds it.
     pub cookie: Option<SetCookie>,
+}
+
+/// Whether an opener was known before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// It was.
+    Before,
+    /// Its token was made just now.
+    Never,
 }
 
 /// Why a link is not opened.
@@ -109,18 +116,23 @@ impl Identity {
         let row = self.standing_share(attempt.token).await?;
         let row = row.ok_or(OpenShareError::NotThere)?;
         self.check_share_password(origin, &row, attempt.password).await?;
-        let (opener, cookie) = match account_of(attempt.who) {
-            Some(account) => (account, None),
+        let now = self.now();
+        // each opening is written down: nobody fills the store with them
+        self.limits.take_opening(origin.client, now)?;
+        let (opener, cookie, known) = match account_of(attempt.who) {
+            Some(account) => (account, None, Known::Before),
             None => self.browser(origin, &row, attempt.cookies).await?,
         };
-        let now = self.now();
         let opened = self.store.shares().open(row.id, &opener, now).await;
         if !opened.map_err(Unavailable::from)? {
             return Err(OpenShareError::NotThere);
         }
-        self.share_cache.forget(&opener);
-        // a read that began before must not be kept
-        self.cache.note_an_end();
+        // of a browser that nobody knew nothing was read
+        if known == Known::Before {
+            self.share_cache.forget(&opener);
+            // a read that began before must not be kept
+            self.cache.note_an_end();
+        }
         tracing::info!(
             share = %row.id, site = %row.site, client = %origin.client,
             user = attempt.who.map(|who| who.name.as_str()), "a share link is opened"
@@ -135,7 +147,7 @@ impl Identity {
         origin: &RequestOrigin,
         row: &ShareRow,
         cookies: &[&str],
-    ) -> Result<(Opener, Option<SetCookie>), OpenShareError> {
+    ) -> Result<(Opener, Option<SetCookie>, Known), OpenShareError> {
         let age = match row.expires {
             Some(expires) => expires.since(self.now()).min(LONGEST),
             None => LONGEST,
@@ -145,7 +157,8 @@ impl Identity {
             let known = self.store.shares().opened_by(&opener).await;
             if !known.map_err(Unavailable::from)?.is_empty() {
                 // what was opened before may last longer
-                return Ok((opener, SetCookie::share(origin, &row.site, (value, LONGEST))));
+                let cookie = SetCookie::share(origin, &row.site, (value, LONGEST));
+                return Ok((opener, cookie, Known::Before));
             }
         }
         let random = |_| OpenShareError::Unavailable(Unavailable::Randomness);
@@ -153,7 +166,7 @@ impl Identity {
         let hash = token::hash(secret.expose());
         let hash = hash.ok_or(OpenShareError::Unavailable(Unavailable::Randomness))?;
         let cookie = SetCookie::share(origin, &row.site, (secret.expose(), age));
-        Ok((Opener::Browser(hash), cookie))
+        Ok((Opener::Browser(hash), cookie, Known::Never))
     }
 
     async fn face(&self, row: ShareRow) -> Result<ShareFace, Unavailable> {
@@ -168,7 +181,12 @@ impl Identity {
         let row = self.store.shares().find(&token).await?;
         let now = self.now();
         // used up, it is gone: who opened it before does not need it any more
-        Ok(row.filter(|row| row.is_current(now) && row.uses_left != Some(0)))
+        let row = row.filter(|row| row.is_current(now) && row.uses_left != Some(0));
+        match row {
+            // and so it is with whoever made it
+            Some(row) if self.is_vouched_for(row.maker).await? => Ok(Some(row)),
+            _ => Ok(None),
+        }
     }
 
     /// Compares a password within the limits of the link and of the client's address, which count

@@ -230,6 +230,28 @@ async fn who_is_signed_in_keeps_it_with_the_account() {
     assert_eq!(held().await, 0);
 }
 
+/// A link without a password is opened by anybody: nobody fills the store by that, nor makes the
+/// gateway forget what it knows of others.
+#[tokio::test]
+async fn openings_are_limited_and_disturb_nobody() {
+    let fixture = fixture().await;
+    let made = fixture.identity.make_share(&order()).await.unwrap();
+    let before = fixture.identity.cache.before_read();
+    for _ in 0..60 {
+        fixture.opened(&made.token).await;
+    }
+    assert_eq!(fixture.identity.cache.before_read(), before);
+    let more = fixture.open(made.token.expose(), &[]).await;
+    assert!(matches!(more, Err(OpenShareError::TooMany { .. })), "{more:?}");
+    let elsewhere = RequestOrigin { client: [192, 0, 2, 99].into(), ..fixture.origin.clone() };
+    let none: Secret<String> = "".into();
+    let attempt =
+        ShareAttempt { token: made.token.expose(), password: &none, cookies: &[], who: None };
+    fixture.identity.open_share(&elsewhere, &attempt).await.unwrap();
+    fixture.clock.advance(Duration::from_secs(10));
+    fixture.opened(&made.token).await;
+}
+
 /// Wrong passwords are limited for the link, whoever tries, and use nothing up.
 #[tokio::test]
 async fn wrong_passwords_are_limited() {

@@ -213,6 +213,41 @@ async fn a_stranger_locks_nobody_out_of_a_known_place() {
     assert!(is_limited(&f.sign_in(&home, "jane", PASSWORD).await));
 }
 
+/// S13: whoever is held for an account's sake uses up what their address has: each try asks the
+/// store, and where there is one a directory.
+#[tokio::test]
+async fn who_tries_a_held_account_on_and_on_is_held_everywhere() {
+    let f = fixture().await;
+    for number in 0..10 {
+        assert!(is_refused(&f.sign_in(&at(&format!("192.0.2.{number}")), "jane", "x").await));
+    }
+    let stranger = at("192.0.2.77");
+    for _ in 0..10 {
+        assert!(is_limited(&f.sign_in(&stranger, "jane", "x").await));
+    }
+    let another = f.sign_in(&stranger, "nobody", "x").await;
+    assert!(is_limited(&another), "by the address: {another:?}");
+    assert!(is_refused(&f.sign_in(&at("192.0.2.78"), "nobody", "x").await), "others are not");
+}
+
+/// S12: that a name is held back tells nobody whether it exists: nothing is done for one that does.
+#[tokio::test]
+async fn a_held_name_that_exists_costs_nothing_more() {
+    let f = fixture().await;
+    let home = at("198.51.100.7");
+    let session = f.sign_in(&home, "jane", PASSWORD).await.unwrap();
+    let cookie = session.cookie.as_str().split(';').next().unwrap().to_owned();
+    let credentials = Credentials { cookies: &[&cookie], ..Credentials::default() };
+    f.identity.authenticate(&home, &Audience::Portal, &credentials).await.unwrap();
+    f.clock.advance(Duration::from_secs(10));
+    f.identity.authenticate(&home, &Audience::Portal, &credentials).await.unwrap();
+    for number in 0..10 {
+        assert!(is_refused(&f.sign_in(&at(&format!("192.0.2.{number}")), "jane", "x").await));
+    }
+    assert!(is_limited(&f.sign_in(&at("192.0.2.77"), "jane", "x").await));
+    assert_eq!(f.identity.cache.unwritten(Duration::ZERO).len(), 1, "no use was written down");
+}
+
 #[tokio::test]
 async fn who_finds_the_queue_full_comes_back_later_and_has_not_failed() {
     let f = with(|settings| Settings { hash_lanes: 1, hash_queue: 1, ..settings }).await;
@@ -302,9 +337,8 @@ async fn changing_ones_password_needs_the_old_one_and_ends_the_rest() {
 async fn a_session_does_not_begin_after_a_change() {
     let f = fixture().await;
     let password: Secret<String> = PASSWORD.into();
-    let attempt = Attempt { name: "jane", password: &password, user_agent: "" };
     let origin = at("192.0.2.1");
-    let proven = f.identity.check_password(&origin, &attempt).await.unwrap();
+    let proven = f.identity.check_password(&origin, Whom::Typed("jane"), &password).await.unwrap();
     let Proven::Here(account) = proven else { panic!("{proven:?}") };
     f.identity.set_password(&name("jane"), &"another horse entirely".into()).await.unwrap();
     let result = f.identity.begin_session(&origin, &account, &Proof::password("")).await;

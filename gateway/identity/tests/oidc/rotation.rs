@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use vestibule_identity::providers::oidc::{OidcConfig, Pending};
+use serde_json::json;
+use vestibule_identity::providers::oidc::{Asked, OidcConfig, Pending};
 use vestibule_schema::ProviderId;
 
 use crate::case::{Stage, client, read, told};
 use crate::keys::Signing;
-use crate::provider::{Deviation, Provider, raw};
+use crate::provider::{Deviation, NOW, Provider, raw};
 
 /// Rotates the provider's keys: what it signs with now, and what it publishes.
 fn rotate(stage: &Stage, signing: Signing, published: &[&str]) {
@@ -127,6 +128,38 @@ async fn every_sign_in_has_its_own_secrets() {
     for shown in [format!("{a:?}"), format!("{read:?}")] {
         assert!(!shown.contains(read.state().expose().as_str()), "{shown}");
     }
+}
+
+/// S85: whoever is to show that it is them is asked, and a provider that reads which claims are
+/// wanted is asked to say when it asked.
+#[tokio::test]
+async fn who_is_to_show_who_they_are_is_asked_again() {
+    let query = async |asked, discovery: serde_json::Value| {
+        let stage = Stage::new(|_| {}).await;
+        stage.provider.deviation().discovery = discovery;
+        let begun = stage.client.begin_asking(asked, "/").await.unwrap();
+        begun.address.query_pairs().into_owned().collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let plain = query(Asked::AsItLikes, json!({})).await;
+    assert!(!["prompt", "max_age", "claims"].iter().any(|name| plain.contains_key(*name)));
+    let again = query(Asked::Again, json!({ "claims_parameter_supported": true })).await;
+    assert_eq!((again["prompt"].as_str(), again["max_age"].as_str()), ("login", "0"));
+    let claims: serde_json::Value = serde_json::from_str(&again["claims"]).unwrap();
+    assert_eq!(claims, json!({ "id_token": { "auth_time": { "essential": true } } }));
+    let plain = query(Asked::AsItLikes, json!({ "claims_parameter_supported": true })).await;
+    assert!(plain.contains_key("claims") && !plain.contains_key("prompt"));
+}
+
+/// What the provider says of when somebody signed in is kept.
+#[tokio::test]
+async fn when_somebody_signed_in_is_known() {
+    let stage = Stage::new(|_| {}).await;
+    assert_eq!(stage.sign_in().await.unwrap().user.signed_in, None, "it does not say");
+    stage.provider.deviation().claims = json!({ "auth_time": NOW - 7200 });
+    let at = vestibule_identity::UnixTime::from_seconds(NOW - 7200);
+    assert_eq!(stage.sign_in().await.unwrap().user.signed_in, Some(at));
+    stage.provider.deviation().claims = json!({ "auth_time": "now" });
+    assert_eq!(stage.sign_in().await.unwrap().user.signed_in, None, "no moment");
 }
 
 /// The provider is asked once, however many sign in at once.

@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use vestibule_identity::providers::oidc::OidcConfig;
 use vestibule_identity::{
-    AccountId, Attempt, Identity, ProviderGroups, RequestOrigin, Secret, SessionId, Settings,
-    SignedOutThere,
+    AccountId, Attempt, Identity, PasswordChange, ProviderGroups, Registration, RequestOrigin,
+    Secret, SessionId, Settings, SignedIn, SignedOutThere,
 };
-use vestibule_schema::{AccountRole, UserName};
-use vestibule_store::{NewAccount, NewIdentity, Store};
+use vestibule_schema::{AccountRole, ProviderId, UserName};
+use vestibule_store::audit::AuditSettings;
+use vestibule_store::{AuditLog, NewAccount, NewIdentity, Store};
 
 use crate::case::Stage;
+use crate::keys::Signing;
 use crate::logout;
 use crate::provider::{Deviation, NOW, raw};
 
@@ -23,15 +26,25 @@ struct Fixture {
     identity: Identity,
     account: AccountId,
     session: SessionId,
+    signed_in: Arc<SignedIn>,
 }
 
 impl Fixture {
     async fn new() -> Self {
-        let stage = Stage::new(|_| {}).await;
-        let settings = Settings::for_tests(Arc::clone(&stage.clock) as _);
+        Self::with(|_| {}, AuditLog::off()).await
+    }
+
+    async fn with(configure: fn(&mut OidcConfig), audit: AuditLog) -> Self {
+        let stage = Stage::new(configure).await;
+        stage.provider.deviation().claims = json!({ "acr": "gold", "auth_time": NOW });
+        let mut settings = Settings::for_tests(Arc::clone(&stage.clock) as _);
+        let rules = Registration { local_fallback: true, ..Registration::default() };
+        settings.providers = [(ProviderId::parse("office").unwrap(), rules)].into();
+        settings.audit = audit;
         let store = Store::open_in_memory().await.unwrap();
         let identity = Identity::open(store, settings).await.unwrap();
-        let (account, session) = session_of(&identity, "jane").await;
+        let (account, signed_in) = session_of(&identity, "jane").await;
+        let session = signed_in.session().unwrap();
         let arrived = stage.sign_in().await.unwrap();
         let linked = NewIdentity {
             provider: arrived.user.provider.clone(),
@@ -40,7 +53,8 @@ impl Fixture {
         };
         identity.store().identities().adopt(account, &linked, identity.now()).await.unwrap();
         identity.keep_tokens(session, &arrived).await.unwrap();
-        Self { stage, identity, account, session }
+        stage.provider.deviate(Deviation::default());
+        Self { stage, identity, account, session, signed_in }
     }
 
     async fn renew(&self) -> usize {
@@ -69,15 +83,17 @@ impl Fixture {
     }
 }
 
-async fn session_of(identity: &Identity, name: &str) -> (AccountId, SessionId) {
+fn origin() -> RequestOrigin {
+    RequestOrigin::new(true, "photos.example.com", [192, 0, 2, 7].into())
+}
+
+async fn session_of(identity: &Identity, name: &str) -> (AccountId, Arc<SignedIn>) {
     let new = NewAccount::new(UserName::parse(name).unwrap(), AccountRole::default());
     let account = identity.add_user(new, Some(&PASSWORD.into())).await.unwrap().id;
-    let origin = RequestOrigin::new(true, "photos.example.com", [192, 0, 2, 7].into());
     let password: Secret<String> = PASSWORD.into();
     let attempt = Attempt { name, password: &password, user_agent: "test" };
-    identity.sign_in(&origin, &attempt).await.unwrap();
-    let sessions = identity.sessions(account).await.unwrap();
-    (account, sessions[0].id)
+    let step = identity.sign_in(&origin(), &attempt).await.unwrap();
+    (account, step.session().unwrap().signed_in)
 }
 
 /// S26, S45: groups are read again while a session goes on.
@@ -111,6 +127,113 @@ async fn silence_about_groups_takes_none_away() {
     });
     assert_eq!(f.renew().await, 1);
     assert_eq!(f.groups().await, before);
+}
+
+/// S30: silence at a renewal that brings all that a sign-in brings is what it is at a sign-in:
+/// a provider that leaves the claim out where there are no groups says so in no other way.
+#[tokio::test]
+async fn silence_in_a_whole_answer_takes_groups_away() {
+    let f = Fixture::new().await;
+    f.five_minutes_later(Deviation {
+        claims: json!({ "groups": null }),
+        user_info: json!({ "groups": null }),
+        ..Deviation::default()
+    });
+    assert_eq!(f.renew().await, 1);
+    assert_eq!(f.groups().await, ProviderGroups::Unsaid);
+}
+
+/// S26: a refresh token that rotates is used up by being shown. The new one is kept whatever fails
+/// after it came.
+#[tokio::test]
+async fn a_new_refresh_token_is_kept_although_the_rest_failed() {
+    for (deviation, what) in [
+        (
+            Deviation { raw_user_info: raw(503, "text/html", "later"), ..Deviation::default() },
+            "userinfo",
+        ),
+        (Deviation { signing: Signing::Unpublished, ..Deviation::default() }, "an unknown key"),
+    ] {
+        let f = Fixture::new().await;
+        let before = f.groups().await;
+        f.five_minutes_later(deviation);
+        assert_eq!(f.renew().await, 0, "{what}");
+        assert!(f.is_signed_in().await, "{what}");
+        assert_eq!(f.groups().await, before, "{what}");
+        let asked = f.stage.provider.calls("token");
+        assert_eq!(f.renew().await, 0, "{what}");
+        assert_eq!(f.stage.provider.calls("token"), asked, "it is left alone for a minute");
+        f.stage.clock.advance(Duration::from_secs(60));
+        f.stage.provider.deviation().raw_user_info = None;
+        f.stage.provider.deviation().signing = Signing::Rs256;
+        assert_eq!(f.renew().await, 1, "{what}");
+        assert!(f.is_signed_in().await, "{what}");
+    }
+}
+
+/// OpenID Connect Core 12.2: a renewed token tells nothing of how and when somebody signs in, for
+/// nobody does.
+#[tokio::test]
+async fn a_renewal_is_no_sign_in() {
+    fn strict(config: &mut OidcConfig) {
+        config.max_age = Some(Duration::ZERO);
+        config.required_acr = ["gold".to_owned()].into();
+    }
+    for claims in [json!({}), json!({ "auth_time": NOW, "acr": "gold" }), json!({ "acr": "tin" })] {
+        let f = Fixture::with(strict, AuditLog::off()).await;
+        f.five_minutes_later(Deviation { claims: claims.clone(), ..Deviation::default() });
+        assert_eq!(f.renew().await, 1, "{claims}");
+        assert!(f.is_signed_in().await, "{claims}");
+    }
+}
+
+/// S28: whoever proves once more who they are goes on in a new session, which the provider ends as
+/// it would have ended the one before.
+#[tokio::test]
+async fn the_provider_ends_the_session_that_took_the_place_of_its_own() {
+    let f = Fixture::new().await;
+    let change = PasswordChange {
+        old: &PASSWORD.into(),
+        new: &"another horse entirely".into(),
+        ends_app_passwords: false,
+        user_agent: "test",
+    };
+    let next = f.identity.change_password(&origin(), &f.signed_in, &change).await.unwrap();
+    let next = next.signed_in.session().unwrap();
+    assert_ne!(next, f.session);
+    assert!(!f.is_signed_in().await, "the one before is over");
+    let (_, tokens) = f.identity.tokens_of(next).await.unwrap().unwrap();
+    assert!(tokens.refresh_token.is_some());
+    let text = logout::all()[0].token(&f.stage);
+    let word = f.stage.client.logout_token(&text).await.unwrap();
+    assert_eq!(f.identity.sign_out_there(&word).await.unwrap(), SignedOutThere::Ended(1));
+    assert!(f.identity.sessions(f.account).await.unwrap().is_empty());
+}
+
+/// S28: a word that can't be obeyed wholly is not taken for heard, and what can end does.
+#[tokio::test]
+async fn a_word_to_sign_out_is_not_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("audit.jsonl");
+    let settings = AuditSettings {
+        file: file.clone(),
+        max_size: u64::MAX,
+        keep: None,
+        node: "house".to_owned(),
+        process: 7,
+    };
+    let audit = AuditLog::open(settings, std::time::SystemTime::now).unwrap();
+    let f = Fixture::with(|_| {}, audit).await;
+    let text = logout::all()[0].token(&f.stage);
+    let word = f.stage.client.logout_token(&text).await.unwrap();
+    let aside = dir.path().join("aside");
+    std::fs::rename(&file, &aside).unwrap();
+    std::os::unix::fs::symlink(dir.path(), &file).unwrap();
+    assert!(f.identity.sign_out_there(&word).await.is_err(), "it can't be written down");
+    assert!(!f.is_signed_in().await, "and has ended all the same");
+    std::fs::rename(&aside, &file).unwrap();
+    assert_eq!(f.identity.sign_out_there(&word).await.unwrap(), SignedOutThere::Ended(0));
+    assert_eq!(f.identity.sign_out_there(&word).await.unwrap(), SignedOutThere::Replayed);
 }
 
 /// S26: many nodes, one question.
@@ -184,6 +307,7 @@ async fn what_is_kept_is_sealed() {
     let as_text = String::from_utf8_lossy(&kept.sealed).into_owned();
     assert!(!as_text.contains(secret.expose().as_str()));
     let (_, other) = session_of(&f.identity, "mia").await;
+    let other = other.session().unwrap();
     let moved = vestibule_store::ProviderSession { session: other, ..kept };
     f.identity.store().provider_sessions().put(&moved).await.unwrap();
     assert!(f.identity.tokens_of(other).await.unwrap().is_none());

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use vestibule_identity::{Heard, Identity, Settings, UnderWayError};
+use vestibule_identity::providers::oidc::{Asked, Begun};
+use vestibule_identity::{Beginning, Heard, Identity, RequestOrigin, Settings, UnderWayError};
 use vestibule_store::Store;
 
 use crate::case::{Stage, read, told};
@@ -16,12 +17,41 @@ async fn identity(stage: &Stage) -> Identity {
     Identity::open(Store::open_in_memory().await.unwrap(), settings).await.unwrap()
 }
 
+async fn begin(
+    identity: &Identity,
+    stage: &Stage,
+    browser: &str,
+    return_to: &str,
+) -> Result<Begun, UnderWayError> {
+    let origin = RequestOrigin::new(true, "photos.example.com", [192, 0, 2, 7].into());
+    let wanted = Beginning { browser, return_to, asked: Asked::AsItLikes };
+    identity.begin_at(&origin, &stage.client, wanted).await
+}
+
+/// Whoever begins again and again is held back before anything is written down.
+#[tokio::test]
+async fn an_address_begins_so_many_sign_ins() {
+    let stage = Stage::new(|_| {}).await;
+    let identity = identity(&stage).await;
+    for _ in 0..60 {
+        begin(&identity, &stage, "my-browser", "/").await.unwrap();
+    }
+    let held = begin(&identity, &stage, "my-browser", "/").await;
+    let retry_after = Duration::from_secs(1);
+    assert!(
+        matches!(held, Err(UnderWayError::TooMany { retry_after: it }) if it == retry_after),
+        "{held:?}"
+    );
+    stage.clock.advance(Duration::from_secs(1));
+    begin(&identity, &stage, "my-browser", "/").await.unwrap();
+}
+
 /// S8, S9, S20.
 #[tokio::test]
 async fn a_sign_in_ends_once_and_where_it_began() {
     let stage = Stage::new(|_| {}).await;
     let identity = identity(&stage).await;
-    let begun = identity.begin_at(&stage.client, "my-browser", "/i/family/").await.unwrap();
+    let begun = begin(&identity, &stage, "my-browser", "/i/family/").await.unwrap();
     let callback = read(&stage.visit(begun.address).await).unwrap();
     let finish =
         async |browsers: &[&str]| identity.finish_at(&stage.client, browsers, &callback).await;
@@ -42,7 +72,7 @@ async fn a_sign_in_ends_once_and_where_it_began() {
 async fn a_sign_in_that_takes_too_long_is_forgotten() {
     let stage = Stage::new(|_| {}).await;
     let identity = identity(&stage).await;
-    let begun = identity.begin_at(&stage.client, "my-browser", "/").await.unwrap();
+    let begun = begin(&identity, &stage, "my-browser", "/").await.unwrap();
     let callback = read(&stage.visit(begun.address).await).unwrap();
     stage.clock.advance(Duration::from_secs(600));
     let late = identity.finish_at(&stage.client, &["my-browser"], &callback).await;
@@ -54,9 +84,9 @@ async fn a_sign_in_that_takes_too_long_is_forgotten() {
 async fn nobody_is_signed_in_as_somebody_else() {
     let stage = Stage::new(|_| {}).await;
     let identity = identity(&stage).await;
-    let theirs = identity.begin_at(&stage.client, "attacker", "/").await.unwrap();
+    let theirs = begin(&identity, &stage, "attacker", "/").await.unwrap();
     let callback = read(&stage.visit(theirs.address).await).unwrap();
-    let _mine = identity.begin_at(&stage.client, "victim", "/").await.unwrap();
+    let _mine = begin(&identity, &stage, "victim", "/").await.unwrap();
     let lured = identity.finish_at(&stage.client, &["victim"], &callback).await;
     assert!(matches!(lured, Err(UnderWayError::Oidc(_))), "{lured:?}");
 }

@@ -187,6 +187,21 @@ impl Room<'_> {
         json(StatusCode::OK, &Page { items, total, offset, limit })
     }
 
+    /// What was done and tells a secret: it is sent also where others could not be told of it at
+    /// once, as nobody could ask for it again.
+    pub(super) async fn told<T: Serialize>(
+        &self,
+        outcome: Result<Outcome<T>, ManageError>,
+        status: StatusCode,
+    ) -> Result<Response, Problem> {
+        let outcome = self.noted(outcome).await?;
+        let made_nothing = outcome.dry_run || !outcome.changed;
+        if !made_nothing && let Err(error) = self.portal.sites.take_over().await {
+            tracing::error!(%error, "a change is stored, and in force within a second of the store");
+        }
+        json(if made_nothing { StatusCode::OK } else { status }, &outcome)
+    }
+
     /// What was done, in force when this is sent (requirement S74).
     pub(super) async fn done<T: Serialize>(
         &self,
@@ -207,24 +222,37 @@ impl Room<'_> {
         json(if made_nothing { StatusCode::OK } else { status }, &outcome)
     }
 
-    /// Writes a denial down.
+    /// Writes a denial down, and a refusal for want of a fresh sign-in.
     async fn noted<T>(&self, result: Result<T, ManageError>) -> Result<T, Problem> {
-        if let (Err(ManageError::Denied { action }), By::SignedIn(who, origin)) =
-            (&result, &self.by)
-        {
-            let denied = DeniedRequest {
-                method: known(&self.method),
-                action: action.to_string(),
-                path: Some(self.path.clone()),
-                policies: Vec::new(),
-                generation: 0,
-                refusal: Some("management"),
-                status: StatusCode::FORBIDDEN.as_u16(),
-            };
-            let event = Event::Denied(Box::new(denied));
+        let (event, site) = match &result {
+            Err(ManageError::Denied { action, site }) => {
+                let denied = DeniedRequest {
+                    method: known(&self.method),
+                    action: action.to_string(),
+                    path: Some(self.path.clone()),
+                    policies: Vec::new(),
+                    generation: 0,
+                    refusal: Some("management"),
+                    status: StatusCode::FORBIDDEN.as_u16(),
+                };
+                (Some(Event::Denied(Box::new(denied))), site.clone())
+            }
+            Err(ManageError::SignInAgain) => {
+                let refused = RefusedRequest {
+                    method: known(&self.method),
+                    path: Some(self.path.clone()),
+                    reason: "sign_in_again",
+                    status: StatusCode::FORBIDDEN.as_u16(),
+                };
+                (Some(Event::Refused(Box::new(refused))), None)
+            }
+            Ok(_) | Err(_) => (None, None),
+        };
+        if let (Some(event), By::SignedIn(who, origin)) = (event, &self.by) {
             let entry = Entry::new(Actor::User(who.name.clone()), event)
                 .from_client(Some(origin.client))
-                .in_request(origin.request_id.clone());
+                .in_request(origin.request_id.clone())
+                .on_site(site);
             self.portal.identity.audit().note(entry).await;
         }
         result.map_err(Problem::from)

@@ -84,7 +84,7 @@ pub(super) async fn add(
     let expires = in_body("expires", UnixTime::parse(&new.expires))?;
     let wanted = JoinTokenWanted { label: &new.label, expires, uses: new.uses };
     let outcome = room.verbs().add_join_token(wanted).await;
-    room.done(outcome, StatusCode::CREATED).await
+    room.told(outcome, StatusCode::CREATED).await
 }
 
 pub(super) async fn remove(
@@ -119,6 +119,8 @@ pub(super) async fn rotate(
     FromNode(origin): FromNode,
     Json(asked): Json<Rotation>,
 ) -> Result<Response, Problem> {
+    // off where the rest is
+    portal.sites.cluster().ok_or_else(Problem::not_found)?;
     let node = in_body("node", SiteId::parse(&asked.node))?;
     let shown = (&node, &asked.credential);
     let rotated = portal.identity.rotate_own_credential(&origin, shown).await;

@@ -90,7 +90,7 @@ pub(super) async fn add(
         upstream: &new.upstream,
     };
     let outcome = room.verbs().add_node(&wanted).await;
-    room.done(outcome, StatusCode::CREATED).await
+    room.told(outcome, StatusCode::CREATED).await
 }
 
 pub(super) async fn modify(
@@ -123,7 +123,7 @@ pub(super) async fn rotate(
     let node = node_in_path(&node)?;
     let room = asking.change(&portal, dry.dry_run)?;
     let outcome = room.verbs().rotate_node(&node).await;
-    room.done(outcome, StatusCode::OK).await
+    room.told(outcome, StatusCode::OK).await
 }
 
 pub(super) async fn remove(

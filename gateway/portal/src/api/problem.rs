@@ -1,5 +1,7 @@
 //! [`Problem`]: every failure, as RFC 9457 writes it.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
@@ -11,11 +13,18 @@ use vestibule_identity::management::ManageError;
 pub(crate) struct Problem {
     status: StatusCode,
     detail: String,
+    /// When it may be asked again.
+    retry_after: Option<Duration>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into() }
+        let retry_after = match status {
+            StatusCode::TOO_MANY_REQUESTS => Some(Duration::from_secs(60)),
+            StatusCode::SERVICE_UNAVAILABLE => Some(Duration::from_secs(5)),
+            _ => None,
+        };
+        Self { status, detail: detail.into(), retry_after }
     }
 
     /// Nobody who is signed in at the portal asked.
@@ -60,7 +69,13 @@ impl From<ManageError> for Problem {
                 }
             }
         };
-        Self::new(status, error.to_string())
+        let problem = Self::new(status, error.to_string());
+        match error {
+            ManageError::TooMany { retry_after } => {
+                Self { retry_after: Some(retry_after), ..problem }
+            }
+            _ => problem,
+        }
     }
 }
 
@@ -76,19 +91,36 @@ impl IntoResponse for Problem {
         let mut response = (self.status, document.to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        match self.status {
-            StatusCode::UNAUTHORIZED => {
-                let challenge = HeaderValue::from_static("Bearer realm=\"vestibule\"");
-                headers.insert(WWW_AUTHENTICATE, challenge);
-            }
-            StatusCode::TOO_MANY_REQUESTS => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
-            }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
-            }
-            _ => {}
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"vestibule\"");
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(after) = self.retry_after {
+            // a part of a second is waited for too
+            let seconds = after.as_millis().div_ceil(1000).max(1);
+            let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_when_to_ask_again() {
+        let after = |problem: Problem| {
+            let response = problem.into_response();
+            let value = response.headers().get(RETRY_AFTER)?;
+            Some(value.to_str().unwrap().to_owned())
+        };
+        let too_many = |millis| ManageError::TooMany { retry_after: Duration::from_millis(millis) };
+        assert_eq!(after(too_many(900_000).into()).unwrap(), "900");
+        assert_eq!(after(too_many(1_500).into()).unwrap(), "2");
+        assert_eq!(after(too_many(0).into()).unwrap(), "1");
+        assert_eq!(after(Problem::unavailable()).unwrap(), "5");
+        assert_eq!(after(Problem::not_found()), None);
     }
 }

@@ -72,7 +72,7 @@ pub(super) async fn add(
         uses: new.uses,
     };
     let outcome = room.verbs().add_share(&wanted).await;
-    room.done(outcome, StatusCode::CREATED).await
+    room.told(outcome, StatusCode::CREATED).await
 }
 
 pub(super) async fn remove(

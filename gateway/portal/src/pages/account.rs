@@ -34,6 +34,7 @@ struct Account<'r> {
     has_others: bool,
     form_token: &'r str,
     done: Option<&'static str>,
+    /// What is wrong with the form for another password.
     error: Option<&'r str>,
 }
 
@@ -49,7 +50,7 @@ struct Row {
     is_this: bool,
 }
 
-/// What the page says above everything.
+/// What the page says above everything, and above the form for another password.
 #[derive(Default)]
 struct Notice<'r> {
     done: Option<&'static str>,

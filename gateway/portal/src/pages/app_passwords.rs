@@ -39,11 +39,15 @@ struct AppPasswords<'r> {
     are_on: bool,
     asks_password: bool,
     asks_code: bool,
+    /// Where whoever has no password here shows at their provider that it is them.
+    again: Option<String>,
     rows: Vec<Row>,
     sites: Vec<Place>,
     made: Option<Made<'r>>,
     done: Option<&'static str>,
     error: Option<&'r str>,
+    wrong: Wrong,
+    wanted: Wanted<'r>,
 }
 
 /// One that is there already.
@@ -68,12 +72,46 @@ struct Made<'r> {
     text: &'r str,
 }
 
-/// What the page says above everything.
+/// What the page says above everything, and what its form is filled with.
 #[derive(Default)]
 struct Notice<'r> {
     made: Option<Made<'r>>,
     done: Option<&'static str>,
     error: Option<&'r str>,
+    wrong: Wrong,
+    wanted: Wanted<'r>,
+}
+
+/// Which field an error is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Wrong {
+    Days,
+    Folder,
+    Name,
+    #[default]
+    None,
+    /// Password and code: which of the two is not told.
+    Proof,
+    Scope,
+    Site,
+}
+
+/// What was typed, so that nobody types it twice. Never the password.
+#[derive(Default)]
+struct Wanted<'r> {
+    name: &'r str,
+    scope: &'r str,
+    site: &'r str,
+    folder: &'r str,
+    days: &'r str,
+}
+
+impl<'r> Wanted<'r> {
+    fn of(fields: &'r Form) -> Self {
+        let [name, scope, site, folder, days] =
+            ["name", "scope", "site", "folder", "days"].map(|name| fields.text(name).trim());
+        Self { name, scope, site, folder, days }
+    }
 }
 
 pub(super) async fn show(
@@ -93,25 +131,26 @@ pub(super) async fn make(
     body: Bytes,
 ) -> Result<Response, Failure> {
     let (who, fields) = read(&portal, &caller, &body)?;
-    let name = fields.text("name").trim();
+    let wanted = Wanted::of(&fields);
     let (password, code) = (fields.secret("password"), fields.secret("code"));
     let proof = OwnersProof { password: &password, code: &code, user_agent: caller.user_agent() };
-    let order = match order((name, proof), &fields, portal.identity.now()) {
+    let order = match order(&wanted, proof, portal.identity.now()) {
         Ok(order) => order,
-        Err(wrong) => {
-            let notice = Notice { error: Some(&wrong), ..Notice::default() };
+        Err((wrong, error)) => {
+            let notice = Notice { error: Some(&error), wrong, wanted, ..Notice::default() };
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             return list(&portal, &caller, who, (status, notice)).await;
         }
     };
     match portal.identity.make_app_password(&caller.origin, who, order).await {
         Ok(made) => {
-            let made = Made { name, text: made.text.expose() };
+            let made = Made { name: wanted.name, text: made.text.expose() };
             let notice = Notice { made: Some(made), ..Notice::default() };
             list(&portal, &caller, who, (StatusCode::CREATED, notice)).await
         }
         Err(MakeAppPasswordError::Unavailable(error)) => Err(error.into()),
         Err(error) => {
+            let wrong = Wrong::of(&error);
             let (status, retry_after, message) = match &error {
                 MakeAppPasswordError::Proof(error) => explain(error),
                 MakeAppPasswordError::SignInAgain => {
@@ -119,7 +158,7 @@ pub(super) async fn make(
                 }
                 _ => (StatusCode::UNPROCESSABLE_ENTITY, None, sentence(&error.to_string())),
             };
-            let notice = Notice { error: Some(&message), ..Notice::default() };
+            let notice = Notice { error: Some(&message), wrong, wanted, ..Notice::default() };
             let response = list(&portal, &caller, who, (status, notice)).await?;
             Ok(with_retry_after(response, retry_after))
         }
@@ -151,32 +190,53 @@ fn read<'r>(
     Ok((who, fields))
 }
 
+impl Wrong {
+    fn of(error: &MakeAppPasswordError) -> Self {
+        match error {
+            MakeAppPasswordError::BadName => Self::Name,
+            MakeAppPasswordError::FolderWithoutSite => Self::Folder,
+            MakeAppPasswordError::Over => Self::Days,
+            MakeAppPasswordError::Proof(_) => Self::Proof,
+            _ => Self::None,
+        }
+    }
+}
+
 /// What the form asks for, or what is wrong with it, in a sentence.
 fn order<'r>(
-    (name, proof): (&'r str, OwnersProof<'r>),
-    fields: &Form,
+    wanted: &Wanted<'r>,
+    proof: OwnersProof<'r>,
     now: UnixTime,
-) -> Result<AppPasswordOrder<'r>, String> {
-    let scope: AppScope = fields.text("scope").parse().map_err(|_| "Say what it is for.")?;
-    let site = match fields.text("site") {
+) -> Result<AppPasswordOrder<'r>, (Wrong, String)> {
+    let wrong = |field: Wrong, text: &str| (field, text.to_owned());
+    let scope: AppScope =
+        wanted.scope.parse().map_err(|_| wrong(Wrong::Scope, "Say what it is for."))?;
+    let site = match wanted.site {
         "" => None,
-        text => Some(SiteId::parse(text).map_err(|_| "There is no such gallery.")?),
+        text => {
+            let site = SiteId::parse(text);
+            Some(site.map_err(|_| wrong(Wrong::Site, "There is no such gallery."))?)
+        }
     };
-    let folder = match fields.text("folder").trim() {
+    let folder = match wanted.folder {
         "" | "/" => None,
         text => {
             let rooted = format!("/{}", text.trim_start_matches('/'));
             let path = GalleryPath::from_decoded(&rooted);
-            Some(path.map_err(|error| format!("The folder can’t be: {error}."))?.as_folder())
+            let path =
+                path.map_err(|error| (Wrong::Folder, format!("The folder can’t be: {error}.")))?;
+            Some(path.as_folder())
         }
     };
-    let expires = match fields.text("days") {
+    let expires = match wanted.days {
         "" => None,
         text => {
             let days = text.parse().ok().filter(|days| DAYS.contains(days));
-            Some(now.plus(DAY * days.ok_or("Say how long it is good.")?))
+            let days = days.ok_or_else(|| wrong(Wrong::Days, "Say how long it is good."))?;
+            Some(now.plus(DAY * days))
         }
     };
+    let name = wanted.name;
     Ok(AppPasswordOrder { name, bounds: AppBounds { scope, site, folder }, expires, proof })
 }
 
@@ -196,6 +256,7 @@ async fn list(
         are_on: portal.identity.takes_app_passwords(),
         asks_password: factor != SecondFactorState::AtProvider,
         asks_code: matches!(factor, SecondFactorState::On { .. }),
+        again: again(who).filter(|_| factor == SecondFactorState::AtProvider),
         rows: rows.iter().map(row).collect(),
         sites: sites
             .into_iter()
@@ -204,8 +265,18 @@ async fn list(
         made: notice.made,
         done: notice.done,
         error: notice.error,
+        wrong: notice.wrong,
+        wanted: notice.wanted,
     };
     Ok(page(status, &template))
+}
+
+/// Where somebody signs in at their provider once more, and comes back from to this page.
+fn again(who: &SignedIn) -> Option<String> {
+    let provider = who.provider.as_ref()?;
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let query = query.append_pair("again", "1").append_pair("return", PATH).finish();
+    Some(format!("/_vestibule/oidc/{provider}?{query}"))
 }
 
 fn row(row: &AppPasswordRow) -> Row {

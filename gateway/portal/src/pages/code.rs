@@ -26,6 +26,8 @@ struct Code<'r> {
     return_to: Option<&'r str>,
     form_token: &'r str,
     message: Option<&'r str>,
+    /// Whether it is about the field for recovery codes.
+    is_recovery: bool,
     begin_again: &'r str,
 }
 
@@ -35,6 +37,21 @@ struct RecoveryUsed<'r> {
     user: Option<&'r str>,
     left: u32,
     go_on: &'r str,
+}
+
+/// Which of the two fields a code was typed into.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Code,
+    Recovery,
+}
+
+/// What the page is shown again with.
+struct Asked<'r> {
+    status: StatusCode,
+    message: Option<&'r str>,
+    field: Field,
+    return_to: Option<&'r ReturnTo>,
 }
 
 /// Sends somebody whose password was right to this page.
@@ -57,7 +74,13 @@ pub(super) async fn show(
     if !portal.identity.awaits_code(&caller.origin, &caller.cookies()) {
         return Ok(redirect(&way_in(return_to.as_ref())));
     }
-    form(&portal, &caller, return_to.as_ref(), (StatusCode::OK, None))
+    let asked = Asked {
+        status: StatusCode::OK,
+        message: None,
+        field: Field::Code,
+        return_to: return_to.as_ref(),
+    };
+    form(&portal, &caller, &asked)
 }
 
 pub(super) async fn submit(
@@ -71,15 +94,18 @@ pub(super) async fn submit(
     }
     let return_to = Some(fields.text("return")).filter(|text| !text.is_empty());
     let return_to = return_to.map(ReturnTo::parse);
+    let field = if fields.text("recovery") == "yes" { Field::Recovery } else { Field::Code };
     if !portal.form_tokens.is_from_stranger(&caller, fields.token()) {
         let message = "This page was open for too long. Please type the code again.";
-        return form(&portal, &caller, return_to.as_ref(), (StatusCode::FORBIDDEN, Some(message)));
+        let (status, message) = (StatusCode::FORBIDDEN, Some(message));
+        let asked = Asked { status, message, field, return_to: return_to.as_ref() };
+        return form(&portal, &caller, &asked);
     }
     let (code, cookies) = (fields.secret("code"), caller.cookies());
     let attempt = CodeAttempt { cookies: &cookies, code: &code, user_agent: caller.user_agent() };
     let done = match portal.identity.finish_sign_in(&caller.origin, &attempt).await {
         Ok(done) => done,
-        Err(error) => return refused(&portal, &caller, return_to.as_ref(), &error).await,
+        Err(error) => return refused(&portal, &caller, (return_to.as_ref(), field), &error).await,
     };
     let response = match done.recovery_codes_left {
         None => sign_in::welcome(&portal, &caller, done.session, return_to).await?,
@@ -109,7 +135,7 @@ async fn recovery_used(
 async fn refused(
     portal: &Portal,
     caller: &Caller,
-    return_to: Option<&ReturnTo>,
+    (return_to, field): (Option<&ReturnTo>, Field),
     error: &SignInError,
 ) -> Result<Response, Failure> {
     let (status, retry_after) = status_of(error);
@@ -120,26 +146,22 @@ async fn refused(
             let again = Again { status, message, name: "", return_to };
             sign_in::form(portal, caller, &again).await?
         }
-        _ => form(portal, caller, return_to, (status, message))?,
+        _ => form(portal, caller, &Asked { status, message, field, return_to })?,
     };
     Ok(with_retry_after(response, retry_after))
 }
 
-fn form(
-    portal: &Portal,
-    caller: &Caller,
-    return_to: Option<&ReturnTo>,
-    (status, message): (StatusCode, Option<&str>),
-) -> Result<Response, Failure> {
+fn form(portal: &Portal, caller: &Caller, asked: &Asked<'_>) -> Result<Response, Failure> {
     let stranger = Stranger::of(caller)?;
     let template = Code {
         user: caller.display_name(),
-        return_to: return_to.map(ReturnTo::as_str),
+        return_to: asked.return_to.map(ReturnTo::as_str),
         form_token: &portal.form_tokens.for_stranger(caller, &stranger),
-        message,
-        begin_again: &way_in(return_to),
+        message: asked.message,
+        is_recovery: asked.field == Field::Recovery,
+        begin_again: &way_in(asked.return_to),
     };
-    Ok(with_cookie(page(status, &template), stranger.cookie))
+    Ok(with_cookie(page(asked.status, &template), stranger.cookie))
 }
 
 /// The first step, from which whoever is signed in goes on.

@@ -10,9 +10,10 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use url::Url;
 use vestibule_identity::providers::oidc::{
-    Callback, CallbackError, OidcError, OidcProvider, ProviderError,
+    Asked, Callback, CallbackError, OidcError, OidcProvider, ProviderError, Tokens,
 };
-use vestibule_identity::{SignInError, SignedIn, SignedOutThere, UnderWayError};
+use vestibule_identity::{Beginning, SignInError, SignedIn, SignedOutThere, UnderWayError};
+use vestibule_schema::ProviderId;
 
 use super::sign_in;
 use crate::answer::{Failure, page, redirect, with_cookie};
@@ -63,7 +64,13 @@ pub(super) async fn begin(
     let return_to = return_to.as_ref().map_or("", ReturnTo::as_str);
     // S8: the browser is known before it leaves, and again when it comes back
     let stranger = Stranger::of(&caller)?;
-    match portal.identity.begin_at(provider, &stranger.value, return_to).await {
+    // S85: who is to show that it is them is asked, also where the provider would let them through
+    let asked = match caller.parameter("again").as_deref() {
+        Some("1") => Asked::Again,
+        _ => Asked::AsItLikes,
+    };
+    let wanted = Beginning { browser: &stranger.value, return_to, asked };
+    match portal.identity.begin_at(&caller.origin, provider, wanted).await {
         Ok(begun) => Ok(with_cookie(redirect(begun.address.as_str()), stranger.cookie)),
         Err(error) => failed(&caller, provider, error),
     }
@@ -141,23 +148,33 @@ fn no(what: &str) -> Response {
     (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, kind)], body).into_response()
 }
 
+/// The provider and the tokens of a session, by which the provider's ends too; `None` if there are
+/// none, or they can't be read. Asked before the session ends here, for then they are gone.
+pub(super) async fn tokens(portal: &Portal, who: &SignedIn) -> Option<(ProviderId, Tokens)> {
+    match portal.identity.tokens_of(who.root_session()?).await {
+        Ok(found) => found.map(|(kept, tokens)| (kept.provider, tokens)),
+        Err(error) => {
+            let cause = error.source().map(ToString::to_string);
+            tracing::warn!(%error, cause, "the provider's session goes on");
+            None
+        }
+    }
+}
+
 /// Where a browser goes so that the provider's session ends too; `None` if there is nothing to end
-/// there. Asked before the session ends here, for then its tokens are gone.
-pub(super) async fn way_out(portal: &Portal, who: &SignedIn) -> Result<Option<Url>, Failure> {
-    let Some(session) = who.root_session() else { return Ok(None) };
-    let Some((kept, tokens)) = portal.identity.tokens_of(session).await? else { return Ok(None) };
-    let name = kept.provider.as_str();
-    let Some(provider) = portal.oidc.get(name) else { return Ok(None) };
+/// there.
+pub(super) async fn way_out(portal: &Portal, (name, tokens): &(ProviderId, Tokens)) -> Option<Url> {
+    let name = name.as_str();
+    let provider = portal.oidc.get(name)?;
     let mut back: Url = provider.config().redirect_uri.clone();
     back.set_path(&format!("/_vestibule/oidc/{name}/signed-out"));
     // whoever comes back changes nothing there, so that the state need not be a secret
-    match provider.end_session(&tokens, &back, name).await {
-        Ok(address) => Ok(address),
+    match provider.end_session(tokens, &back, name).await {
+        Ok(address) => address,
         Err(error) => {
-            // they are signed out here all the same
             let cause = error.source().map(ToString::to_string);
             tracing::warn!(provider = name, %error, cause, "the provider's session goes on");
-            Ok(None)
+            None
         }
     }
 }
@@ -184,6 +201,11 @@ fn failed(
     let error = match error {
         UnderWayError::Oidc(error) => error,
         UnderWayError::Unavailable(error) => return Err(error.into()),
+        UnderWayError::TooMany { retry_after } => {
+            let what = "Too many have begun to sign in from where you are. Please try again soon.";
+            let response = say(caller, provider, (StatusCode::TOO_MANY_REQUESTS, what));
+            return Ok(sign_in::with_retry_after(response, Some(retry_after)));
+        }
         _ => return Err(Failure::Internal),
     };
     let cause = error.source().map(ToString::to_string);

@@ -72,8 +72,7 @@ pub(super) async fn begin(
 ) -> Result<Response, Failure> {
     let (who, fields) = read(&portal, &caller, &body)?;
     let password = fields.secret("password");
-    let proof = (&password, caller.user_agent());
-    match portal.identity.begin_second_factor(&caller.origin, who, proof).await {
+    match portal.identity.begin_second_factor(&caller.origin, who, &password).await {
         Ok(enrolment) => Ok(enrol(&portal, &caller, who, (&enrolment, None))),
         Err(error) => refused(&portal, &caller, who, &error).await,
     }

@@ -7,9 +7,10 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
-use vestibule_identity::{OpenShareError, Secret, ShareAttempt, ShareFace};
+use vestibule_identity::{OpenShareError, Secret, ShareAttempt, ShareFace, Transport};
 
 use super::enter::is_here;
+use super::sign_in::not_secure;
 use crate::answer::{Failure, page, redirect, with_cookie};
 use crate::caller::Caller;
 use crate::form::Form;
@@ -35,6 +36,9 @@ pub(super) async fn show(
     Path(token): Path<String>,
     caller: Caller,
 ) -> Result<Response, Failure> {
+    if caller.origin.transport() == Transport::Exposed {
+        return Ok(not_secure(&caller));
+    }
     let face = find(&portal, &caller, &token).await?;
     link_page(&portal, &caller, (&token, &face), None)
 }
@@ -45,6 +49,9 @@ pub(super) async fn open(
     caller: Caller,
     body: Bytes,
 ) -> Result<Response, Failure> {
+    if caller.origin.transport() == Transport::Exposed {
+        return Ok(not_secure(&caller));
+    }
     let fields = Form::read(&caller, &body)?;
     let face = find(&portal, &caller, &token).await?;
     portal.form_tokens.check_share(&caller, fields.token())?;

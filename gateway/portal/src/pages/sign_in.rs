@@ -183,12 +183,18 @@ pub(super) async fn form(
         return Ok(not_secure(caller));
     }
     let stranger = Stranger::of(caller)?;
-    // without the store there is no passkey, but the page
-    let passkey = portal.identity.passkey_question(&caller.origin, &stranger.value).await;
-    let passkey = passkey.unwrap_or_else(|error| {
-        tracing::error!(%error, "passkeys can't be asked for");
-        None
-    });
+    let passkey = match again.status {
+        // whoever is turned away in a storm is told so at the least cost
+        StatusCode::SERVICE_UNAVAILABLE => None,
+        _ => {
+            let asked = portal.identity.passkey_question(&caller.origin, &stranger.value).await;
+            // without the store there is no passkey, but the page
+            asked.unwrap_or_else(|error| {
+                tracing::error!(%error, "passkeys can't be asked for");
+                None
+            })
+        }
+    };
     let name: String = again.name.chars().take(SHOWN_NAME).collect();
     let template = SignIn {
         user,

@@ -45,8 +45,13 @@ pub(super) async fn submit(
     let fields = Form::read(&caller, &body)?;
     let Some(who) = &caller.signed_in else { return Ok(redirect("/")) };
     portal.form_tokens.check_user(&caller, who, (Purpose::SignOut, fields.token()))?;
-    let way_out = oidc::way_out(&portal, who).await?;
+    let tokens = oidc::tokens(&portal, who).await;
     portal.identity.sign_out(&caller.origin, who).await?;
+    // whatever the provider does, and however long it takes, it is over here
+    let way_out = match &tokens {
+        Some(tokens) => oidc::way_out(&portal, tokens).await,
+        None => None,
+    };
     let response = way_out.map_or_else(|| redirect("/"), |address| go_on(address.as_str()));
     Ok(with_cookie(response, SetCookie::clear(&caller.origin, &caller.audience)))
 }

@@ -48,6 +48,37 @@ async fn signing_out_is_for_good() {
     assert_eq!(answer.location(), Some("/"), "twice does no harm");
 }
 
+/// S77: what others may be shown from a cache holds no cookie, that of somebody's ended session
+/// neither.
+#[tokio::test]
+async fn what_may_be_kept_sets_no_cookie() {
+    let mut browser = Browser::new().await;
+    browser.cookies.push(("__Host-vestibule".to_owned(), "expired".to_owned()));
+    let asset = browser.get("/_vestibule/assets/portal.css").await;
+    assert_eq!(asset.headers["cache-control"], "public, max-age=3600");
+    assert!(!asset.headers.contains_key("set-cookie"));
+    let page = browser.get("/_vestibule/sign-in").await;
+    let cleared = page
+        .headers
+        .get_all("set-cookie")
+        .iter()
+        .any(|value| value.to_str().unwrap().starts_with("__Host-vestibule=; Max-Age=0"));
+    assert!(cleared, "the next page clears it");
+}
+
+#[tokio::test]
+async fn an_error_of_the_password_stands_by_its_form() {
+    let mut browser = Browser::new().await;
+    browser.sign_in("jane").await;
+    let token = browser.get("/_vestibule/account").await.token().to_owned();
+    let fields =
+        [("form_token", &*token), ("old", PASSWORD), ("new", "one of two"), ("again", "x")];
+    let page = browser.post("/_vestibule/account/password", &fields).await;
+    let (_, section) = page.body.split_once("id=\"change\"").unwrap();
+    assert!(section.contains("role=\"alert\" id=\"error\">The two new passwords differ."));
+    assert!(section.contains("aria-describedby=\"rules error\""), "{section}");
+}
+
 #[tokio::test]
 async fn one_ends_ones_own_sessions_and_nobody_elses() {
     let mut here = Browser::new().await;
@@ -107,6 +138,49 @@ async fn changing_the_password_needs_the_old_one_and_two_equal_new_ones() {
     }
     assert!(browser.is_signed_in().await, "with a new token");
     assert!(!other.is_signed_in().await);
+}
+
+/// Nobody types it all again because of a wrong password, and the error is told at its field.
+#[tokio::test]
+async fn a_form_for_an_app_password_keeps_what_was_typed() {
+    const PAGE: &str = "/_vestibule/account/app-passwords";
+    let mut browser = Browser::with(Fixed::sites(&[("family", "/i/family/")])).await;
+    browser.sign_in("jane").await;
+    let token = browser.get(PAGE).await.token().to_owned();
+    let ask = |folder: &'static str, password: &'static str| {
+        let more = [("site", "family"), ("folder", folder), ("days", "90"), ("password", password)];
+        [
+            [("form_token", token.clone()), ("name", "my <phone>".to_owned())].to_vec(),
+            more.map(|(name, value)| (name, value.to_owned())).to_vec(),
+            vec![("scope", "read".to_owned())],
+        ]
+        .concat()
+    };
+    for (folder, password, wrong) in
+        [("a/b", "planted wrong", "password"), ("a/../b", PASSWORD, "folder")]
+    {
+        let fields = ask(folder, password);
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let page = browser.post(PAGE, &fields).await.body;
+        for kept in [
+            "value=\"my &#60;phone&#62;\"",
+            "value=\"read\" checked",
+            "value=\"family\" selected",
+            "value=\"90\" selected",
+            &format!("value=\"{folder}\""),
+        ] {
+            assert!(page.contains(kept), "{kept}: {page}");
+        }
+        assert!(!page.contains("planted wrong"));
+        assert_eq!(page.matches("aria-describedby=\"error").count(), 1, "{page}");
+        let input = page.split(&format!("<input id=\"{wrong}\"")).nth(1).unwrap();
+        assert!(input.split('>').next().unwrap().contains("aria-describedby=\"error"), "{wrong}");
+    }
+    let fields = ask("a/b", PASSWORD);
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let page = browser.post(PAGE, &fields).await.body;
+    assert!(page.contains("<h2 id=\"made\">") && page.contains("<p role=\"status\">"));
+    assert!(!page.contains("value=\"a/b\""), "the next one is another");
 }
 
 /// S17: told once, to whoever asked; listed, and revoked by its owner alone.

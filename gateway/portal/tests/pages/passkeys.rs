@@ -8,7 +8,7 @@ use crate::browser::{Browser, PASSWORD, Page};
 const SCRIPT: &str = "script-src https://photos.example.com/_vestibule/assets/passkey.js";
 
 fn policy(page: &Page) -> &str {
-    page.headers["content-security-policy"].to_str().unwrap()
+    page.headers.get("content-security-policy").unwrap().to_str().unwrap()
 }
 
 /// Sends a form, with the token that stands on a page.

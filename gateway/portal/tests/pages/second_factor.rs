@@ -146,6 +146,28 @@ async fn a_recovery_code_says_how_many_are_left() {
     assert_eq!(second_step(&mut third, &page, &codes[0]).await.status, StatusCode::FORBIDDEN);
 }
 
+/// A wrong code is told at the field that it was typed into.
+#[tokio::test]
+async fn an_error_stands_at_the_field_of_the_code() {
+    let mut browser = Browser::new().await;
+    browser.sign_in("jane").await;
+    turn_on(&mut browser).await;
+    let mut other = browser.another();
+    let page = first_step(&mut other, "/").await;
+    assert!(page.body.contains("<details>"), "closed at first");
+    let field =
+        |page: &Page, id: &str| between(&page.body, &format!("<input id=\"{id}\""), ">").to_owned();
+    let fields = [("form_token", page.token()), ("code", "abcd"), ("recovery", "yes")];
+    let page = other.post("/_vestibule/sign-in/code", &fields).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(page.body.contains("<details open>"), "{}", page.body);
+    let is_told = |field: &str| field.contains("autofocus aria-invalid=\"true\"");
+    assert!(is_told(&field(&page, "recovery")) && !is_told(&field(&page, "code")));
+    let page = second_step(&mut other, &page, "000000").await;
+    assert!(page.body.contains("<details>"));
+    assert!(is_told(&field(&page, "code")) && !is_told(&field(&page, "recovery")));
+}
+
 /// S8: what is not this browser's own is worth nothing.
 #[tokio::test]
 async fn the_second_step_belongs_to_its_browser() {

@@ -64,6 +64,20 @@ async fn a_wrong_password_shows_the_page_again() {
     assert_eq!(browser.post(&link, &right).await.status, StatusCode::SEE_OTHER);
 }
 
+/// The password would lie open, and the browser would get no cookie.
+#[tokio::test]
+async fn no_password_is_asked_for_over_a_plain_connection() {
+    let (mut browser, link) = with_link("jane", Some("open sesame")).await;
+    let token = browser.get(&link).await.token().to_owned();
+    browser.origin.secure = false;
+    let page = browser.get(&link).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(!page.body.contains("<form"), "{}", page.body);
+    let fields = [("form_token", &*token), ("password", "open sesame")];
+    let answer = browser.post(&link, &fields).await;
+    assert_eq!((answer.status, answer.body), (StatusCode::FORBIDDEN, page.body));
+}
+
 /// A form of another page, or of another browser, opens nothing.
 #[tokio::test]
 async fn only_the_page_of_the_link_opens_it() {

@@ -7,6 +7,15 @@ use vestibule_identity::RequestOrigin;
 
 use crate::browser::{Browser, PASSWORD, Page};
 
+/// A script of some other page of the domain may have set one.
+#[tokio::test]
+async fn a_cookie_that_is_no_text_locks_nobody_out() {
+    let mut browser = Browser::new().await;
+    browser.cookies.push(("odd".to_owned(), "é".to_owned()));
+    assert_eq!(browser.sign_in("jane").await.status, StatusCode::SEE_OTHER);
+    assert!(browser.is_signed_in().await);
+}
+
 #[tokio::test]
 async fn somebody_signs_in_and_goes_where_they_came_from() {
     let mut browser = Browser::new().await;

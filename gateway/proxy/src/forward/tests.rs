@@ -11,7 +11,13 @@ fn head(fields: &HeaderMap) -> Head {
         request.append_header(name.clone(), value.clone()).unwrap();
     }
     let peer = Some([192, 0, 2, 7].into());
-    let connection = Connection { peer, is_tls: true, trusted_proxies: &[] };
+    let connection = Connection {
+        peer,
+        is_tls: true,
+        certificate: None,
+        server_name: None,
+        trusted_proxies: &[],
+    };
     Head::read(None, &request, connection).unwrap()
 }
 

@@ -81,7 +81,13 @@ fn request(method: &str, target: &str, fields: &[(&'static str, &str)]) -> Reque
     request
 }
 
-const NOBODY: Connection<'_> = Connection { peer: None, is_tls: false, trusted_proxies: &[] };
+const NOBODY: Connection<'_> = Connection {
+    peer: None,
+    is_tls: false,
+    certificate: None,
+    server_name: None,
+    trusted_proxies: &[],
+};
 
 fn read(method: &str, target: &str, fields: &[(&'static str, &str)]) -> Result<Head, FrontError> {
     Head::read(None, &request(method, target, fields), NOBODY)
@@ -206,4 +212,32 @@ proptest! {
             prop_assert!(!bare);
         }
     }
+}
+
+/// S80: a connection that was made for one host asks for no other.
+#[test]
+fn a_connection_is_for_the_host_that_it_was_made_for() {
+    let proxies: [IpNet; 1] = ["10.0.0.0/8".parse().unwrap()];
+    let read = |server_name, peer: [u8; 4]| {
+        let mut request = RequestHeader::build("GET", b"/", None).unwrap();
+        request.append_header(header::HOST, "Photos.Example.:8443").unwrap();
+        let peer = Some(peer.into());
+        let connection = Connection {
+            peer,
+            is_tls: true,
+            certificate: None,
+            server_name,
+            trusted_proxies: &proxies,
+        };
+        Head::read(None, &request, connection).map(|_| ())
+    };
+    let stranger = [192, 0, 2, 7];
+    assert_eq!(read(Some("photos.example"), stranger), Ok(()));
+    assert_eq!(read(Some("PHOTOS.example"), stranger), Ok(()));
+    assert_eq!(read(None, stranger), Ok(()));
+    for other in ["other.example", "a.photos.example", "photos.example.evil.example", ""] {
+        assert_eq!(read(Some(other), stranger), Err(FrontError::ServerName), "{other}");
+    }
+    // a proxy names the gateway, and its clients their host
+    assert_eq!(read(Some("gateway.internal"), [10, 0, 0, 1]), Ok(()));
 }

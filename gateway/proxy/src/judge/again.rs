@@ -4,19 +4,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use vestibule_adapters::{Ask, Span};
+use vestibule_policies::engine::Judge;
 use vestibule_policies::{Decision, Principal};
 use vestibule_schema::{GalleryPath, PermissionSet};
 
 use super::Question;
 
 /// What a permit reaches, and by which rules.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Reach {
     world: u64,
     principal: Principal,
     /// Of an answer that is made of all that lies beneath its folder: an archive. None for any
     /// other, or if it is the same as before.
-    beneath: Option<Beneath>,
+    beneath: Option<Arc<Beneath>>,
 }
 
 /// What may be done in a folder and beneath it.
@@ -27,6 +28,24 @@ struct Beneath {
 }
 
 impl Question<'_> {
+    /// What the permit for an archive reaches: its grant says so, whatever the rules say by the
+    /// time that the server makes it.
+    pub(super) fn archived(&self, judge: Judge<'_>, ask: &Ask) -> Option<Reach> {
+        (ask.span == Span::Tree).then(|| Reach {
+            world: self.world.serial(),
+            principal: self.principal.clone(),
+            beneath: Some(Arc::new(self.beneath(judge, ask))),
+        })
+    }
+
+    fn beneath(&self, judge: Judge<'_>, ask: &Ask) -> Beneath {
+        let below = judge.below(self.principal, &ask.path).into_iter();
+        Beneath {
+            here: judge.permissions(self.principal, &ask.path),
+            below: below.map(|place| (place.folder, place.permissions)).collect(),
+        }
+    }
+
     /// What is reached now; none if the request would be refused.
     pub(crate) fn reach(mut self, ask: &Ask, before: Option<&Reach>) -> Option<Reach> {
         self.refresh(ask).ok()?;
@@ -51,13 +70,7 @@ impl Question<'_> {
         // a folder may have a hundred thousand rules beneath: they are not asked for again while
         // the answer can't be another
         let is_looked_at = ask.span == Span::Tree && (!is_same || engine.reads_context());
-        let beneath = is_looked_at.then(|| {
-            let below = judge.below(self.principal, &ask.path).into_iter();
-            Beneath {
-                here: judge.permissions(self.principal, &ask.path),
-                below: below.map(|place| (place.folder, place.permissions)).collect(),
-            }
-        });
+        let beneath = is_looked_at.then(|| Arc::new(self.beneath(judge, ask)));
         Some(Reach { world: world.serial(), principal: self.principal.clone(), beneath })
     }
 }

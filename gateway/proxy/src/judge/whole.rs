@@ -90,7 +90,8 @@ impl Question<'_> {
 
     /// Whether it is no secret that there is something at a path: who may see the folder is not
     /// told "forbidden" of what is not there, as a closed folder would be known by the difference.
-    /// Where something is made, the folder that it is made in counts.
+    /// Where the gateway can't see the gallery, everything is a secret. Where something is made, the
+    /// folder that it is made in counts.
     pub(super) fn may_tell(&self, ask: &Ask, path: &GalleryPath) -> bool {
         let exists = |path: &GalleryPath| self.gateway.folders.exists(&self.site.id, path);
         let makes = ask.write.as_ref().is_some_and(|write| {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, ResolvesServerCert, VerifierBuilderError};
 use rustls::sign::CertifiedKey;
 
 /// Why a certificate can't be used.
@@ -36,6 +36,22 @@ pub enum CertificateError {
         /// What is wrong with it.
         source: rustls::Error,
     },
+    /// A certificate of the file is none of an authority.
+    #[error("`{}` holds a certificate by which no client can be verified", path.display())]
+    Authority {
+        /// The authorities' file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: rustls::Error,
+    },
+    /// Clients can't be asked for certificates of these authorities.
+    #[error("no client can be verified by `{}`", path.display())]
+    Clients {
+        /// The authorities' file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: VerifierBuilderError,
+    },
 }
 
 /// A certificate for every name, read again when its files change.
@@ -50,14 +66,14 @@ pub struct Certificate {
 
 /// Which contents a file had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     inode: u64,
     length: u64,
     modified: (i64, i64),
 }
 
 impl Stamp {
-    fn of(path: &Path) -> Option<Self> {
+    pub(super) fn of(path: &Path) -> Option<Self> {
         let meta = std::fs::metadata(path).ok()?;
         let modified = (meta.mtime(), meta.mtime_nsec());
         Some(Self { inode: meta.ino(), length: meta.len(), modified })
@@ -105,21 +121,23 @@ impl ResolvesServerCert for Certificate {
 }
 
 fn certified(chain: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
-    let read = |path: &Path| {
-        let path = path.to_owned();
-        move |source| CertificateError::Read { path, source }
-    };
-    let certificates = CertificateDer::pem_file_iter(chain)
-        .map_err(read(chain))?
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(read(chain))?;
-    if certificates.is_empty() {
-        return Err(CertificateError::Empty { path: chain.to_owned() });
-    }
-    let private = PrivateKeyDer::from_pem_file(key).map_err(read(key))?;
+    let certificates = certificates(chain)?;
+    let private = PrivateKeyDer::from_pem_file(key)
+        .map_err(|source| CertificateError::Read { path: key.to_owned(), source })?;
     let provider = rustls::crypto::ring::default_provider();
     CertifiedKey::from_der(certificates, private, &provider)
         .map_err(|source| CertificateError::Key { path: key.to_owned(), source })
+}
+
+/// The certificates of a file; there is at least one.
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let unread = |source| CertificateError::Read { path: path.to_owned(), source };
+    let read = CertificateDer::pem_file_iter(path).map_err(unread)?;
+    let certificates = read.collect::<Result<Vec<_>, _>>().map_err(unread)?;
+    if certificates.is_empty() {
+        return Err(CertificateError::Empty { path: path.to_owned() });
+    }
+    Ok(certificates)
 }
 
 #[cfg(test)]

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pingora::proxy::Session;
-use vestibule_identity::{Audience, Authentication};
+use vestibule_identity::{Audience, Authentication, CertificateHash};
 
 use super::Enforcement;
 use crate::exchange::Exchange;
 use crate::forward::Forwarding;
-use crate::front::{Connection, Head};
+use crate::front::{Connection, FrontError, Head};
 use crate::judge::{self, Question, Verdict};
 use crate::refuse::{Answer, Refusal};
 use crate::sites::{OWN_PREFIX, Place};
 use crate::tunnel::Handshake;
-use crate::{local, well_known};
+use crate::{line, local, well_known};
 
 /// How long a connection may be idle between two requests, and within the head of one.
 const IDLE_SECONDS: u64 = 75;
@@ -118,18 +118,30 @@ impl Enforcement {
 
     /// The first look; what does not pass it has its connection closed.
     fn read_head(&self, session: &mut Session) -> Result<Head, Refusal> {
-        let raw = session.as_downstream().as_http1().map(|http1| http1.get_headers_raw_bytes());
-        let connection = Connection {
-            peer: session.client_addr().and_then(|address| address.as_inet()).map(|a| a.ip()),
-            is_tls: session.digest().is_some_and(|digest| digest.ssl_digest.is_some()),
-            trusted_proxies: &self.gateway.trusted_proxies,
-        };
         // an idle connection ends some day, and so does a head that never does
         if session.get_keepalive() == Some(0) {
             session.set_keepalive(Some(IDLE_SECONDS));
         }
         session.as_downstream_mut().set_write_timeout(Some(STALLED));
-        let head = Head::read(raw.as_deref(), session.req_header(), connection);
+        let raw = session.as_downstream().as_http1().map(|http1| http1.get_headers_raw_bytes());
+        let tls = session.digest().and_then(|digest| digest.ssl_digest.as_ref());
+        let shown = tls.map(|tls| tls.cert_digest.as_slice());
+        let server_name = line::server_name();
+        let connection = Connection {
+            peer: session.client_addr().and_then(|address| address.as_inet()).map(|a| a.ip()),
+            is_tls: tls.is_some(),
+            server_name: server_name.as_deref(),
+            // empty if the client showed none
+            certificate: shown
+                .and_then(|hash| hash.try_into().ok())
+                .map(CertificateHash::from_bytes),
+            trusted_proxies: &self.gateway.trusted_proxies,
+        };
+        let head = if line::shows_a_good_certificate() {
+            Head::read(raw.as_deref(), session.req_header(), connection)
+        } else {
+            Err(FrontError::Certificate)
+        };
         if head.as_ref().map_or(true, |head| head.upgrade.is_some()) {
             // what may come after such a head is not for the next reader
             session.set_keepalive(None);

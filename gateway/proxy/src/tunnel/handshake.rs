@@ -149,7 +149,13 @@ mod tests {
             request.append_header((*name).to_owned(), *value).unwrap();
         }
         let peer = Some([192, 0, 2, 7].into());
-        let connection = Connection { peer, is_tls: true, trusted_proxies: &[] };
+        let connection = Connection {
+            peer,
+            is_tls: true,
+            certificate: None,
+            server_name: None,
+            trusted_proxies: &[],
+        };
         let head = Head::read(None, &request, connection).unwrap();
         Handshake::read(&head, &request.headers)
     }

@@ -17,6 +17,13 @@ pub(crate) struct Reply {
     pub(crate) body: String,
 }
 
+/// Whether an answer's length is that of a body which follows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HasBody {
+    Yes,
+    No,
+}
+
 impl Reply {
     /// The values of a header.
     pub(crate) fn header(&self, name: &str) -> Vec<&str> {
@@ -46,10 +53,19 @@ impl Client {
         Self(stream)
     }
 
+    /// On a connection that is there already.
+    pub(crate) fn on(stream: TcpStream) -> Self {
+        Self(stream)
+    }
+
     /// Sends bytes as they are and reads one answer.
     pub(crate) fn raw(&mut self, bytes: &[u8]) -> Reply {
         self.0.write_all(bytes).unwrap();
-        let is_head = bytes.starts_with(b"HEAD ");
+        self.read(if bytes.starts_with(b"HEAD ") { HasBody::No } else { HasBody::Yes })
+    }
+
+    /// Reads one answer.
+    pub(crate) fn read(&mut self, has_body: HasBody) -> Reply {
         let mut head = Vec::new();
         let mut byte = [0u8; 1];
         while !head.ends_with(b"\r\n\r\n") {
@@ -60,7 +76,7 @@ impl Client {
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let mut reply = Reply { status, head, body: String::new() };
         let length = reply.header("content-length").first().map_or(0, |l| l.parse().unwrap());
-        if !is_head {
+        if has_body == HasBody::Yes {
             let mut body = vec![0; length];
             self.0.read_exact(&mut body).unwrap();
             reply.body = String::from_utf8(body).unwrap();

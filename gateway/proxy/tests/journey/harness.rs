@@ -322,7 +322,7 @@ fn tls_listener() -> (TlsListener, CertificateDer<'static>) {
     std::fs::write(&certificate, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let certificate = Certificate::load(&certificate, &key).unwrap();
-    (TlsListener { address, certificate }, made.cert.der().clone())
+    (TlsListener { address, certificate, clients: None }, made.cert.der().clone())
 }
 
 /// One request over TLS, to the end of the connection.

@@ -129,10 +129,11 @@ fn closed_and_missing_are_the_same_bytes() {
         let void = get("/image/void.jpg?size=thumbnail", &fields);
         let reserved = get("/image/.secret?size=thumbnail", &fields);
         assert_eq!(closed.status, 404);
-        for other in [&missing, &unclassified, &reserved] {
+        let hollow = ["chunks", "chunked", "end"]
+            .map(|form| get(&format!("/image/hollow-{form}.jpg?size=thumbnail"), &fields));
+        for other in [&missing, &unclassified, &reserved, &void].into_iter().chain(&hollow) {
             assert_eq!(closed.without_names(), other.without_names());
         }
-        assert_eq!((void.status, &void.body), (404, &closed.body));
     }
     let mut client = Client::new();
     let head = client.send("HEAD", "localhost", "/image/missing.jpg?size=thumbnail", &[&mia]);
@@ -140,8 +141,39 @@ fn closed_and_missing_are_the_same_bytes() {
     // the connection is still in step
     let next = client.send("GET", "localhost", "/image/missing.jpg?size=thumbnail", &[&mia]);
     assert_eq!((next.status, next.body.as_str()), (404, "{\"error\":\"not_found\"}\n"));
+    for nothing in ["void", "hollow-chunked"] {
+        let target = format!("/image/{nothing}.jpg?size=thumbnail");
+        let empty = client.send("GET", "localhost", &target, &[&mia]);
+        assert_eq!((empty.status, empty.body.as_str()), (404, "{\"error\":\"not_found\"}\n"));
+    }
     let after = client.send("GET", "localhost", "/image/a.jpg?size=thumbnail", &[&mia]);
     assert_eq!(after.status, 200);
+}
+
+/// A script may set a cookie that is no text: it locks nobody out.
+#[test]
+fn a_cookie_that_is_no_text_hides_no_session() {
+    for odd in [&b"odd=\xff; "[..], b"odd=\xc3\xa9; ", b""] {
+        let mut request =
+            b"GET /image/a.jpg?size=large HTTP/1.1\r\nHost: localhost\r\nCookie: ".to_vec();
+        request.extend_from_slice(odd);
+        request.extend_from_slice(RUNNING.jane.as_bytes());
+        request.extend_from_slice(b"; last=\xfe\r\n\r\n");
+        assert_eq!(Client::new().raw(&request).status, 200, "{odd:?}");
+    }
+}
+
+/// S58: neither way.
+#[test]
+fn an_answer_says_nothing_under_the_names_of_identity() {
+    let jane = cookie(&RUNNING.jane_at_files);
+    let mut client = Client::new();
+    let reply = client.send("GET", "files.localhost", "/a.jpg", &[&jane]);
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(forwarded(&reply, "x-files-key"), ["hunter2"]);
+    for name in ["x-webauth-user", "x_files_user", "x-files-key"] {
+        assert_eq!(reply.header(name), [] as [&str; 0], "{name}");
+    }
 }
 
 #[test]
@@ -200,22 +232,23 @@ fn a_panic_fails_its_request_alone() {
     }
 }
 
+/// What was noted for the audit log of a request.
+pub(crate) fn noted(reply: &Reply) -> String {
+    let id = (*reply.header("x-request-id").first().unwrap()).to_owned();
+    let (mut line, begun) = (None, std::time::Instant::now());
+    // it is noted after the answer
+    while line.is_none() && begun.elapsed() < std::time::Duration::from_secs(10) {
+        let all = NOTED.lock().unwrap();
+        line = all.iter().find_map(|line| line.strip_prefix(&format!("{id} ")).map(str::to_owned));
+        drop(all);
+        std::thread::yield_now();
+    }
+    line.unwrap_or_default()
+}
+
 /// S82: what is denied or refused is noted, with the request's name; what is allowed is not.
 #[test]
 fn what_is_not_let_through_is_noted() {
-    let noted = |reply: &Reply| {
-        let id = reply.header("x-request-id")[0].to_owned();
-        let (mut line, begun) = (None, std::time::Instant::now());
-        // it is noted after the answer
-        while line.is_none() && begun.elapsed() < std::time::Duration::from_secs(10) {
-            let all = NOTED.lock().unwrap();
-            line =
-                all.iter().find_map(|line| line.strip_prefix(&format!("{id} ")).map(str::to_owned));
-            drop(all);
-            std::thread::yield_now();
-        }
-        line.unwrap_or_default()
-    };
     let denied = noted(&get("/image/closed/a.jpg?size=thumbnail", &[]));
     // nothing permits it, so no policy had to forbid it
     assert_eq!(denied, "visitor GET /closed/a.jpg view unauthorized 401 0");
@@ -360,4 +393,18 @@ fn tls_is_the_same_gateway() {
     );
     assert!(reply.starts_with("HTTP/1.1 200 OK"), "{reply}");
     assert!(reply.contains("x-forwarded-proto: https"), "{reply}");
+}
+
+/// S80: the connection was made for `localhost`.
+#[test]
+fn a_tls_connection_is_for_its_own_host() {
+    let port = RUNNING.tls.port();
+    let ask = |host: &str| {
+        over_tls(
+            format!("GET / HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n")
+                .as_bytes(),
+        )
+    };
+    assert!(!ask("LOCALHOST.").starts_with("HTTP/1.1 421"));
+    assert!(ask("plain.localhost").starts_with("HTTP/1.1 421"));
 }

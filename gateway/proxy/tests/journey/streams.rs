@@ -3,13 +3,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vestibule_schema::{AccountRole, UserName};
 use vestibule_store::AccountState;
 
-use crate::client::cookie;
+use crate::client::{Client, HasBody, cookie};
 use crate::harness::{CLOSED, PERMISSIONS, Running, start};
+use crate::noted;
+use crate::upstream::{BEGINNING, HELD};
 
 /// The rules without the word about one user.
 fn without(name: &str, rules: &str) -> String {
@@ -98,7 +100,7 @@ fn answers_end_with_their_session_and_no_other() {
     ids.sort_unstable_by_key(|id| id.number());
     let ended = running.identity.end_session(account, ids[ids.len() - 4]);
     assert!(running.runtime.block_on(ended).unwrap());
-    let ended_at = std::time::Instant::now();
+    let ended_at = Instant::now();
     for download in cut {
         download.must_be_cut();
     }
@@ -154,6 +156,48 @@ fn answers_end_with_the_right_to_them() {
     running.replace_rules(&PERMISSIONS.replace("public_role = \"guestbook\"", ""), CLOSED);
     visitor.must_be_cut();
     others.iter_mut().for_each(Download::goes_on);
+}
+
+/// S74: what an archive is made of is settled by its grant, and a folder of it may be closed before its
+/// server begins. S82: what is refused because its server took its time is noted.
+#[test]
+fn an_archive_that_has_not_begun_ends_when_a_folder_in_it_is_closed() {
+    let running = gateway();
+    let close = || running.replace_rules(PERMISSIONS, &without("jane", CLOSED));
+    let mut whole = Download(ask_and_wait(&running, "/zip/"));
+    close();
+    BEGINNING.may_go_on.wait();
+    whole.take(12);
+    whole.must_be_cut();
+    // another part of the gallery goes on
+    running.replace_rules(PERMISSIONS, CLOSED);
+    let mut part = Download(ask_and_wait(&running, "/zip/elsewhere/"));
+    close();
+    BEGINNING.may_go_on.wait();
+    part.goes_on();
+    // a server that answers after more than a second answers a question of then
+    running.replace_rules(PERMISSIONS, CLOSED);
+    let begun = Instant::now();
+    let mut late = Client::on(ask_and_wait(&running, "/zip/"));
+    close();
+    while begun.elapsed() < Duration::from_millis(1100) {
+        std::thread::yield_now();
+    }
+    BEGINNING.may_go_on.wait();
+    let reply = late.read(HasBody::Yes);
+    assert_eq!(reply.status, 404, "{reply:?}");
+    assert_eq!(noted(&reply), "jane GET / - ended before it was answered 404 0");
+}
+
+/// Jane asks for something that its server holds back.
+fn ask_and_wait(running: &Running, target: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(running.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let host = format!("localhost:{}", running.address.port());
+    let fields = format!("Host: {host}\r\n{}\r\n{HELD}", cookie(&running.jane));
+    write!(stream, "GET {target} HTTP/1.1\r\n{fields}\r\n\r\n").unwrap();
+    BEGINNING.asked.wait();
+    stream
 }
 
 /// S74: an archive is made of what lies beneath its folder, and ends when any of it is closed.

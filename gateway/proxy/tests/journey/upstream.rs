@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Barrier, LazyLock};
 
 use crate::sockets::server as sockets;
 
@@ -22,12 +23,17 @@ fn serve(mut stream: TcpStream) {
     while let Some(head) = read_head(&mut stream) {
         let is_head = head.starts_with("HEAD ");
         let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
+        if head.to_ascii_lowercase().contains(&HELD.to_ascii_lowercase()) {
+            BEGINNING.asked.wait();
+            BEGINNING.may_go_on.wait();
+        }
         let (status, body) = match &target {
             t if t.starts_with("/socket/") => return sockets::serve(stream, t, &head),
             t if t.contains("missing") => ("404 Not Found", "upstream: no such picture".to_owned()),
             t if t.contains("void") => ("404 Not Found", String::new()),
             t if t.contains("unbelieved") => ("401 Unauthorized", "no".to_owned()),
             t if t.contains("cut") => return,
+            t if t.contains("hollow") => return hollow(stream, t),
             t if t.contains("stream-") || t.starts_with("/zip/") => return stream_out(stream, t),
             _ => ("200 OK", head.clone()),
         };
@@ -35,6 +41,7 @@ fn serve(mut stream: TcpStream) {
             "HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Type: text/plain\r\n\
              Server: secret/1.0\r\nX-Powered-By: secret\r\nX-Vestibule-Grant: echo\r\n\
              Cache-Control: public, max-age=60\r\nSet-Cookie: vestibule=evil\r\n\
+             X-WebAuth-User: boss\r\nX_Files_User: boss\r\nX-Files-Key: hunter2\r\n\
              Set-Cookie: own=1; Path=/\r\nLocation: /elsewhere\r\n\r\n{}",
             body.len(),
             if is_head { "" } else { &body }
@@ -44,6 +51,31 @@ fn serve(mut stream: TcpStream) {
         }
     }
 }
+
+/// Nothing there, in other forms: chunks, with something in them or not, and up to the end of the
+/// connection.
+fn hollow(mut stream: TcpStream, target: &str) {
+    let framed = match target {
+        t if t.contains("chunks") => "Transfer-Encoding: chunked\r\n\r\n4\r\nnone\r\n0\r\n\r\n",
+        t if t.contains("chunked") => "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        _ => "\r\nnone",
+    };
+    let _ = stream.write_all(format!("HTTP/1.1 404 Not Found\r\n{framed}").as_bytes());
+}
+
+/// What asks the server to wait before it begins to answer.
+pub(crate) const HELD: &str = "Accept-Language: held";
+
+/// What it waits for: one answer at a time.
+pub(crate) struct Beginning {
+    /// It has been asked.
+    pub(crate) asked: Barrier,
+    /// It may answer.
+    pub(crate) may_go_on: Barrier,
+}
+
+pub(crate) static BEGINNING: LazyLock<Beginning> =
+    LazyLock::new(|| Beginning { asked: Barrier::new(2), may_go_on: Barrier::new(2) });
 
 /// An answer that takes its time: without end, or silent after its first piece.
 fn stream_out(mut stream: TcpStream, target: &str) {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::Args;
 use serde_json::json;
-use vestibule_store::audit::{AuditError, Break, BreakKind, Series, Verified, verify};
+use vestibule_store::audit::{
+    AuditError, Break, BreakKind, Series, Verified, verify, verify_series,
+};
 
 use crate::cli::cluster::session::gateway_config;
 use crate::cli::output::plural;
@@ -29,20 +31,18 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(self, output: &mut Output) -> anyhow::Result<Exit> {
-        let (series, files) = if self.files.is_empty() {
+        let held = self.holds.as_deref();
+        let found = if self.files.is_empty() {
             let config = gateway_config(&self.config.config, output)?;
             let series = Series::of(config.audit.file);
-            let files = series.files().map_err(|error| unreadable(&error))?;
-            if files.is_empty() {
+            let found = verify_series(&series, held).map_err(|error| unreadable(&error))?;
+            found.ok_or_else(|| {
                 let shown = series.present().display();
-                return Err(anyhow!(BadInput(format!("there is no audit log at `{shown}`"))));
-            }
-            (Some(series), files)
+                anyhow!(BadInput(format!("there is no audit log at `{shown}`")))
+            })?
         } else {
-            (None, self.files)
+            verify(&self.files, held).map_err(|error| unreadable(&error))?
         };
-        let found = verify(series.as_ref(), &files, self.holds.as_deref())
-            .map_err(|error| unreadable(&error))?;
         match self.format {
             Format::Json => output.json(&as_json(&found)),
             Format::Table | Format::Csv => tell(output, &found),

@@ -32,6 +32,9 @@ pub(crate) struct AdminSession {
     vocabulary: Arc<Vocabulary>,
 }
 
+/// What is said of a change that the audit log does not have.
+const NOT_RECORDED: &str = "it is done, but could not be written into the audit log";
+
 /// The gateway's own part of a configuration, of which sites may have mistakes.
 ///
 /// # Errors
@@ -51,7 +54,7 @@ pub(crate) fn gateway_config(config: &Path, output: &mut Output) -> anyhow::Resu
 pub(crate) async fn record(identity: &Identity, change: Change) -> anyhow::Result<()> {
     let entry = Entry::new(audit::operator(), Event::Changed(change));
     let written = identity.audit().record(entry).await;
-    written.context("it is done, but could not be written into the audit log")
+    written.context(NOT_RECORDED)
 }
 
 fn required(config: &Path) -> anyhow::Result<()> {
@@ -66,7 +69,8 @@ fn required(config: &Path) -> anyhow::Result<()> {
 }
 
 impl AdminSession {
-    /// Opens the store that the configuration names.
+    /// Opens the store that the configuration names, or makes it. One of another version is left
+    /// as it is: a gateway may run on it.
     ///
     /// # Errors
     /// If the configuration has an error, or the store can't be opened.
@@ -81,9 +85,14 @@ impl AdminSession {
         let mut settings = Settings::default();
         settings.audit = audit::open(&configuration.gateway.audit)?;
         settings.providers = configuration.gateway.identity.registrations();
+        configuration.gateway.sessions.apply(&mut settings);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let identity = runtime.block_on(async {
-            let store = state.open_store(&configuration.gateway.store).await?;
+            let choice = &configuration.gateway.store;
+            let store = match state.store_as_it_is(choice).await? {
+                Some(store) => store,
+                None => state.open_store(choice).await?,
+            };
             anyhow::Ok(Identity::open(store, settings).await?)
         })?;
         Ok(Self { runtime, identity, state, configuration, vocabulary })
@@ -151,6 +160,20 @@ impl AdminSession {
         (doing, output): (&Doing, &mut Output),
         verb: impl AsyncFnOnce(Management<'_>) -> Result<Outcome<T>, ManageError>,
     ) -> anyhow::Result<Option<T>> {
+        let mut item = None;
+        self.change_telling(cluster, (doing, output), |_, made| item = Some(made), verb)?;
+        Ok(item)
+    }
+
+    /// The same of what is told once, as it is a secret: it is told whatever else goes wrong once it
+    /// is made, as nobody could ask for it again.
+    pub(crate) fn change_telling<T>(
+        &self,
+        cluster: &Cluster,
+        (doing, output): (&Doing, &mut Output),
+        tell: impl FnOnce(&mut Output, T),
+        verb: impl AsyncFnOnce(Management<'_>) -> Result<Outcome<T>, ManageError>,
+    ) -> anyhow::Result<()> {
         let by = By::Operator(audit::operator());
         let mode = doing.mode();
         if mode == Mode::DryRun {
@@ -158,16 +181,23 @@ impl AdminSession {
             let outcome = self.runtime.block_on(verb(verbs));
             let outcome = outcome.map_err(manage_error)?;
             output.line(&outcome.summary);
-            return Ok(outcome.item);
+            if let Some(item) = outcome.item {
+                tell(output, item);
+            }
+            return Ok(());
         }
-        let mut item = None;
-        self.run(output, async |identity| {
+        let (mut item, mut is_recorded) = (None, true);
+        let ran = self.run(output, async |identity| {
             let verbs = Management::new(identity, cluster, &by, mode);
             let outcome = verb(verbs).await.map_err(manage_error)?;
-            item = outcome.item;
+            (item, is_recorded) = (outcome.item, outcome.is_recorded);
             Ok(outcome.summary)
-        })?;
-        Ok(item)
+        });
+        if let Some(item) = item {
+            tell(output, item);
+        }
+        ran?;
+        if is_recorded { Ok(()) } else { Err(anyhow!(NOT_RECORDED)) }
     }
 
     /// Makes a change, and returns when it is in force.
@@ -182,8 +212,11 @@ impl AdminSession {
             .runtime
             .block_on(control::announce(&self.state.control_socket(), control::Request::Refresh))?;
         let when = match (in_force, &self.configuration.gateway.store) {
-            (InForce::Now, StoreChoice::Sqlite) => "in force",
-            (InForce::Now, StoreChoice::Postgres(_)) => "in force; elsewhere within a second",
+            // of what the store says nothing is kept back
+            (InForce::Now | InForce::InPart(_), StoreChoice::Sqlite) => "in force",
+            (InForce::Now | InForce::InPart(_), StoreChoice::Postgres(_)) => {
+                "in force; elsewhere within a second"
+            }
             (InForce::AtStart, StoreChoice::Sqlite) => "in force when the gateway starts",
             (InForce::AtStart, StoreChoice::Postgres(_)) => {
                 "in force within a second where gateways run"

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use vestibule_identity::management::{Mode, ShareWanted};
+use vestibule_identity::management::{Mode, ShareView, ShareWanted};
 use vestibule_identity::{Secret, UnixTime};
 use vestibule_schema::{ShareId, SiteId};
 
@@ -97,7 +97,7 @@ impl Add {
         let reads_password = self.password_stdin && self.doing.mode() == Mode::Do;
         let password: Option<Secret<String>> =
             if reads_password { Some(ask_password(true)?) } else { None };
-        let made = session.change(&cluster, (&self.doing, output), async |verbs| {
+        session.change_telling(&cluster, (&self.doing, output), tell, async |verbs| {
             let wanted = ShareWanted {
                 node: &self.site,
                 path: &self.path,
@@ -110,11 +110,14 @@ impl Add {
             };
             verbs.add_share(&wanted).await
         })?;
-        if let Some(address) = made.and_then(|made| made.url) {
-            output.note("the address of the link; it is not told again:");
-            output.line(address);
-        }
         Ok(Exit::Done)
+    }
+}
+
+fn tell(output: &mut Output, made: ShareView) {
+    if let Some(address) = made.url {
+        output.note("the address of the link; it is not told again:");
+        output.line(address.expose());
     }
 }
 

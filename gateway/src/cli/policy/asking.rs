@@ -6,6 +6,7 @@ use anyhow::anyhow;
 use clap::Args;
 use vestibule_policies::{Principal, UserFacts};
 use vestibule_schema::{AccountRole, Action, GalleryPath, GroupId, SiteId, UserName};
+use vestibule_store::AccountState;
 
 use super::stored::StoredFacts;
 use crate::cli::{BadInput, ConfigArg, Output};
@@ -64,6 +65,17 @@ impl Asking {
         let account = stored.account(&typed);
         if account.is_none() && stored.users().next().is_some() {
             output.note(format!("no account is called `{typed}`; answered as if there were one"));
+        }
+        if let Some(account) = account.filter(|account| account.state == AccountState::Disabled) {
+            let name = &account.name;
+            output.note(format!(
+                "the account `{name}` is disabled: nobody signs in by it; answered as for a visitor"
+            ));
+            return Ok(Principal::Visitor);
+        }
+        if self.groups.is_empty() && stored.may_have_groups() {
+            let note = "answered without groups, which providers give: say them with `--group`";
+            output.note(note);
         }
         let account_role = match &self.account_role {
             Some(text) => AccountRole::parse(text).map_err(|e| bad(text, e))?,

@@ -21,6 +21,7 @@ Exit codes: 0 allowed, 2 bad input or configuration, 3 denied.";
 /// Ask one question: may this user do that there?
 ///
 /// Answers as the gateway would: from the documents and from the accounts and grants of the store.
+/// Whose account is disabled is a visitor. Groups that a provider gives are said with `--group`.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Check {

@@ -60,7 +60,8 @@ impl Export {
         principals.extend(users.into_iter().map(|(name, account_role)| {
             Principal::user(UserFacts { name, account_role, groups: BTreeSet::new() })
         }));
-        let partial = prepare(&self.out)?;
+        let staging = prepare(&self.out)?;
+        let partial = staging.path().to_owned();
         write(&partial, "schema.cedarschema", vestibule_schema::CEDAR_SCHEMA)?;
         write(&partial, "policies.cedar", &export::policies(engine)?)?;
         let entities = export::entities(engine, &principals);
@@ -80,7 +81,8 @@ impl Export {
         if self.out.exists() {
             std::fs::remove_dir(&self.out)?;
         }
-        std::fs::rename(&partial, &self.out)
+        // what it was called is nothing any more, so that nothing is removed
+        std::fs::rename(staging.path(), &self.out)
             .with_context(|| format!("`{}` can't be written", self.out.display()))?;
         output.line(format!(
             "{}: schema, policies, entities, {} sampled requests",
@@ -91,25 +93,44 @@ impl Export {
     }
 }
 
-/// The folder that becomes the export when all of it is written.
-fn prepare(out: &Path) -> anyhow::Result<PathBuf> {
+/// The folder that becomes the export when all of it is written: a new one beside it, which goes if
+/// that fails.
+fn prepare(out: &Path) -> anyhow::Result<tempfile::TempDir> {
     let is_empty =
         |path: &Path| std::fs::read_dir(path).map(|mut entries| entries.next().is_none());
     if out.exists() && !is_empty(out).unwrap_or(false) {
         let message = format!("`{}` is not an empty folder", out.display());
         return Err(anyhow!(BadInput(message)));
     }
-    let mut name = out.file_name().context("`--out` names no folder")?.to_owned();
-    name.push(".partial");
-    let partial = out.with_file_name(name);
-    if partial.exists() {
-        std::fs::remove_dir_all(&partial)?;
-    }
-    std::fs::create_dir_all(&partial)
-        .with_context(|| format!("`{}` can't be made", partial.display()))?;
-    Ok(partial)
+    out.file_name().context("`--out` names no folder")?;
+    let beside = match out.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let cannot = || format!("`{}` can't be made", out.display());
+    std::fs::create_dir_all(beside).with_context(cannot)?;
+    tempfile::Builder::new().prefix(".vestibule-").tempdir_in(beside).with_context(cannot)
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
     std::fs::write(folder.join(name), text).with_context(|| format!("`{name}` can't be written"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing that is there already is taken for something half written.
+    #[test]
+    fn what_stands_beside_the_export_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = dir.path().join("audit.partial/kept");
+        std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
+        std::fs::write(&kept, "mine").unwrap();
+        let staging = prepare(&dir.path().join("audit")).unwrap();
+        assert_eq!(staging.path().parent(), Some(dir.path()));
+        assert!(kept.exists());
+        drop(staging);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
 }

@@ -11,7 +11,7 @@ use vestibule_schema::{AccountRole, SiteId, SourceRef, UserName};
 use vestibule_store::{Account, Store, StoreError, folded};
 
 use crate::build;
-use crate::config::{Configuration, StoreChoice};
+use crate::config::Configuration;
 use crate::state::StateDir;
 
 /// The mend, if there is a store that can't be read.
@@ -22,6 +22,8 @@ const NOT_READ: &str = "the store can't be read; `--documents-only` leaves it ou
 pub(crate) struct StoredFacts {
     rights: BTreeMap<SiteId, Arc<Rights>>,
     accounts: Vec<Account>,
+    /// Whether there are providers who say in which groups somebody is.
+    has_providers: bool,
 }
 
 impl StoredFacts {
@@ -39,7 +41,8 @@ impl StoredFacts {
                 let rights = build::stored_rights(&store).await?;
                 let accounts = store.accounts().list().await?;
                 store.close().await;
-                Ok::<_, StoreError>(Self { rights, accounts })
+                let has_providers = !configuration.gateway.identity.registrations().is_empty();
+                Ok::<_, StoreError>(Self { rights, accounts, has_providers })
             })
             .context(NOT_READ)
     }
@@ -53,6 +56,12 @@ impl StoredFacts {
     pub(crate) fn account(&self, name: &UserName) -> Option<&Account> {
         let form = folded(name);
         self.accounts.iter().find(|account| folded(&account.name) == form)
+    }
+
+    /// Whether somebody may be in groups that are not known here: what a provider said of them
+    /// last counts for a session, and is not read.
+    pub(crate) const fn may_have_groups(&self) -> bool {
+        self.has_providers
     }
 
     /// The accounts.
@@ -104,18 +113,7 @@ impl StoredFacts {
 /// The store of a configuration, if a gateway has made one. Nothing is made here.
 async fn existing_store(configuration: &Configuration) -> anyhow::Result<Option<Store>> {
     let gateway = &configuration.gateway;
-    let opened = match &gateway.store {
-        StoreChoice::Postgres(url) => Store::open_postgres(url).await,
-        StoreChoice::Sqlite if !gateway.state_dir.exists() => return Ok(None),
-        StoreChoice::Sqlite => {
-            let state = StateDir::open(&gateway.state_dir)?;
-            if !state.database().exists() {
-                return Ok(None);
-            }
-            Store::open(&state.database()).await
-        }
-    };
-    opened.map(Some).context(NOT_READ)
+    StateDir::at(&gateway.state_dir).store_as_it_is(&gateway.store).await.context(NOT_READ)
 }
 
 /// The users that blocks and declared grants name, each with the place.

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use vestibule_identity::providers::oidc::{ClientAuthentication, IssuerError, OidcConfig};
+use vestibule_identity::Secret;
+use vestibule_identity::providers::oidc::{
+    ClientAuthentication, ClientCertificate, IssuerError, OidcConfig,
+};
 use vestibule_schema::ProviderId;
 use vestibule_schema::document::{Reader, Spanned, Table};
 use vestibule_schema::problem::Problem;
@@ -30,6 +33,7 @@ pub(super) fn read(
         let mend = "write the secret, or leave the key out for a public client";
         secret::report(reader, "config::bad_secret", message, &empty.span, mend);
     }
+    let authentication = read_authentication(&mut table, secret.as_ref(), dir);
     let secret = secret.map(|secret| secret.value);
     let portal = public_url.text.parse().ok()?;
     let config = match (&issuer, &client_id) {
@@ -41,6 +45,7 @@ pub(super) fn read(
     };
     let config = config.map(|mut config| {
         config.client_secret = secret;
+        config.client_authentication = authentication;
         config
     });
     let config = read_rest(&mut table, config);
@@ -56,8 +61,6 @@ fn read_rest(table: &mut Table<'_, '_>, config: Option<OidcConfig>) -> Option<Oi
     let groups_claim = table.string("groups_claim").map(|text| text.value);
     let name_claim = table.string("name_claim").map(|text| text.value);
     let scopes = table.strings("scopes").map(|all| read_scopes(reader, &all));
-    let authentication = table.string("client_authentication");
-    let authentication = authentication.map(|text| read_authentication(reader, &text));
     let texts = |all: Option<Vec<Spanned<String>>>| {
         all.unwrap_or_default().into_iter().map(|text| text.value)
     };
@@ -71,7 +74,6 @@ fn read_rest(table: &mut Table<'_, '_>, config: Option<OidcConfig>) -> Option<Oi
     config.groups_claim = groups_claim.unwrap_or(config.groups_claim);
     config.name_claim = name_claim.unwrap_or(config.name_claim);
     config.scopes = scopes.unwrap_or(config.scopes);
-    config.client_authentication = authentication.unwrap_or_default();
     config.acr_values = acr_values;
     config.required_acr = required_acr;
     config.max_age = max_age;
@@ -86,19 +88,71 @@ fn report_issuer(reader: &Reader<'_>, issuer: &Spanned<String>, error: IssuerErr
     );
 }
 
-fn read_authentication(reader: &Reader<'_>, text: &Spanned<String>) -> ClientAuthentication {
-    match text.value.as_str() {
-        "auto" => ClientAuthentication::Discovered,
-        "basic" => ClientAuthentication::Basic,
-        "post" => ClientAuthentication::Post,
-        _ => {
+/// How the gateway proves which client it is, and with what.
+fn read_authentication(
+    table: &mut Table<'_, '_>,
+    secret: Option<&Spanned<Secret<String>>>,
+    dir: &Path,
+) -> ClientAuthentication {
+    let reader = table.reader();
+    let text = table.string("client_authentication");
+    let files = [table.string("client_certificate"), table.string("client_key")];
+    let by_secret = match text.as_ref().map(|text| text.value.as_str()) {
+        None | Some("auto") => ClientAuthentication::Discovered,
+        Some("basic") => ClientAuthentication::Basic,
+        Some("post") => ClientAuthentication::Post,
+        Some("tls") => return read_certificate(reader, (text, files), secret, dir),
+        Some(_) => {
+            let message = "`client_authentication` must be `auto`, `basic`, `post` or `tls`";
+            let problem = Problem::error("config::bad_client_authentication", message)
+                .help("leave the key out: what the provider offers is the default");
+            let span = text.map(|text| text.span).unwrap_or_default();
+            reader.report(problem.at(reader.source(), span, "not known"));
+            return ClientAuthentication::default();
+        }
+    };
+    for file in files.into_iter().flatten() {
+        // what is shown to nobody is a mistake: somebody thinks that it proves something
+        reader.report(
+            Problem::error("config::certificate_without_effect", "this is shown to nobody")
+                .at(reader.source(), file.span, "`client_authentication` is not `tls`")
+                .help("set `client_authentication = \"tls\"`, or leave this key out"),
+        );
+    }
+    by_secret
+}
+
+/// A certificate, and nothing beside it.
+fn read_certificate(
+    reader: &Reader<'_>,
+    (text, files): (Option<Spanned<String>>, [Option<Spanned<String>>; 2]),
+    secret: Option<&Spanned<Secret<String>>>,
+    dir: &Path,
+) -> ClientAuthentication {
+    if let Some(secret) = secret {
+        let message = "`client_secret` beside `client_authentication = \"tls\"`".to_owned();
+        let mend = "leave the secret out: the certificate proves which client this is";
+        secret::report(reader, "config::secret_beside_certificate", message, &secret.span, mend);
+    }
+    let [Some(chain), Some(key)] = files else {
+        reader.report(
+            Problem::error(
+                "config::no_client_certificate",
+                "`tls` needs `client_certificate` and `client_key`",
+            )
+            .at(reader.source(), text.map(|text| text.span).unwrap_or_default(), "with what?")
+            .help("name two files in PEM: the chain that the provider knows, and its key"),
+        );
+        return ClientAuthentication::default();
+    };
+    match ClientCertificate::load(&dir.join(&chain.value), &dir.join(&key.value)) {
+        Ok(certificate) => ClientAuthentication::Tls(certificate),
+        Err(error) => {
+            let error = anyhow::Error::from(error);
             reader.report(
-                Problem::error(
-                    "config::bad_client_authentication",
-                    "`client_authentication` must be `auto`, `basic` or `post`",
-                )
-                .at(reader.source(), text.span.clone(), "not known")
-                .help("leave the key out: what the provider offers is the default"),
+                Problem::error("config::bad_client_certificate", format!("{error:#}"))
+                    .at(reader.source(), chain.span, "can't be shown")
+                    .help("name files in PEM that fit, and that the gateway's user may read"),
             );
             ClientAuthentication::default()
         }

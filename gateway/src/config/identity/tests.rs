@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use vestibule_identity::providers::oidc::ClientAuthentication;
 use vestibule_schema::problem::Source;
 
 use super::*;
@@ -14,6 +15,9 @@ fn read(text: &str) -> (IdentityConfig, Vec<Problem>) {
 fn read_at(is_known: bool, text: &str) -> (IdentityConfig, Vec<Problem>) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("secret"), "from a file\n").unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["vestibule".into()]).unwrap();
+    std::fs::write(dir.path().join("client.pem"), made.cert.pem()).unwrap();
+    std::fs::write(dir.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
     let source = Source::new("vestibule.toml", text);
     let reader = Reader::new(&source);
     let mut root = reader.root(source.text());
@@ -131,4 +135,45 @@ fn a_provider_needs_a_public_url() {
     let (_, problems) = read_at(false, text);
     let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
     assert_eq!(codes, ["config::no_public_url"]);
+}
+
+/// S32: a certificate in the place of a secret, and never half of it.
+#[test]
+fn a_client_may_be_known_by_its_certificate() {
+    let text = |more: &str| {
+        format!(
+            "[identity.oidc.office]\nissuer = \"https://id.example.com\"\nclient_id = \"v\"\n{more}"
+        )
+    };
+    let both = "client_certificate = \"client.pem\"\nclient_key = \"key.pem\"\n";
+    let tls = "client_authentication = \"tls\"\n";
+    let (config, problems) = read(&text(&format!("{tls}{both}")));
+    assert!(problems.is_empty(), "{problems:?}");
+    let office = &config.oidc["office"].config;
+    assert!(matches!(office.client_authentication, ClientAuthentication::Tls(_)));
+    assert!(office.client_secret.is_none());
+    let check = |more: &str, code: &str, line: &str| {
+        let (_, problems) = read(&text(more));
+        let [problem] = &problems[..] else { panic!("{more}: {problems:?}") };
+        assert_eq!(problem.code, code, "{more}");
+        let place = problem.source.reference(problem.span.start).to_string();
+        assert!(place.contains(line) && problem.help.is_some(), "{place}: {problem:?}");
+    };
+    let secret = "client_secret = \"planted\"\n";
+    check(&format!("{tls}{both}{secret}"), "config::secret_beside_certificate", ":7");
+    let one = "client_certificate = \"client.pem\"\n";
+    check(&format!("{tls}{one}"), "config::no_client_certificate", ":4");
+    check(tls, "config::no_client_certificate", ":4");
+    check("client_key = \"key.pem\"\n", "config::certificate_without_effect", ":4");
+    let other = "client_authentication = \"post\"\nclient_secret = \"planted\"\n";
+    check(&format!("{other}{one}"), "config::certificate_without_effect", ":6");
+    for bad in ["nowhere.pem", "secret", "client.pem"] {
+        let key = format!("client_key = \"{bad}\"\n");
+        check(&format!("{tls}{one}{key}"), "config::bad_client_certificate", ":5");
+    }
+    check(
+        &format!("{tls}{both}").replace("tls", "tlss"),
+        "config::bad_client_authentication",
+        ":4",
+    );
 }

@@ -3,13 +3,13 @@
 use vestibule_schema::AccountRole;
 
 use super::{
-    Account, AccountId, AccountState, Accounts, end_sessions, existing, spare_last_administrator,
+    Account, AccountId, AccountState, Accounts, end_credentials, end_sessions, existing,
+    spare_last_administrator,
 };
 use crate::error::unavailable;
 use crate::identities::{self, NewIdentity};
 use crate::open::commit_change;
 use crate::{StoreError, UnixTime};
-use crate::{app_passwords, passkeys};
 
 /// What becomes of an account; what is `None` stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,8 +79,7 @@ impl Accounts<'_> {
             end_sessions(&mut tx, id).await?;
         }
         if state == AccountState::Disabled {
-            app_passwords::end_of_account(&mut tx, id).await?;
-            passkeys::end_of_account(&mut tx, id).await?;
+            end_credentials(&mut tx, id).await?;
         }
         let after = existing(&mut tx, id).await?;
         match keep {

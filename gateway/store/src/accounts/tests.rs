@@ -10,9 +10,11 @@ on_both! {
     an_account_comes_back_as_it_went,
     names_that_fold_alike_are_one_user,
     the_last_enabled_administrator_stays,
+    an_administrator_who_can_not_sign_in_is_none,
     two_administrators_removed_at_once_leave_one,
     of_two_first_accounts_one_is_made,
     a_change_ends_the_sessions,
+    anothers_password_ends_what_else_lets_somebody_in,
     a_stronger_hash_ends_nothing_and_replaces_only_its_own,
     a_new_user_of_an_old_name_inherits_nothing,
     what_does_not_exist_is_not_found,
@@ -31,7 +33,13 @@ fn admin() -> AccountRole {
 
 async fn add(store: &Store, user: &str, role: &str) -> Account {
     let role = AccountRole::parse(role).unwrap();
-    store.accounts().add(NewAccount::new(name(user), role), NOW).await.unwrap()
+    let new = NewAccount::new(name(user), role).with_password(PasswordHash::from_phc("x".into()));
+    store.accounts().add(new, NOW).await.unwrap()
+}
+
+/// As somebody changes their own password.
+const fn own(hash: &PasswordHash) -> (&PasswordHash, EndsWithPassword) {
+    (hash, EndsWithPassword::Nothing)
 }
 
 async fn session(store: &Store, account: &Account) -> Result<crate::SessionId, StoreError> {
@@ -42,10 +50,12 @@ async fn session(store: &Store, account: &Account) -> Result<crate::SessionId, S
         audience: crate::Audience::Portal,
         provider: None,
         second_factor: false,
+        proved: Some(NOW),
         created: NOW,
         expires: UnixTime::from_seconds(9_000),
         client: [192, 0, 2, 1].into(),
         user_agent: "a browser".into(),
+        client_certificate: None,
     };
     store.sessions().insert(&session).await
 }
@@ -103,6 +113,23 @@ async fn the_last_enabled_administrator_stays(store: Store) {
     assert!(matches!(accounts.remove(spare.id).await, Err(StoreError::LastAdministrator { .. })));
 }
 
+/// Whoever has neither password nor passkey nor identity can't manage the cluster for others.
+async fn an_administrator_who_can_not_sign_in_is_none(store: Store) {
+    let accounts = store.accounts();
+    let root = add(&store, "root", "cluster_admin").await;
+    let bare = accounts.add(NewAccount::new(name("bare"), admin()), NOW).await.unwrap();
+    let refused = accounts.remove(root.id).await;
+    assert!(matches!(refused, Err(StoreError::LastAdministrator { .. })), "{refused:?}");
+    let adopt = crate::NewIdentity {
+        provider: vestibule_schema::ProviderId::parse("office").unwrap(),
+        subject: crate::Subject { issuer: "ldap:office".into(), id: "7f3a".into() },
+        groups: crate::ProviderGroups::Unsaid,
+    };
+    let adopted = AccountChange { adopt: Some(adopt), ..AccountChange::default() };
+    accounts.modify(bare.id, &adopted, NOW, Keep::Yes).await.unwrap();
+    accounts.remove(root.id).await.unwrap();
+}
+
 async fn two_administrators_removed_at_once_leave_one(store: Store) {
     for round in 0..8 {
         let a = add(&store, &format!("a{round}"), "cluster_admin").await;
@@ -139,7 +166,7 @@ async fn a_change_ends_the_sessions(store: Store) {
         let jane = add(&store, &format!("jane-{change}"), "").await;
         session(&store, &jane).await.unwrap();
         match change {
-            "password" => drop(accounts.set_password(jane.id, &hash, NOW).await.unwrap()),
+            "password" => drop(accounts.set_password(jane.id, own(&hash), NOW).await.unwrap()),
             "role" => accounts.set_role(jane.id, &admin(), NOW).await.unwrap(),
             "state" => accounts.set_state(jane.id, AccountState::Disabled, NOW).await.unwrap(),
             _ => accounts.remove(jane.id).await.unwrap(),
@@ -149,6 +176,49 @@ async fn a_change_ends_the_sessions(store: Store) {
         assert!(matches!(session(&store, &jane).await, Err(StoreError::NoSuchAccount)), "{change}");
     }
     assert_eq!(store.sessions().of_account(other.id).await.unwrap().len(), 1);
+}
+
+/// An app password and a passkey of an account.
+async fn credentials(store: &Store, account: &Account) {
+    let number = u8::try_from(account.id.number()).unwrap();
+    let bounds = crate::AppBounds { scope: crate::AppScope::All, site: None, folder: None };
+    let app = crate::NewAppPassword {
+        hash: TokenHash::from_bytes([number; 32]),
+        account: account.id,
+        name: "phone".into(),
+        bounds,
+        created: NOW,
+        expires: None,
+    };
+    store.app_passwords().insert(&app, 9).await.unwrap();
+    let passkey = crate::NewPasskey {
+        account: account.id,
+        revision: account.revision,
+        credential: vec![number; 32],
+        host: "photos.example.com".into(),
+        fixed: vec![1],
+        moving: vec![2],
+        name: "key".into(),
+        created: NOW,
+    };
+    store.passkeys().insert(&passkey, 9).await.unwrap().unwrap();
+}
+
+/// One's own change of password leaves them; with another's, all goes in one change.
+async fn anothers_password_ends_what_else_lets_somebody_in(store: Store) {
+    let hash = PasswordHash::from_phc("y".into());
+    for (user, ends, left) in
+        [("a", EndsWithPassword::Nothing, 1), ("b", EndsWithPassword::OtherCredentials, 0)]
+    {
+        let account = add(&store, user, "").await;
+        credentials(&store, &account).await;
+        let before = store.meta().changes().await.unwrap();
+        store.accounts().set_password(account.id, (&hash, ends), NOW).await.unwrap();
+        assert_eq!(store.meta().changes().await.unwrap(), before + 1, "one change");
+        let apps = store.app_passwords().of_account(account.id).await.unwrap();
+        let keys = store.passkeys().of_account(account.id).await.unwrap();
+        assert_eq!((apps.len(), keys.len()), (left, left), "{ends:?}");
+    }
 }
 
 async fn a_stronger_hash_ends_nothing_and_replaces_only_its_own(store: Store) {
@@ -183,7 +253,7 @@ async fn what_does_not_exist_is_not_found(store: Store) {
     let hash = PasswordHash::from_phc("x".into());
     let accounts = store.accounts();
     assert!(accounts.remove(nobody).await.unwrap_err().is_not_found());
-    assert!(accounts.set_password(nobody, &hash, NOW).await.unwrap_err().is_not_found());
+    assert!(accounts.set_password(nobody, own(&hash), NOW).await.unwrap_err().is_not_found());
     assert!(accounts.set_role(nobody, &admin(), NOW).await.unwrap_err().is_not_found());
     assert_eq!(accounts.by_id(nobody).await.unwrap(), None);
     assert_eq!(store.meta().changes().await.unwrap(), 0, "nothing changed");

@@ -34,6 +34,13 @@ pub enum Event {
         /// How they were admitted, in words.
         reason: String,
     },
+    /// A session that is bound to a client certificate was shown on a connection without it.
+    SessionMisplaced {
+        /// The session.
+        session: SessionId,
+        /// Whose.
+        account: UserName,
+    },
     /// A password was right, and the account wants a code too.
     CodeAwaited {
         /// Whose.
@@ -72,6 +79,8 @@ pub enum Event {
         generation: u64,
         /// The sites whose policies are new; empty for all.
         sites: Vec<String>,
+        /// Those sites with the SHA-256 of the documents that their policies are made of.
+        documents: Vec<String>,
     },
     /// The configuration has errors: the last good one stays.
     ConfigurationKept {
@@ -314,6 +323,7 @@ impl Event {
             Self::SignInRefused { .. } => "sign_in_refused",
             Self::AppPasswordUsed { .. } => "app_password_used",
             Self::SiteEntered { .. } => "site_entered",
+            Self::SessionMisplaced { .. } => "session_misplaced",
             Self::CodeAwaited { .. } => "second_factor_awaited",
             Self::SecondFactor { accepted: true, .. } => "second_factor_accepted",
             Self::SecondFactor { accepted: false, .. } => "second_factor_refused",
@@ -339,6 +349,7 @@ impl Event {
     pub(super) const fn outcome(&self) -> &'static str {
         match self {
             Self::SignInRefused { .. }
+            | Self::SessionMisplaced { .. }
             | Self::SecondFactor { accepted: false, .. }
             | Self::Denied(_)
             | Self::Refused(_) => "refused",

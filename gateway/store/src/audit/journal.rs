@@ -8,21 +8,18 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::actor::{Actor, Entry};
 use super::error::AuditError;
 use super::event::Event;
 use super::line::{self, Link, Timed, Writer};
 use super::read;
-use super::series::{Old, Series};
+use super::series::{self, Old, Series};
 
-/// How long to wait for another process that writes.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
-/// How often to look.
-const LOCK_RETRY: Duration = Duration::from_millis(2);
 /// More than a record ever takes.
 const WINDOW: u64 = 256 * 1024;
+/// How many bytes must find room before something is done that must be recorded: some records.
+const ROOM: usize = 16 * 1024;
 
 /// Where the audit log is, and when a new file is begun.
 #[derive(Debug, Clone)]
@@ -87,8 +84,22 @@ impl Journal {
     /// Whether records can be written, without writing one.
     pub(super) fn check(&mut self, time: &str) -> Result<(), AuditError> {
         let held = self.hold(time)?;
+        self.prove_room()?;
         // what was found out must not be forgotten
         self.write(held, time, &[], Durability::Disk)
+    }
+
+    /// Whether there is room for more, which nothing tells but writing it: into a file beside the
+    /// log, whose readers would take it for a record.
+    fn prove_room(&self) -> Result<(), AuditError> {
+        let path = self.series.beside("room");
+        let filled = options().write(true).truncate(true).open(&path).and_then(|mut file| {
+            file.write_all(&vec![b' '; ROOM])?;
+            file.sync_data()
+        });
+        // what is left of it is overwritten the next time
+        let _ = fs::remove_file(&path);
+        filled.map_err(AuditError::file(&path))
     }
 
     /// Appends records, all or none.
@@ -152,12 +163,11 @@ impl Journal {
             self.known = None;
             return Err(failed(error));
         }
-        for old in held.too_old {
-            fs::remove_file(&old).map_err(AuditError::file(&old))?;
-        }
+        // INVARIANT: it is written, and nothing that fails from here on says otherwise
         let length = held.length + text.len() as u64;
-        let inode = held.file.metadata().map_err(failed)?.ino();
-        self.known = Some(Known { link, length, inode });
+        let inode = held.file.metadata().ok().map(|metadata| metadata.ino());
+        self.known = inode.map(|inode| Known { link, length, inode });
+        held.too_old.iter().for_each(|old| remove(old));
         Ok(())
     }
 
@@ -170,7 +180,9 @@ impl Journal {
         let file = self.open()?;
         let from = old.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let too_old = self.too_old()?;
-        let removed = too_old.iter().map(Old::name).collect();
+        // a record has room for so many: the newest of them tells where the log begins now
+        let unnamed = too_old.len().saturating_sub(line::MAX_LIST);
+        let removed = too_old.iter().skip(unnamed).map(Old::name).collect();
         let too_old = too_old.into_iter().map(|old| old.path).collect();
         news.push(Event::Rotated { from, removed });
         sync_folder(&self.series.folder());
@@ -227,17 +239,9 @@ impl Journal {
 
     fn lock(&self) -> Result<File, AuditError> {
         let path = self.series.beside("lock");
-        let failed = AuditError::file(&path);
         let file = options().write(true).open(&path).map_err(AuditError::file(&path))?;
-        let attempts = LOCK_PATIENCE.as_millis() / LOCK_RETRY.as_millis();
-        for _ in 0..attempts {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(fs::TryLockError::WouldBlock) => std::thread::park_timeout(LOCK_RETRY),
-                Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
-            }
-        }
-        Err(AuditError::Held { path: self.settings.file.clone() })
+        series::wait(&self.settings.file, || file.try_lock())?;
+        Ok(file)
     }
 
     fn open(&self) -> Result<File, AuditError> {
@@ -322,6 +326,15 @@ fn last_link(tail: &[u8]) -> Option<Link> {
     let (hash, said) = line::hashes(line)?;
     let record = read::Record::parse(line)?;
     (hash.hex() == said).then_some(Link { seq: record.seq(), hash })
+}
+
+/// Removes an old file that the log has told of. One that is gone already was archived.
+fn remove(old: &Path) {
+    if let Err(error) = fs::remove_file(old)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(file = %old.display(), %error, "an old file of the audit log stays");
+    }
 }
 
 /// So that the new name outlives the machine, too. Not every file system can.

@@ -20,7 +20,7 @@ pub(super) const MAX_TEXT: usize = 256;
 /// The most characters of a path.
 pub(super) const MAX_PATH: usize = 1024;
 /// The most policies, and other texts, of a list.
-const MAX_LIST: usize = 32;
+pub(super) const MAX_LIST: usize = 32;
 
 /// How the end of a line reads: the hash, which the hash does not cover.
 const HASH_MEMBER: &str = ",\"hash\":\"";
@@ -288,6 +288,10 @@ impl<'t> Members<'t> {
                 self.text("session", Some(&session.to_string()), MAX_TEXT);
                 self.text("reason", Some(reason), MAX_TEXT);
             }
+            Event::SessionMisplaced { session, account } => {
+                self.text("session", Some(&session.to_string()), MAX_TEXT);
+                self.text("account", Some(account.as_str()), MAX_TEXT);
+            }
             Event::CodeAwaited { account } | Event::SecondFactor { account, .. } => {
                 self.text("account", Some(account.as_str()), MAX_TEXT);
             }
@@ -309,7 +313,10 @@ impl<'t> Members<'t> {
                 self.text("name", Some(&change.name), MAX_TEXT);
                 self.text("detail", change.detail.as_deref(), MAX_TEXT);
             }
-            Event::PoliciesInForce { sites, .. } => self.texts("sites", sites),
+            Event::PoliciesInForce { sites, documents, .. } => {
+                self.texts("sites", sites);
+                self.texts("documents", documents);
+            }
             Event::ConfigurationKept { errors } => self.number("errors", *errors),
             Event::Opened { version } => self.text("version", Some(version), MAX_TEXT),
             _ => {}

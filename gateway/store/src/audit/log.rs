@@ -94,12 +94,11 @@ impl AuditLog {
         }
     }
 
-    /// Writes something down at once, for who can wait neither for the queue nor for a disk: the
-    /// system has it when this returns. What can't be written is counted, as in [`Self::note`].
+    /// Writes something down soon, for who can wait for nothing at all: neither for a place in the
+    /// queue nor for whoever writes. What finds no place is counted, as in [`Self::note`].
     pub fn note_now(&self, entry: Entry) {
         let Some(inner) = &self.0 else { return };
-        let timed = inner.shared.timed(entry);
-        if inner.shared.append(std::slice::from_ref(&timed), Durability::System).is_err() {
+        if inner.queue.try_send(Job::Write(inner.shared.timed(entry))).is_err() {
             inner.shared.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -125,7 +124,8 @@ impl AuditLog {
         inner.shared.write_now(&inner.shared.timed(entry))
     }
 
-    /// Whether records can be written, asked before something is done that must be recorded.
+    /// Whether records can be written, asked before something is done that must be recorded. That
+    /// there is room is found out by taking it; that all is well again, only a record proves.
     ///
     /// # Errors
     /// If they can't.
@@ -133,7 +133,7 @@ impl AuditLog {
         let Some(inner) = &self.0 else { return Ok(()) };
         let time = inner.shared.time();
         let checked = inner.shared.lock().check(&time);
-        inner.shared.heed(checked)
+        if checked.is_err() { inner.shared.heed(checked) } else { Ok(()) }
     }
 
     /// Whether records can be written, as far as is known; asks again only after a failure.
@@ -152,7 +152,7 @@ impl AuditLog {
         inner.shared.lock().rotate(&time)
     }
 
-    /// Whether the last attempt to write failed.
+    /// Whether the last attempt to write failed, and nothing has been written since.
     #[must_use]
     pub fn is_failing(&self) -> bool {
         self.0.as_ref().is_some_and(|inner| inner.shared.failing.load(Ordering::Relaxed))

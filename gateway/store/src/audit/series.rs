@@ -1,10 +1,16 @@
 //! [`Series`]: the files of one audit log, the oldest first.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::error::AuditError;
+
+/// How long to wait for another process that writes.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// How often to look.
+const LOCK_RETRY: Duration = Duration::from_millis(2);
 
 /// The files of one audit log.
 ///
@@ -52,6 +58,20 @@ impl Series {
             files.push(self.file.clone());
         }
         Ok(files)
+    }
+
+    /// Keeps others from writing until the answer is dropped. None where nobody has written yet, or
+    /// may be kept from it by whoever asks.
+    pub(super) fn hold(&self) -> Result<Option<File>, AuditError> {
+        let path = self.beside("lock");
+        let nobody = [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied];
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if nobody.contains(&error.kind()) => return Ok(None),
+            Err(error) => return Err(AuditError::file(&path)(error)),
+        };
+        wait(&self.file, || file.try_lock_shared())?;
+        Ok(Some(file))
     }
 
     /// What the present file is called when it becomes an old one.
@@ -113,4 +133,20 @@ impl Series {
         let dot = if extension.is_empty() { "" } else { "." };
         (text(self.file.file_stem()), format!("{dot}{extension}"))
     }
+}
+
+/// Tries to lock until it works, for a while.
+pub(super) fn wait(
+    log: &Path,
+    try_lock: impl Fn() -> Result<(), TryLockError>,
+) -> Result<(), AuditError> {
+    let attempts = LOCK_PATIENCE.as_millis() / LOCK_RETRY.as_millis();
+    for _ in 0..attempts {
+        match try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => std::thread::park_timeout(LOCK_RETRY),
+            Err(TryLockError::Error(error)) => return Err(AuditError::file(log)(error)),
+        }
+    }
+    Err(AuditError::Held { path: log.to_owned() })
 }

@@ -48,8 +48,7 @@ impl Place {
     }
 
     fn verified(&self) -> Verified {
-        let series = self.series();
-        verify(Some(&series), &series.files().unwrap(), None).unwrap()
+        verify_series(&self.series(), None).unwrap().unwrap()
     }
 
     /// The word and line of the first break.
@@ -189,8 +188,7 @@ fn a_hash_that_was_kept_elsewhere_must_be_held() {
     let place = Place::new();
     written(&place, 3);
     let kept = place.verified().hash;
-    let series = place.series();
-    let ask = || verify(Some(&series), &series.files().unwrap(), Some(&kept)).unwrap().broken;
+    let ask = || verify_series(&place.series(), Some(&kept)).unwrap().unwrap().broken;
     assert_eq!(ask(), None);
     let text = place.text();
     let cut: String = text.split_inclusive('\n').take(2).collect();
@@ -258,7 +256,7 @@ fn a_new_file_is_chained_to_the_old_one() {
     let before = files.iter().rev().nth(1).unwrap();
     assert_eq!(first.detail("from"), before.file_name().unwrap().to_str().unwrap());
     // one file by itself, which begins in the middle
-    assert_eq!(verify(None, &files[1..2], None).unwrap().broken, None);
+    assert_eq!(verify(&files[1..2], None).unwrap().broken, None);
     // and a whole file that is gone
     fs::remove_file(&files[1]).unwrap();
     assert_eq!(place.broken().unwrap().0, "missing");
@@ -350,4 +348,103 @@ async fn a_file_that_can_not_be_written_is_an_error() {
     assert!(!log.is_failing());
     assert_eq!(place.verified().records, 2);
     assert_eq!(place.broken(), None);
+}
+
+/// A full disk is noticed before something is done that could not be written down, and is not
+/// taken for mended by what writes nothing.
+#[tokio::test]
+async fn a_disk_without_room_is_noticed_before() {
+    let place = Place::new();
+    let log = place.open().unwrap();
+    let room = place.series().beside("room");
+    let full = || std::os::unix::fs::symlink("/dev/full", &room).unwrap();
+    full();
+    assert!(log.check().is_err());
+    full();
+    assert!(!log.is_ready());
+    assert!(log.check().is_ok(), "there is room again");
+    assert!(log.is_failing(), "nothing has been written yet");
+    assert!(log.is_ready());
+    log.record(signed_out(1)).await.unwrap();
+    assert!(!log.is_failing());
+    assert!(!room.exists());
+    assert_eq!(place.verified().records, 1);
+}
+
+/// However many files go at once, the log tells where it begins now.
+#[test]
+fn many_old_files_that_go_at_once_break_nothing() {
+    let mut place = Place::new();
+    let log = place.open().unwrap();
+    for number in 0..40 {
+        log.record_blocking(signed_out(number)).unwrap();
+        log.rotate().unwrap();
+    }
+    drop(log);
+    place.keep = Some(1);
+    place.open().unwrap().record_blocking(signed_out(40)).unwrap();
+    place.open().unwrap().rotate().unwrap();
+    assert_eq!(place.series().files().unwrap().len(), 2);
+    assert_eq!(place.verified().broken, None);
+}
+
+/// What was written counts as written, whatever becomes of old files.
+#[test]
+fn an_old_file_that_is_gone_already_is_no_failure() {
+    let mut place = Place::new();
+    (place.keep, place.max_size) = (Some(1), 1);
+    let log = place.open().unwrap();
+    log.record_blocking(signed_out(1)).unwrap();
+    // as if it could be neither read nor removed: a folder, which is no file to remove
+    let old = place.series().old_path(0, "2025-11-30T00:00:00.000Z");
+    fs::create_dir(&old).unwrap();
+    log.record_blocking(signed_out(2)).unwrap();
+    log.record_blocking(signed_out(3)).unwrap();
+    fs::remove_dir(&old).unwrap();
+    let numbers: Vec<u64> = place
+        .series()
+        .files()
+        .unwrap()
+        .iter()
+        .flat_map(|file| records(file).unwrap())
+        .map(|record| record.seq())
+        .collect();
+    assert!(numbers.windows(2).all(|two| two[0] + 1 == two[1]), "{numbers:?}");
+    assert_eq!(log.failures(), 0);
+}
+
+/// A gateway that goes on writing does not make its log look broken.
+#[test]
+fn a_log_that_is_being_written_is_whole() {
+    let mut place = Place::new();
+    place.max_size = 2000;
+    let log = place.open().unwrap();
+    log.record_blocking(signed_out(0)).unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for number in 1..300 {
+                log.record_blocking(signed_out(number)).unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            let found = place.verified();
+            assert!(found.broken.is_none(), "{found:?}");
+        }
+    });
+    let found = place.verified();
+    assert!(found.broken.is_none() && found.records > 300, "{found:?}");
+}
+
+/// Who can't wait does not, though somebody else holds the files.
+#[tokio::test]
+async fn a_note_now_waits_for_nobody() {
+    let place = Place::new();
+    let log = place.open().unwrap();
+    let lock = fs::File::open(place.series().beside("lock")).unwrap();
+    lock.lock().unwrap();
+    log.note_now(signed_out(1));
+    assert_eq!(place.text(), "", "it is not written yet");
+    drop(lock);
+    log.flush().await;
+    assert_eq!(place.verified().records, 1);
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::BufReader;
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Read as _};
+use std::path::{Path, PathBuf};
 
 use super::error::AuditError;
 use super::line::{self, Hash, Link};
@@ -83,25 +83,64 @@ impl fmt::Display for BreakKind {
     }
 }
 
-/// Whether files, the oldest first, hold one chain, up to the first break. Of a whole series the
-/// chain must begin with record 1, or where the log itself says that older files were removed.
-/// `held` is a hash that was kept elsewhere: one of the records must have it.
+/// Whether files, the oldest first, hold one chain, up to the first break. `held` is a hash that
+/// was kept elsewhere: one of the records must have it.
 ///
 /// # Errors
 /// If a file can't be read.
-pub fn verify(
-    whole: Option<&Series>,
-    files: &[PathBuf],
-    held: Option<&str>,
-) -> Result<Verified, AuditError> {
-    let mut chain = Chain { whole, held, ..Chain::default() };
+pub fn verify(files: &[PathBuf], held: Option<&str>) -> Result<Verified, AuditError> {
+    let mut chain = Chain { held, ..Chain::default() };
     for file in files {
-        chain.read(file)?;
-        if chain.broken.is_some() {
-            break;
-        }
+        chain.read_whole(file)?;
     }
-    Ok(chain.end(files))
+    Ok(chain.end(files.last()))
+}
+
+/// Whether a series holds one chain, which must begin with record 1, or where the log itself says
+/// that older files were removed. Judged is what stands there at one moment, whoever writes on
+/// meanwhile. `None` if there is no file.
+///
+/// # Errors
+/// If a file can't be read.
+pub fn verify_series(series: &Series, held: Option<&str>) -> Result<Option<Verified>, AuditError> {
+    let (old, present) = {
+        let _lock = series.hold()?;
+        (series.old()?, Present::open(series.present())?)
+    };
+    if old.is_empty() && present.is_none() {
+        return Ok(None);
+    }
+    let mut chain = Chain { whole: Some(series), held, ..Chain::default() };
+    for old in &old {
+        chain.read_whole(&old.path)?;
+    }
+    let last = match present {
+        Some(present) => {
+            let reader = BufReader::new(present.file.take(present.length));
+            chain.read(series.present(), reader)?;
+            Some(series.present().to_owned())
+        }
+        None => old.last().map(|old| old.path.clone()),
+    };
+    Ok(Some(chain.end(last.as_ref())))
+}
+
+/// The file that is written now, as far as it is written.
+struct Present {
+    file: File,
+    length: u64,
+}
+
+impl Present {
+    fn open(path: &Path) -> Result<Option<Self>, AuditError> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(AuditError::file(path)(error)),
+        };
+        let length = file.metadata().map_err(AuditError::file(path))?.len();
+        Ok(Some(Self { file, length }))
+    }
 }
 
 #[derive(Default)]
@@ -117,9 +156,16 @@ struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    fn read(&mut self, path: &PathBuf) -> Result<(), AuditError> {
+    fn read_whole(&mut self, path: &Path) -> Result<(), AuditError> {
         let file = File::open(path).map_err(AuditError::file(path))?;
-        let mut reader = BufReader::new(file);
+        self.read(path, BufReader::new(file))
+    }
+
+    /// Reads a file, unless there was a break before.
+    fn read(&mut self, path: &Path, mut reader: impl BufRead) -> Result<(), AuditError> {
+        if self.broken.is_some() {
+            return Ok(());
+        }
         let mut number = 0;
         while let Some(raw) = read::next_line(&mut reader).map_err(AuditError::file(path))? {
             number += 1;
@@ -131,11 +177,11 @@ impl Chain<'_> {
                 }
                 Err(kind) => kind,
             };
-            self.broken = Some(Break { file: path.clone(), line: number, kind });
+            self.broken = Some(Break { file: path.to_owned(), line: number, kind });
             return Ok(());
         }
         if let Some(late) = self.begins_late.as_mut().filter(|late| late.line == 0) {
-            (late.file, late.line) = (path.clone(), 1);
+            (late.file, late.line) = (path.to_owned(), 1);
         }
         Ok(())
     }
@@ -193,10 +239,10 @@ impl Chain<'_> {
         record.text("event") == "rotated" && lasts.any(|last| last + 1 == self.first)
     }
 
-    fn end(self, files: &[PathBuf]) -> Verified {
+    fn end(self, last: Option<&PathBuf>) -> Verified {
         let link = self.link.unwrap_or(Link::START);
         let not_held = self.held.map(|_| Break {
-            file: files.last().cloned().unwrap_or_default(),
+            file: last.cloned().unwrap_or_default(),
             line: self.records,
             kind: BreakKind::NotHeld,
         });
@@ -211,7 +257,7 @@ impl Chain<'_> {
 }
 
 /// Whether the rest of a file holds the record of a number.
-fn holds(reader: &mut BufReader<File>, seq: u64) -> bool {
+fn holds(reader: &mut impl BufRead, seq: u64) -> bool {
     while let Ok(Some(raw)) = read::next_line(reader) {
         if Record::parse(raw.text.trim_end()).is_some_and(|record| record.seq() == seq) {
             return true;

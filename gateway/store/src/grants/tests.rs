@@ -10,6 +10,7 @@ on_both! {
     grants_are_given_once_and_come_back_whole,
     revoking_takes_what_is_named,
     a_stranger_gets_no_grant,
+    one_that_can_not_be_read_hides_no_other,
 }
 
 const NOW: UnixTime = UnixTime::from_seconds(1_000);
@@ -84,4 +85,22 @@ async fn a_stranger_gets_no_grant(store: Store) {
         .await
         .unwrap_err();
     assert_eq!(error.to_string(), "there is no user `nobody`");
+}
+
+/// A later version's grant is left out and told of; what others lost is lost all the same.
+async fn one_that_can_not_be_read_hides_no_other(store: Store) {
+    add_two(&store).await;
+    for (name, given) in [("jane", "viewer"), ("mark", "user")] {
+        let access = Access::role(role(given));
+        store.grants().grant(&site("family"), &user(name), &access, NOW).await.unwrap();
+    }
+    sqlx::query("UPDATE grants SET role = 'no role!' WHERE role = 'user'")
+        .execute(&store.pool)
+        .await
+        .unwrap();
+    assert!(store.grants().list(&GrantFilter::default()).await.is_err());
+    let found = store.grants().readable().await.unwrap();
+    assert_eq!(found.rows.iter().map(|grant| grant.user.as_str()).collect::<Vec<_>>(), ["jane"]);
+    assert_eq!(found.unreadable.len(), 1);
+    assert!(found.unreadable[0].id > 0);
 }

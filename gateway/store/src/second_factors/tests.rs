@@ -14,6 +14,7 @@ on_both! {
     new_recovery_codes_replace_the_old_ones,
     a_change_overtakes_who_is_signing_in,
     a_reset_ends_the_sessions,
+    a_reset_ends_app_passwords_with_the_factor_alone,
     what_goes_with_the_account_goes_with_it,
 }
 
@@ -52,10 +53,12 @@ async fn session(store: &Store, account: &Account) -> Result<crate::SessionId, S
         audience: Audience::Portal,
         provider: None,
         second_factor: true,
+        proved: Some(NOW),
         created: NOW,
         expires: UnixTime::from_seconds(9_000),
         client: [192, 0, 2, 1].into(),
         user_agent: String::new(),
+        client_certificate: None,
     };
     store.sessions().insert(&session).await
 }
@@ -163,6 +166,28 @@ async fn a_reset_ends_the_sessions(store: Store) {
     assert!(!factors.reset(jane.id, NOW).await.unwrap(), "there is none");
     assert_eq!(store.sessions().of_account(mark.id).await.unwrap().len(), 1);
     assert!(factors.find(mark.id).await.unwrap().is_some());
+}
+
+/// Whoever has no second factor loses nothing by a reset, and whoever has loses all at once.
+async fn a_reset_ends_app_passwords_with_the_factor_alone(store: Store) {
+    let (jane, bare) = (with_factor(&store, "jane").await, account(&store, "bare").await);
+    for account in [&jane, &bare] {
+        let app = crate::NewAppPassword {
+            hash: TokenHash::from_bytes([u8::try_from(account.id.number()).unwrap(); 32]),
+            account: account.id,
+            name: "phone".into(),
+            bounds: crate::AppBounds { scope: crate::AppScope::All, site: None, folder: None },
+            created: NOW,
+            expires: None,
+        };
+        store.app_passwords().insert(&app, 9).await.unwrap();
+    }
+    let before = store.meta().changes().await.unwrap();
+    assert!(store.second_factors().reset(jane.id, NOW).await.unwrap());
+    assert_eq!(store.meta().changes().await.unwrap(), before + 1, "one change");
+    assert!(!store.second_factors().reset(bare.id, NOW).await.unwrap());
+    assert_eq!(store.app_passwords().of_account(jane.id).await.unwrap().len(), 0);
+    assert_eq!(store.app_passwords().of_account(bare.id).await.unwrap().len(), 1);
 }
 
 async fn what_goes_with_the_account_goes_with_it(store: Store) {

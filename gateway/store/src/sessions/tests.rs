@@ -13,6 +13,7 @@ on_both! {
     a_touch_never_moves_back_and_expiry_takes_the_right_ones,
     a_sites_session_lives_and_ends_with_its_parent,
     the_oldest_end_beyond_a_limit,
+    a_certificate_binds_a_session_and_those_born_of_it,
 }
 
 const NOW: UnixTime = UnixTime::from_seconds(1_000);
@@ -31,10 +32,12 @@ fn new(account: AccountId, token: u8) -> NewSession {
         audience: Audience::Portal,
         provider: None,
         second_factor: false,
+        proved: Some(NOW),
         created: NOW,
         expires: UnixTime::from_seconds(5_000),
         client: "2001:db8::1".parse().unwrap(),
         user_agent: format!("Browser\r\n{}", "é".repeat(300)),
+        client_certificate: None,
     }
 }
 
@@ -162,4 +165,22 @@ async fn the_oldest_end_beyond_a_limit(store: Store) {
     left.sort_unstable();
     assert_eq!(left, ids[2..]);
     assert_eq!(sessions.of_account(mark).await.unwrap().len(), 1);
+}
+
+/// S32.
+async fn a_certificate_binds_a_session_and_those_born_of_it(store: Store) {
+    let jane = account(&store, "jane").await;
+    let sessions = store.sessions();
+    let hash = CertificateHash::from_bytes([0xab; 32]);
+    let bound = NewSession { client_certificate: Some(hash), ..new(jane, 1) };
+    let bound = sessions.insert(&bound).await.unwrap();
+    let free = sessions.insert(&new(jane, 2)).await.unwrap();
+    sessions.insert_at_site(&site_session(bound, 3)).await.unwrap();
+    sessions.insert_at_site(&site_session(free, 4)).await.unwrap();
+    for (token, certificate) in [(1, Some(hash)), (2, None), (3, Some(hash)), (4, None)] {
+        let row = sessions.find(&TokenHash::from_bytes([token; 32])).await.unwrap().unwrap();
+        assert_eq!(row.client_certificate, certificate, "{token}");
+    }
+    let ends = format!("{hash:?}");
+    assert!(ends.starts_with("CertificateHash(abab") && ends.ends_with("ab)"), "{ends}");
 }

@@ -119,3 +119,22 @@ async fn whatever_ends_it_ends_its_openings() {
     assert_eq!(store.shares().opened_by(&browser).await.unwrap(), []);
     assert!(!store.shares().open(id, &browser, NOW).await.unwrap());
 }
+
+/// What other gateways remember of a browser is not true any more when it opens another link.
+#[tokio::test]
+async fn every_opening_is_told_to_other_processes() {
+    let (store, maker) = store_with("olga").await;
+    let first = store.shares().insert(&new(maker, None, None)).await.unwrap();
+    let another = NewShare { token: token(2), ..new(maker, None, None) };
+    let second = store.shares().insert(&another).await.unwrap();
+    let browser = Opener::Browser(token(3));
+    let mut changes = store.meta().changes().await.unwrap();
+    for id in [first, second] {
+        assert!(store.shares().open(id, &browser, NOW).await.unwrap());
+        let now = store.meta().changes().await.unwrap();
+        assert!(now > changes);
+        changes = now;
+    }
+    assert!(store.shares().open(second, &browser, NOW).await.unwrap());
+    assert_eq!(store.meta().changes().await.unwrap(), changes, "it is open already");
+}

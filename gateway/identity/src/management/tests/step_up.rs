@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::Attempt;
-use crate::management::{NodeWanted, UserChange};
+use crate::management::{NodeWanted, UserChange, WhichSessions};
 
 fn origin() -> RequestOrigin {
     RequestOrigin::new(true, "photos.example.com", [192, 0, 2, 1].into())
@@ -53,7 +53,11 @@ async fn what_admits_no_node_is_limited() {
     let expires = room.identity.now().plus(Duration::from_secs(3600));
     let wanted = JoinTokenWanted { label: "", expires, uses: Some(2) };
     let made = room.verbs(&operator).add_join_token(wanted).await.unwrap();
-    let token = Secret::from(made.item.unwrap().token.unwrap().as_str());
+    let told = serde_json::to_string(&made).unwrap();
+    let shown = format!("{made:?}");
+    let token = made.item.unwrap().token.unwrap();
+    assert!(told.contains(token.expose().as_str()), "it is told once");
+    assert!(!shown.contains(token.expose().as_str()), "S84");
     let upstream = "http://192.0.2.9:2283";
     let family = NodeWanted { name: site("family"), adapter: "vestibule", upstream };
     let declared = room.identity.register_node(&origin(), (&token, &family), &room.cluster).await;
@@ -67,5 +71,72 @@ async fn what_admits_no_node_is_limited() {
     let held = room.identity.register_node(&origin(), (&token, &other), &room.cluster).await;
     assert!(matches!(held, Err(ManageError::TooMany { .. })));
     room.clock.advance(Duration::from_secs(60));
-    room.identity.register_node(&origin(), (&token, &other), &room.cluster).await.unwrap();
+    let made = room.identity.register_node(&origin(), (&token, &other), &room.cluster).await;
+    let made = made.unwrap();
+    assert!(!format!("{made:?}").contains(made.credential.expose().as_str()), "S84");
+}
+
+/// Whoever has no join token learns nothing, whatever they ask for, and each try is counted. Whoever
+/// has one uses it up by what is right alone.
+#[tokio::test]
+async fn the_join_token_is_looked_at_first() {
+    let room = Room::new().await;
+    let operator = room.as_operator();
+    let expires = room.identity.now().plus(Duration::from_secs(3600));
+    let wanted = JoinTokenWanted { label: "", expires, uses: Some(1) };
+    let made = room.verbs(&operator).add_join_token(wanted).await.unwrap();
+    let token = made.item.unwrap().token.unwrap();
+    let upstream = "http://192.0.2.9:2283";
+    let other = NodeWanted { name: site("other"), adapter: "vestibule", upstream };
+    let odd = NodeWanted { adapter: "x", ..other.clone() };
+    let family = NodeWanted { name: site("family"), ..other.clone() };
+    let register = async |token: &Secret<String>, node: &NodeWanted<'_>| {
+        room.identity.register_node(&origin(), (token, node), &room.cluster).await
+    };
+    for _ in 0..20 {
+        assert_eq!(kind(&register(&token, &odd).await), "bad input", "and not counted");
+    }
+    let guess = Secret::from("A".repeat(43).as_str());
+    for node in [&odd, &family, &other].into_iter().cycle().take(10) {
+        assert_eq!(kind(&register(&guess, node).await), "not found");
+    }
+    assert!(matches!(register(&guess, &odd).await, Err(ManageError::TooMany { .. })));
+    room.clock.advance(Duration::from_secs(60));
+    register(&token, &other).await.unwrap();
+}
+
+/// Whoever lets a disabled administrator in again gives power as much as whoever makes one.
+#[tokio::test]
+async fn to_let_an_administrator_in_again_takes_a_sign_in_of_a_moment_ago() {
+    let room = Room::new().await;
+    let ada = signed_in_now(&room, "ada").await;
+    let verbs = room.verbs(&ada);
+    let state = |state| UserChange { state: Some(state), ..UserChange::default() };
+    let (off, on) = (state(AccountState::Disabled), state(AccountState::Enabled));
+    verbs.modify_user(&name("fred"), &role(AccountRole::CLUSTER_ADMIN)).await.unwrap();
+    verbs.modify_user(&name("fred"), &off).await.unwrap();
+    verbs.modify_user(&name("jane"), &off).await.unwrap();
+    room.clock.advance(Duration::from_secs(15 * 60 + 1));
+    let again = verbs.modify_user(&name("fred"), &on).await;
+    assert!(matches!(again, Err(ManageError::SignInAgain)), "{again:?}");
+    verbs.modify_user(&name("jane"), &on).await.unwrap();
+    let less = UserChange { role: Some(AccountRole::default()), ..on };
+    verbs.modify_user(&name("fred"), &less).await.unwrap();
+}
+
+/// All sessions of somebody are all, also those that are over by the times of whoever ends them:
+/// another process may go by other ones.
+#[tokio::test]
+async fn all_sessions_are_all() {
+    let room = Room::new().await;
+    let By::SignedIn(jane, _) = signed_in_now(&room, "jane").await else { panic!("a session") };
+    room.clock.advance(Duration::from_secs(8 * 24 * 3600));
+    let sessions = room.identity.store().sessions();
+    assert_eq!(room.identity.sessions(jane.account).await.unwrap().len(), 0, "unused for a week");
+    assert_eq!(sessions.of_account(jane.account).await.unwrap().len(), 1);
+    let operator = room.as_operator();
+    let all = WhichSessions::All;
+    let ended = room.verbs(&operator).end_sessions(&name("jane"), all, None).await.unwrap();
+    assert!(ended.changed);
+    assert_eq!(sessions.of_account(jane.account).await.unwrap(), []);
 }

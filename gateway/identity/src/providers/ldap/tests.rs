@@ -18,15 +18,6 @@ fn the_directorys_own_domain_may_stand_before_a_name() {
     check("a\0b", None);
 }
 
-/// S23.
-#[test]
-fn an_address_has_one_at() {
-    assert!(is_address("jane@example.com"));
-    for text in ["", "jane", "@example.com", "jane@", "a@b@c", "jane @example.com", "a@b\n"] {
-        assert!(!is_address(text), "{text}");
-    }
-}
-
 /// The library panics where an answer is no LDAP.
 #[tokio::test]
 async fn a_panic_is_no_more_than_a_directory_that_can_not_be_used() {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use openidconnect::core::{CoreAuthenticationFlow, CoreClient};
+use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient};
 use openidconnect::{
     AuthUrl, AuthenticationContextClass, ClientId, CsrfToken, IssuerUrl, JsonWebKeySet, Nonce,
     PkceCodeChallenge, RedirectUrl, Scope,
@@ -20,8 +20,21 @@ use crate::Secret;
 /// How long a sign-in may take (requirement S20).
 pub const PENDING_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
+/// What an ID token is asked to say beside what it says anyhow: when somebody signed in, so that it
+/// is known whether that was a moment ago (requirement S85).
+const CLAIMS: &str = r#"{"id_token":{"auth_time":{"essential":true}}}"#;
+
 /// How long `state` and `nonce` are, in bytes.
 const RANDOM_BYTES: u32 = 32;
+
+/// Whether somebody is asked who is signed in at the provider already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// As the provider likes: mostly it lets them through.
+    AsItLikes,
+    /// Once more: whoever is at the browser shows who they are.
+    Again,
+}
 
 /// A sign-in that has begun.
 #[non_exhaustive]
@@ -123,7 +136,7 @@ impl Pending {
 pub(super) fn begin(
     config: &OidcConfig,
     metadata: &Metadata,
-    return_to: &str,
+    (asked, return_to): (Asked, &str),
     now: UnixTime,
 ) -> Option<Begun> {
     let client_id = ClientId::new(config.client_id.clone());
@@ -143,8 +156,16 @@ pub(super) fn begin(
     for way in &config.acr_values {
         request = request.add_auth_context_value(AuthenticationContextClass::new(way.clone()));
     }
-    if let Some(max_age) = config.max_age {
-        request = request.set_max_age(max_age);
+    match (asked, config.max_age) {
+        // both say the same, and some providers know one of them
+        (Asked::Again, _) => {
+            request = request.add_prompt(CoreAuthPrompt::Login).set_max_age(Duration::ZERO);
+        }
+        (Asked::AsItLikes, Some(max_age)) => request = request.set_max_age(max_age),
+        (Asked::AsItLikes, None) => {}
+    }
+    if metadata.reads_claims {
+        request = request.add_extra_param("claims", CLAIMS);
     }
     let (address, state, nonce) = request.url();
     let pending = Pending {

@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 
 use super::config::OidcConfig;
 use super::groups;
+use super::id_token::moment;
+use crate::address;
 use crate::external::{ExternalUser, Subject};
 
 /// How long a name or an address may be, in bytes.
@@ -26,6 +28,7 @@ pub(super) fn user(
         verified_email: sources.iter().find_map(|source| verified_email(source)),
         groups: groups::merge(&config.id, &config.groups_claim, &sources),
         second_factor: second_factor(id_token),
+        signed_in: moment(id_token, "auth_time").ok().flatten(),
     }
 }
 
@@ -45,12 +48,7 @@ fn verified_email(claims: &Map<String, Value>) -> Option<String> {
         _ => false,
     };
     let email = text(claims, "email").filter(|_| verified)?;
-    let (name, domain) = email.split_once('@')?;
-    let good = !name.is_empty()
-        && !domain.is_empty()
-        && !domain.contains('@')
-        && !email.contains(char::is_whitespace);
-    good.then(|| email.to_owned())
+    address::parts(email).map(|_| email.to_owned())
 }
 
 /// Whether a second factor was shown, as RFC 8176 says it.

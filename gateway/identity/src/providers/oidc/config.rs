@@ -6,10 +6,11 @@ use std::time::Duration;
 use url::{Host, Url};
 use vestibule_schema::ProviderId;
 
+use super::client_certificate::ClientCertificate;
 use crate::Secret;
 
 /// How the gateway proves to the token endpoint which client it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub enum ClientAuthentication {
     /// In the `Authorization` header; in the body if the provider's discovery names that alone.
     #[default]
@@ -18,6 +19,9 @@ pub enum ClientAuthentication {
     Basic,
     /// In the body: `client_secret_post`.
     Post,
+    /// By a certificate, without a secret: `tls_client_auth` and `self_signed_tls_client_auth`
+    /// (RFC 8705).
+    Tls(ClientCertificate),
 }
 
 /// Why a text is no issuer.
@@ -114,13 +118,21 @@ impl OidcConfig {
 
 /// Whether what is sent there can't be read on the way: HTTPS, or HTTP to this machine.
 pub(super) fn is_safe(address: &Url) -> bool {
-    let on_this_machine = match address.host() {
+    match address.scheme() {
+        "https" => address.has_host(),
+        "http" => is_on_this_machine(address),
+        _ => false,
+    }
+}
+
+/// Whether an address is this machine's.
+pub(super) fn is_on_this_machine(address: &Url) -> bool {
+    match address.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
         Some(Host::Domain(name)) => name == "localhost",
-        None => return false,
-    };
-    address.scheme() == "https" || (address.scheme() == "http" && on_this_machine)
+        None => false,
+    }
 }
 
 /// Whether an address has a user, a password or a fragment.

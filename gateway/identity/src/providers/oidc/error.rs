@@ -6,6 +6,7 @@ use super::id_token::ClaimsError;
 use super::jwt::JwtError;
 use super::outside::OutsideError;
 use super::tokens::TokenError;
+use crate::Secret;
 
 /// Why nobody signed in through a provider. Messages are for the log; none holds a text of the
 /// provider or of the browser.
@@ -81,18 +82,25 @@ pub enum RefreshError {
     /// It is not known: the network, the provider's trouble or its configuration. Their session
     /// goes on as it was.
     #[error("the provider can't be asked now")]
-    Unknown(#[source] OidcError),
+    Unknown {
+        /// Why not.
+        source: OidcError,
+        /// The refresh token that came before it failed, in place of the one that was shown: that
+        /// one may be used up.
+        rotated: Option<Secret<String>>,
+    },
 }
 
-impl From<OidcError> for RefreshError {
-    fn from(error: OidcError) -> Self {
+impl RefreshError {
+    /// Why nothing was renewed, and the refresh token that came before it failed.
+    pub(super) fn new(error: OidcError, rotated: Option<Secret<String>>) -> Self {
         match error {
             OidcError::Token(TokenError::InvalidGrant) => Self::Over,
             OidcError::Claims(_) | OidcError::OtherSubject => Self::Untrusted(error),
             // a key that is not known may be one that is published a moment later
-            OidcError::Jwt(JwtError::Key(_)) => Self::Unknown(error),
+            OidcError::Jwt(JwtError::Key(_)) => Self::Unknown { source: error, rotated },
             OidcError::Jwt(_) => Self::Untrusted(error),
-            _ => Self::Unknown(error),
+            _ => Self::Unknown { source: error, rotated },
         }
     }
 }

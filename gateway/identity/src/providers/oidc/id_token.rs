@@ -83,6 +83,18 @@ pub(super) fn check(
     check_parties(claims, config)?;
     check_times(claims, expected)?;
     check_nonce(claims, expected.nonce)?;
+    match expected.nonce {
+        NonceRule::Required(_) => check_sign_in(claims, expected)?,
+        // nobody signed in: what is said of that is of long ago, or not said at all (OpenID Connect
+        // Core 12.2)
+        NonceRule::IfThere(_) => {}
+    }
+    subject(claims).map(str::to_owned).ok_or(ClaimsError::Missing("sub"))
+}
+
+/// Checks how, and how long ago, somebody signed in at the provider.
+fn check_sign_in(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<(), ClaimsError> {
+    let config = expected.config;
     if !config.required_acr.is_empty() {
         let used = claims.get("acr").and_then(Value::as_str);
         let used = used.filter(|used| config.required_acr.contains(*used));
@@ -94,7 +106,7 @@ pub(super) fn check(
             return Err(ClaimsError::AuthTime);
         }
     }
-    subject(claims).map(str::to_owned).ok_or(ClaimsError::Missing("sub"))
+    Ok(())
 }
 
 /// Checks `iss`, `aud` and `azp`.

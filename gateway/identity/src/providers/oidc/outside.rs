@@ -4,10 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, redirect};
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::client_certificate::ClientCertificate;
 use super::json::{self, JsonError};
 use crate::Secret;
 
@@ -83,7 +84,12 @@ impl OutsideError {
 
 /// The HTTP client of all providers. The process must have installed a provider of TLS.
 #[derive(Debug, Clone)]
-pub struct Outside(Client);
+pub struct Outside {
+    /// For what anybody may ask.
+    plain: Client,
+    /// For what is asked as a client of the provider, or with what it gave that client.
+    own: Client,
+}
 
 impl Outside {
     /// A client that keeps no cookies and follows no redirects.
@@ -91,9 +97,19 @@ impl Outside {
     /// # Errors
     /// If TLS can't be set up.
     pub fn new() -> Result<Self, reqwest::Error> {
-        let builder = Client::builder().redirect(redirect::Policy::none()).referer(false);
-        let builder = builder.connect_timeout(CONNECT).user_agent("vestibule");
-        Ok(Self(builder.build()?))
+        let plain = builder().build()?;
+        Ok(Self { own: plain.clone(), plain })
+    }
+
+    /// The same, for a provider to which the gateway shows a certificate: where it asks for tokens,
+    /// and with them. Whoever keeps the provider's document and keys, which may be somebody else,
+    /// is not shown it.
+    ///
+    /// # Errors
+    /// If TLS can't be set up.
+    pub fn showing(&self, certificate: &ClientCertificate) -> Result<Self, reqwest::Error> {
+        let own = builder().identity(certificate.identity()?).https_only(true).build()?;
+        Ok(Self { plain: self.plain.clone(), own })
     }
 
     /// Reads a JSON object.
@@ -103,7 +119,7 @@ impl Outside {
         address: &Url,
         limit: Duration,
     ) -> Result<Map<String, Value>, OutsideError> {
-        let request = self.0.get(address.clone());
+        let request = self.plain.get(address.clone());
         successful(send(endpoint, request, limit).await?, endpoint)
     }
 
@@ -115,7 +131,7 @@ impl Outside {
         token: &Secret<String>,
         limit: Duration,
     ) -> Result<Map<String, Value>, OutsideError> {
-        let request = self.0.get(address.clone()).bearer_auth(token.expose());
+        let request = self.own.get(address.clone()).bearer_auth(token.expose());
         successful(send(endpoint, request, limit).await?, endpoint)
     }
 
@@ -128,12 +144,18 @@ impl Outside {
         form: Form,
         limit: Duration,
     ) -> Result<Answer, OutsideError> {
-        let mut request = self.0.post(address.clone()).form(&form.fields);
+        let mut request = self.own.post(address.clone()).form(&form.fields);
         if let Some(authorization) = form.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
         send(endpoint, request, limit).await
     }
+}
+
+/// A client that keeps no cookies and follows no redirects.
+fn builder() -> ClientBuilder {
+    let builder = Client::builder().redirect(redirect::Policy::none()).referer(false);
+    builder.connect_timeout(CONNECT).user_agent("vestibule")
 }
 
 /// What is sent to the token endpoint.

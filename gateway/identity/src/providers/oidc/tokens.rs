@@ -93,13 +93,17 @@ fn form(config: &OidcConfig, metadata: &Metadata, grant: Grant<'_>) -> Form {
             ("refresh_token", token.expose().clone()),
         ],
     };
-    let in_body = match config.client_authentication {
-        ClientAuthentication::Basic => false,
-        ClientAuthentication::Post => true,
-        ClientAuthentication::Discovered => metadata.secret_in_body_alone,
+    let (secret, in_body) = match &config.client_authentication {
+        ClientAuthentication::Basic => (config.client_secret.as_ref(), false),
+        ClientAuthentication::Post => (config.client_secret.as_ref(), true),
+        ClientAuthentication::Discovered => {
+            (config.client_secret.as_ref(), metadata.secret_in_body_alone)
+        }
+        // the connection proves it
+        ClientAuthentication::Tls(_) => (None, true),
     };
     let mut authorization = None;
-    match &config.client_secret {
+    match secret {
         Some(secret) if !in_body => authorization = basic(&config.client_id, secret),
         Some(secret) => {
             fields.push(("client_id", config.client_id.clone()));

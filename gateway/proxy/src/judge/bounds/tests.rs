@@ -37,7 +37,13 @@ fn head(method: &str, headers: &[(&'static str, &str)]) -> Head {
     for (name, value) in headers {
         request.insert_header(*name, *value).unwrap();
     }
-    let connection = Connection { peer: None, is_tls: true, trusted_proxies: &[] };
+    let connection = Connection {
+        peer: None,
+        is_tls: true,
+        certificate: None,
+        server_name: None,
+        trusted_proxies: &[],
+    };
     Head::read(None, &request, connection).unwrap()
 }
 

@@ -72,11 +72,10 @@ impl Add {
         self.doing.ask(&format!("register the node `{}`?", self.node))?;
         let session = AdminSession::open(&self.config.config, output)?;
         let cluster = session.cluster(Engines::None, output)?;
-        let made = session.change(&cluster, (&self.doing, output), async |verbs| {
+        session.change_telling(&cluster, (&self.doing, output), tell, async |verbs| {
             let (adapter, upstream) = (self.adapter.as_str(), self.upstream.as_str());
             verbs.add_node(&NodeWanted { name: self.node, adapter, upstream }).await
         })?;
-        tell(output, made);
         Ok(Exit::Done)
     }
 }
@@ -109,10 +108,9 @@ impl Rotate {
         self.doing.confirm(&format!("replace the credential of `{}`?", self.node))?;
         let session = AdminSession::open(&self.config.config, output)?;
         let cluster = session.cluster(Engines::None, output)?;
-        let made = session.change(&cluster, (&self.doing, output), async |verbs| {
+        session.change_telling(&cluster, (&self.doing, output), tell, async |verbs| {
             verbs.rotate_node(&self.node).await
         })?;
-        tell(output, made);
         Ok(Exit::Done)
     }
 }
@@ -129,9 +127,8 @@ impl Rm {
     }
 }
 
-fn tell(output: &mut Output, made: Option<NodeCredential>) {
-    if let Some(made) = made {
-        output.note("the node's credential; it is not told again:");
-        output.line(made.credential);
-    }
+#[expect(clippy::needless_pass_by_value, reason = "what is told is not told again")]
+fn tell(output: &mut Output, made: NodeCredential) {
+    output.note("the node's credential; it is not told again:");
+    output.line(made.credential.expose());
 }

@@ -1,7 +1,7 @@
 //! `vestibule cluster nodes token add|ls|rm`
 
 use clap::{Args, Subcommand};
-use vestibule_identity::management::JoinTokenWanted;
+use vestibule_identity::management::{JoinTokenView, JoinTokenWanted};
 
 use crate::cli::cluster::session::{AdminSession, Doing, Engines};
 use crate::cli::cluster::shares::end;
@@ -70,15 +70,18 @@ impl Add {
         let cluster = session.cluster(Engines::None, output)?;
         let now = session.block_on(async |identity| Ok::<_, std::io::Error>(identity.now()))?;
         let expires = end(&self.expires, now)?;
-        let made = session.change(&cluster, (&self.doing, output), async |verbs| {
+        session.change_telling(&cluster, (&self.doing, output), tell, async |verbs| {
             let wanted = JoinTokenWanted { label: &self.label, expires, uses: Some(self.uses) };
             verbs.add_join_token(wanted).await
         })?;
-        if let Some(token) = made.and_then(|made| made.token) {
-            output.note("the join token; it is not told again:");
-            output.line(token);
-        }
         Ok(Exit::Done)
+    }
+}
+
+fn tell(output: &mut Output, made: JoinTokenView) {
+    if let Some(token) = made.token {
+        output.note("the join token; it is not told again:");
+        output.line(token.expose());
     }
 }
 
