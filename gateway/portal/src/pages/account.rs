@@ -1,5 +1,6 @@
 //! One's own account: who one is, one's sessions, one's password.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -220,4 +221,12 @@ pub(super) fn shown(time: UnixTime) -> String {
         Some((day, clock)) => format!("{day} {clock} UTC"),
         None => text,
     }
+}
+
+/// When something was last used, and from where if that is known; none if it never was.
+pub(super) fn last_used(when: Option<UnixTime>, client: Option<IpAddr>) -> Option<String> {
+    when.map(|when| match client {
+        Some(client) => format!("{} from {client}", shown(when)),
+        None => shown(when),
+    })
 }

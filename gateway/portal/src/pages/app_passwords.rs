@@ -14,7 +14,7 @@ use vestibule_identity::{
 };
 use vestibule_schema::{GalleryPath, SiteId};
 
-use super::account::shown;
+use super::account::{last_used, shown};
 use super::second_factor::explain;
 use super::sign_in::{sentence, with_retry_after};
 use crate::answer::{Failure, page, redirect};
@@ -290,10 +290,7 @@ fn row(row: &AppPasswordRow) -> Row {
         (Some(site), None) => site.to_string(),
         _ => "all galleries".to_owned(),
     };
-    let used = row.last_used.map(|used| match row.last_client {
-        Some(client) => format!("{} from {client}", shown(used)),
-        None => shown(used),
-    });
+    let used = last_used(row.last_used, row.last_client);
     Row {
         id: row.id.to_string(),
         name: row.name.clone(),

@@ -10,7 +10,7 @@ use vestibule_identity::{
     SecondFactorState, SignedIn,
 };
 
-use super::account::{read, shown};
+use super::account::{last_used, read, shown};
 use super::second_factor::{explain, others};
 use super::sign_in::{Again, form, sentence, status_of, welcome, with_retry_after};
 use crate::answer::{Failure, page, page_with_script, redirect, with_cookie};
@@ -218,10 +218,7 @@ async fn list(
                 id: row.id.to_string(),
                 name: row.name,
                 created: shown(row.created),
-                used: row.last_used.map(|used| match row.last_client {
-                    Some(client) => format!("{} from {client}", shown(used)),
-                    None => shown(used),
-                }),
+                used: last_used(row.last_used, row.last_client),
                 elsewhere: Some(row.host).filter(|host| host != caller.origin.host()),
             })
             .collect(),
