@@ -18,20 +18,29 @@ const USER: &str = "reader";
 const PASSWORD: &str = "benchmark-run-without-secrets";
 const SIGN_IN: &str = "/_vestibule/sign-in";
 
+/// How many threads serve requests.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Threads {
+    /// One, as the others that it is compared with have.
+    One,
+    /// As many as a gateway has that nobody configured.
+    AsShipped,
+}
+
 /// Starts the gateway in front of `upstream`, with a site of so many folder blocks.
 pub(super) fn start(
-    name: &'static str,
+    threads: Threads,
     site: &Site,
     (port, upstream): (u16, u16),
     work: &Path,
 ) -> anyhow::Result<Running> {
     let config = work.join("config");
-    configure(&config, site, (port, upstream))?;
+    configure(&config, threads, site, (port, upstream))?;
     let program = beside("vestibule")?;
     add_user(&program, &config)?;
     let mut command = Command::new(&program);
     command.arg("serve").arg("--config").arg(&config).env("VESTIBULE_LOG", "warn");
-    let mut running = Running::start(name, &mut command, work)?;
+    let mut running = Running::start("vestibule", &mut command, work)?;
     running.wait_for(port)?;
     Ok(running)
 }
@@ -127,12 +136,21 @@ impl Jar {
     }
 }
 
-fn configure(config: &Path, site: &Site, (port, upstream): (u16, u16)) -> anyhow::Result<()> {
+fn configure(
+    config: &Path,
+    threads: Threads,
+    site: &Site,
+    (port, upstream): (u16, u16),
+) -> anyhow::Result<()> {
     let folder = config.join("config.d/sites").join(SITE);
     fs::create_dir_all(&folder).context("the configuration")?;
     let (listen, upstream) = (local(port), local(upstream));
+    let threads = match threads {
+        Threads::One => "threads = 1\n",
+        Threads::AsShipped => "",
+    };
     let files = [
-        (config.join("vestibule.toml"), format!("listen = [\"{listen}\"]\nthreads = 1\n")),
+        (config.join("vestibule.toml"), format!("listen = [\"{listen}\"]\n{threads}")),
         (
             folder.join("site.toml"),
             format!(

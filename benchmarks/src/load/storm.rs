@@ -16,6 +16,7 @@ use anyhow::{Context as _, anyhow, bail};
 use clap::Parser;
 
 use super::client::Client;
+use super::gateway::Threads;
 use super::{children, gateway, nginx};
 use crate::machine;
 use crate::sites::Site;
@@ -24,9 +25,10 @@ use crate::statistics::Spread;
 /// Connections that ask for pictures.
 const READERS: u32 = 4;
 /// Those who sign in, again and again.
-const STORMING: usize = 64;
-/// How long somebody who was turned away waits: not as long as they are told to.
-const IMPATIENCE: Duration = Duration::from_millis(200);
+const STORMING: u32 = 64;
+/// How long those who are turned away wait at least, and how much longer than the one before each
+/// waits: not as long as they are told to, 200 ms on average, and not all at one moment.
+const IMPATIENCE: (Duration, Duration) = (Duration::from_millis(150), Duration::from_micros(1_563));
 /// Folder blocks of the site.
 const BLOCKS: usize = 100;
 
@@ -76,7 +78,7 @@ pub fn run(arguments: &Arguments, output: &mut impl Write) -> anyhow::Result<()>
     let [port, upstream] = children::free_ports()?;
     let site = Site::with_blocks(BLOCKS)?;
     let _upstream = nginx::start("upstream", nginx::Role::Upstream, upstream, work.path())?;
-    let _gateway = gateway::start("vestibule", &site, (port, upstream), work.path())?;
+    let _gateway = gateway::start(Threads::AsShipped, &site, (port, upstream), work.path())?;
     let folder = site.folders.first().context("the site has no folder")?;
     let path = format!("/image{}a.jpg?size=gallery", folder.encoded());
     let cookie = gateway::sign_in(port)?;
@@ -164,10 +166,11 @@ impl Plan {
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let storming: Vec<_> = (0..STORMING)
-                .map(|_| {
-                    scope.spawn(|| {
+                .map(|number| {
+                    let (is_over, patience) = (&is_over, IMPATIENCE.0 + IMPATIENCE.1 * number);
+                    scope.spawn(move || {
                         give_way();
-                        sign_in_until(&is_over, self.port, tally)
+                        sign_in_until(is_over, self.port, (patience, tally))
                     })
                 })
                 .collect();
@@ -195,7 +198,11 @@ fn give_way() {
 }
 
 /// Signs in with the right password, again and again: each is hashed.
-fn sign_in_until(is_over: &AtomicBool, port: u16, tally: &Tally) -> anyhow::Result<()> {
+fn sign_in_until(
+    is_over: &AtomicBool,
+    port: u16,
+    (patience, tally): (Duration, &Tally),
+) -> anyhow::Result<()> {
     let mut client = Client::connect(port)?;
     let form = gateway::Form::fetch(&mut client)?;
     while !is_over.load(Ordering::Relaxed) {
@@ -205,7 +212,7 @@ fn sign_in_until(is_over: &AtomicBool, port: u16, tally: &Tally) -> anyhow::Resu
             // 503: more would be hashed than wait; 429: more of one account and address wait than
             // may fail, as it isn't known yet whether they do
             429 | 503 if answer.has_retry_after => {
-                std::thread::park_timeout(IMPATIENCE);
+                std::thread::park_timeout(patience);
                 tally.turned_away.fetch_add(1, Ordering::Relaxed)
             }
             other => bail!("a sign-in was answered {other}"),

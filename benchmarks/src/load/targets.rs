@@ -82,7 +82,7 @@ impl Targets {
             nginx: run("nginx", nginx::Role::Proxy { upstream }, nginx)?,
             authoriser: run("authoriser", nginx::Role::Authoriser, authoriser)?,
             auth_request: run("auth_request", asking, auth_request)?,
-            vestibule: gateway::start("vestibule", &site, (vestibule, upstream), work)?,
+            vestibule: gateway::start(gateway::Threads::One, &site, (vestibule, upstream), work)?,
             cookie: gateway::sign_in(vestibule)?,
             ports,
             site,
