@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, anyhow, bail};
+use argon2::Argon2;
 use clap::Parser;
+use vestibule_identity::HashCost;
 
 use super::client::Client;
 use super::gateway::Threads;
@@ -66,6 +68,7 @@ struct Tally {
 #[derive(Debug, Clone, Copy)]
 struct Round {
     calm: [f64; 2],
+    beside: [f64; 2],
     storm: [f64; 2],
 }
 
@@ -88,13 +91,14 @@ pub fn run(arguments: &Arguments, output: &mut impl Write) -> anyhow::Result<()>
     let (mut measured, tally) = (Vec::new(), Tally::default());
     for number in 1..=rounds {
         let calm = plan.read(&path, &cookie)?;
+        let beside = plan.read_beside_hashing(&path, &cookie)?;
         let storm = plan.read_in_storm(&path, &cookie, &tally)?;
         writeln!(
             output,
-            "round {number} of {rounds}: p99 {:.0} µs, in the storm {:.0} µs",
-            calm[1], storm[1]
+            "round {number} of {rounds}: p99 {:.0} µs, beside hashing {:.0} µs, in the storm {:.0} µs",
+            calm[1], beside[1], storm[1]
         )?;
-        measured.push(Round { calm, storm });
+        measured.push(Round { calm, beside, storm });
     }
     let text = text(&plan, &measured, &tally)?;
     std::fs::create_dir_all(&arguments.out)
@@ -161,6 +165,22 @@ impl Plan {
         Ok(took)
     }
 
+    /// The same while as many passwords are hashed as in a storm, but not by the gateway.
+    fn read_beside_hashing(&self, path: &str, cookie: &str) -> anyhow::Result<[f64; 2]> {
+        let is_over = AtomicBool::new(false);
+        let lanes = std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2);
+        std::thread::scope(|scope| {
+            let hashing: Vec<_> =
+                (0..lanes).map(|_| scope.spawn(|| hash_until(&is_over))).collect();
+            let read = self.read(path, cookie);
+            is_over.store(true, Ordering::Relaxed);
+            for one in hashing {
+                one.join().map_err(|_| anyhow!("who hashes panicked"))??;
+            }
+            read
+        })
+    }
+
     /// The same while many sign in.
     fn read_in_storm(&self, path: &str, cookie: &str, tally: &Tally) -> anyhow::Result<[f64; 2]> {
         let is_over = AtomicBool::new(false);
@@ -195,6 +215,23 @@ fn give_way() {
         let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
         let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy);
     }
+}
+
+/// Hashes at the gateway's cost, in memory that stays, on a thread that gives way.
+fn hash_until(is_over: &AtomicBool) -> anyhow::Result<()> {
+    give_way();
+    let HashCost { memory_kib, passes, lanes } = HashCost::default();
+    let params = argon2::Params::new(memory_kib, passes, lanes, None);
+    let params = params.map_err(|error| anyhow!("argon2: {error}"))?;
+    let mut memory = vec![argon2::Block::new(); params.block_count()];
+    let argon = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+    let mut output = [0u8; 32];
+    while !is_over.load(Ordering::Relaxed) {
+        argon
+            .hash_password_into_with_memory(b"nobody's", &[7; 16], &mut output, &mut memory)
+            .map_err(|error| anyhow!("argon2: {error}"))?;
+    }
+    Ok(())
 }
 
 /// Signs in with the right password, again and again: each is hashed.
@@ -237,11 +274,15 @@ fn text(plan: &Plan, rounds: &[Round], tally: &Tally) -> anyhow::Result<String> 
         "median"
     );
     text += &line("p50 without a storm", spread(|round| round.calm[0])?, "µs");
+    text += &line("p50 beside hashing elsewhere", spread(|round| round.beside[0])?, "µs");
     text += &line("p50 in the storm", spread(|round| round.storm[0])?, "µs");
     text += &line("p99 without a storm", spread(|round| round.calm[1])?, "µs");
+    text += &line("p99 beside hashing elsewhere", spread(|round| round.beside[1])?, "µs");
     text += &line("p99 in the storm", spread(|round| round.storm[1])?, "µs");
     let ratio = spread(|round| round.storm[1] / round.calm[1])?;
     text += &line("p99 against without (bar: 1.2)", ratio, "x");
+    let ratio = spread(|round| round.storm[1] / round.beside[1])?;
+    text += &line("p99 against beside hashing", ratio, "x");
     let (accepted, away) =
         (tally.accepted.load(Ordering::Relaxed), tally.turned_away.load(Ordering::Relaxed));
     text += &format!("\n{accepted} signed in, {away} were turned away with `Retry-After`\n");
