@@ -15,6 +15,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Client {
     port: u16,
+    /// Whom the requests are forwarded for, as a trusted proxy says; the headers for it.
+    forwarded: String,
     reader: BufReader<TcpStream>,
     line: String,
     body: Vec<u8>,
@@ -48,21 +50,28 @@ impl Client {
         stream.set_nodelay(true).context("a socket")?;
         stream.set_read_timeout(Some(TIMEOUT)).context("a socket")?;
         let reader = BufReader::with_capacity(64 * 1024, stream);
-        Ok(Self { port, reader, line: String::new(), body: Vec::new() })
+        Ok(Self { port, forwarded: String::new(), reader, line: String::new(), body: Vec::new() })
+    }
+
+    /// Speaks for somebody at another address of this machine from now on, as a trusted proxy does.
+    pub(super) fn forward_for(&mut self, number: u32) {
+        let [.., high, low] = number.to_be_bytes();
+        self.forwarded = format!("X-Forwarded-For: 127.1.{high}.{low}\r\n");
     }
 
     /// The bytes of a request for a path, with a cookie.
     pub(super) fn get_request(&self, path: &str, cookie: &str) -> Vec<u8> {
-        let host = local(self.port);
-        format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n\r\n").into_bytes()
+        let (host, forwarded) = (local(self.port), &self.forwarded);
+        format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{forwarded}Cookie: {cookie}\r\n\r\n")
+            .into_bytes()
     }
 
     /// Sends a form.
     pub(super) fn post(&mut self, path: &str, cookie: &str, form: &str) -> anyhow::Result<Answer> {
-        let host = local(self.port);
+        let (host, forwarded) = (local(self.port), &self.forwarded);
         let length = form.len();
         let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n\
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\n{forwarded}Cookie: {cookie}\r\n\
              Content-Type: application/x-www-form-urlencoded\r\n\
              Content-Length: {length}\r\n\r\n{form}"
         );

@@ -13,7 +13,10 @@ use super::client::{Answer, Client};
 use crate::sites::Site;
 
 const SITE: &str = "bench";
-const USER: &str = "reader";
+/// Who reads.
+const READER: &str = "reader";
+/// How many others have accounts.
+pub(super) const OTHERS: u32 = 8;
 /// Protects nothing: the account lives as long as the run.
 const PASSWORD: &str = "benchmark-run-without-secrets";
 const SIGN_IN: &str = "/_vestibule/sign-in";
@@ -37,7 +40,10 @@ pub(super) fn start(
     let config = work.join("config");
     configure(&config, threads, site, (port, upstream))?;
     let program = beside("vestibule")?;
-    add_user(&program, &config)?;
+    add_user(&program, &config, READER)?;
+    if let Threads::AsShipped = threads {
+        (0..OTHERS).try_for_each(|number| add_user(&program, &config, &other(number)))?;
+    }
     let mut command = Command::new(&program);
     command.arg("serve").arg("--config").arg(&config).env("VESTIBULE_LOG", "warn");
     let mut running = Running::start("vestibule", &mut command, work)?;
@@ -70,14 +76,14 @@ pub(super) struct Form {
 
 impl Form {
     /// Fetches it.
-    pub(super) fn fetch(client: &mut Client) -> anyhow::Result<Self> {
+    pub(super) fn fetch(client: &mut Client, name: &str) -> anyhow::Result<Self> {
         let page = client.exchange(&client.get_request(SIGN_IN, "a=1"))?;
         let cookie = cookie(&page.set_cookies, "vestibule-form");
         let cookie = cookie.context("the form sets no cookie")?;
         let body = String::from_utf8_lossy(&page.body);
         let token = value_of(&body, "form_token").context("the form has no token")?;
         // a name, a phrase and a token of letters, digits and `-` need no encoding
-        let text = format!("form_token={token}&name={USER}&password={PASSWORD}");
+        let text = format!("form_token={token}&name={name}&password={PASSWORD}");
         Ok(Self { cookie, text })
     }
 
@@ -91,7 +97,7 @@ impl Form {
 /// site's session.
 pub(super) fn sign_in(port: u16) -> anyhow::Result<String> {
     let mut client = Client::connect(port)?;
-    let form = Form::fetch(&mut client)?;
+    let form = Form::fetch(&mut client, READER)?;
     let answer = form.send(&mut client)?;
     let mut jar = Jar::default();
     jar.keep(&answer.set_cookies);
@@ -150,7 +156,10 @@ fn configure(
         Threads::AsShipped => "",
     };
     let files = [
-        (config.join("vestibule.toml"), format!("listen = [\"{listen}\"]\n{threads}")),
+        (
+            config.join("vestibule.toml"),
+            format!("listen = [\"{listen}\"]\ntrusted_proxies = [\"127.0.0.1\"]\n{threads}"),
+        ),
         (
             folder.join("site.toml"),
             format!(
@@ -168,9 +177,14 @@ fn configure(
     site.write_gallery(&gallery)
 }
 
-fn add_user(program: &Path, config: &Path) -> anyhow::Result<()> {
+/// The name of one of the others.
+pub(super) fn other(number: u32) -> String {
+    format!("other-{}", number % OTHERS)
+}
+
+fn add_user(program: &Path, config: &Path, name: &str) -> anyhow::Result<()> {
     let mut child = Command::new(program)
-        .args(["users", "add", USER, "--password-stdin", "--config"])
+        .args(["users", "add", name, "--password-stdin", "--config"])
         .arg(config)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -10,6 +10,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, anyhow, bail};
@@ -62,6 +63,20 @@ pub struct Arguments {
 struct Tally {
     accepted: AtomicU64,
     turned_away: AtomicU64,
+}
+
+impl Tally {
+    /// Waits until somebody finds the queue full: from then on it is a storm.
+    fn wait_until_full<T>(&self, storming: &[ScopedJoinHandle<'_, T>]) -> anyhow::Result<()> {
+        let before = self.turned_away.load(Ordering::Relaxed);
+        while self.turned_away.load(Ordering::Relaxed) == before {
+            if storming.iter().any(ScopedJoinHandle::is_finished) {
+                bail!("somebody who signs in gave up");
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        Ok(())
+    }
 }
 
 /// One round: the 50th and the 99th of a hundred answers, in microseconds.
@@ -190,17 +205,41 @@ impl Plan {
                     let (is_over, patience) = (&is_over, IMPATIENCE.0 + IMPATIENCE.1 * number);
                     scope.spawn(move || {
                         give_way();
-                        sign_in_until(is_over, self.port, (patience, tally))
+                        self.sign_in_until(is_over, number, (patience, tally))
                     })
                 })
                 .collect();
-            let read = self.read(path, cookie);
+            let read = tally.wait_until_full(&storming).and_then(|()| self.read(path, cookie));
             is_over.store(true, Ordering::Relaxed);
             for one in storming {
                 one.join().map_err(|_| anyhow!("somebody who signs in panicked"))??;
             }
             read
         })
+    }
+    /// Signs in with the right password, again and again: each is hashed. Somebody at an address of
+    /// their own, so that no limit of one account or address holds them back.
+    fn sign_in_until(
+        &self,
+        is_over: &AtomicBool,
+        number: u32,
+        (patience, tally): (Duration, &Tally),
+    ) -> anyhow::Result<()> {
+        let mut client = Client::connect(self.port)?;
+        client.forward_for(number + 1);
+        let form = gateway::Form::fetch(&mut client, &gateway::other(number))?;
+        while !is_over.load(Ordering::Relaxed) {
+            let answer = form.send(&mut client)?;
+            match answer.status {
+                303 => tally.accepted.fetch_add(1, Ordering::Relaxed),
+                503 if answer.has_retry_after => {
+                    std::thread::park_timeout(patience);
+                    tally.turned_away.fetch_add(1, Ordering::Relaxed)
+                }
+                other => bail!("a sign-in was answered {other}"),
+            };
+        }
+        Ok(())
     }
 }
 
@@ -234,30 +273,6 @@ fn hash_until(is_over: &AtomicBool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Signs in with the right password, again and again: each is hashed.
-fn sign_in_until(
-    is_over: &AtomicBool,
-    port: u16,
-    (patience, tally): (Duration, &Tally),
-) -> anyhow::Result<()> {
-    let mut client = Client::connect(port)?;
-    let form = gateway::Form::fetch(&mut client)?;
-    while !is_over.load(Ordering::Relaxed) {
-        let answer = form.send(&mut client)?;
-        match answer.status {
-            303 => tally.accepted.fetch_add(1, Ordering::Relaxed),
-            // 503: more would be hashed than wait; 429: more of one account and address wait than
-            // may fail, as it isn't known yet whether they do
-            429 | 503 if answer.has_retry_after => {
-                std::thread::park_timeout(patience);
-                tally.turned_away.fetch_add(1, Ordering::Relaxed)
-            }
-            other => bail!("a sign-in was answered {other}"),
-        };
-    }
-    Ok(())
-}
-
 fn text(plan: &Plan, rounds: &[Round], tally: &Tally) -> anyhow::Result<String> {
     let spread = |of: fn(&Round) -> f64| Spread::of(rounds.iter().map(of)).context("no rounds");
     let line = |name: &str, of: Spread, unit: &str| {
@@ -285,6 +300,8 @@ fn text(plan: &Plan, rounds: &[Round], tally: &Tally) -> anyhow::Result<String> 
     text += &line("p99 against beside hashing", ratio, "x");
     let (accepted, away) =
         (tally.accepted.load(Ordering::Relaxed), tally.turned_away.load(Ordering::Relaxed));
-    text += &format!("\n{accepted} signed in, {away} were turned away with `Retry-After`\n");
+    text += &format!(
+        "\n{accepted} signed in, {away} found the queue full and were told when to come back (503)\n"
+    );
     Ok(text)
 }

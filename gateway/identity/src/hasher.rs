@@ -130,6 +130,11 @@ impl Hasher {
         Ok(if known { verdict } else { Verdict::Wrong })
     }
 
+    /// Whether nobody else may wait at this moment.
+    pub(crate) fn is_full(&self) -> bool {
+        self.inside.load(Ordering::SeqCst) >= self.capacity
+    }
+
     #[cfg(test)]
     pub(crate) fn comparisons(&self) -> u64 {
         self.comparisons.load(Ordering::Relaxed)

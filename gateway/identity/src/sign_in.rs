@@ -172,6 +172,11 @@ impl Identity {
         whom: Whom<'_>,
         password: &Secret<String>,
     ) -> Result<Proven, SignInError> {
+        // before anything is asked of the store: a storm costs no more than it must. A directory may
+        // be who compares, which waits for nobody here
+        if self.settings.directories.is_empty() && self.hasher.is_full() {
+            return Err(SignInError::Busy { retry_after: BUSY_RETRY });
+        }
         let client = origin.client;
         self.limits.take_client(client, self.now())?;
         let Taken { meant, held } = match self.take_account(client, whom).await {

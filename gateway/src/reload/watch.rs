@@ -24,6 +24,9 @@ const RETRY: Duration = Duration::from_secs(10);
 /// reading itself takes long.
 const POLL: Duration = Duration::from_secs(1);
 
+/// Where the sites' configuration is.
+const CONFIG_D: &str = "config.d";
+
 /// Watches until the sender of `stop` is dropped. Runs on a thread of its own.
 pub(crate) fn watch(live: &Arc<Live>, watching: Watching, stop: &Receiver<()>) {
     let mut watch = Watch::begin(live, watching);
@@ -40,6 +43,8 @@ struct Watch {
     watching: Watching,
     events: Receiver<notify::Result<Event>>,
     watcher: Option<RecommendedWatcher>,
+    /// The directory of the sites' configuration, with links in its path resolved, as events name it.
+    config_d: PathBuf,
     /// The galleries, with links in their paths resolved, as events name them.
     galleries: Vec<(SiteId, PathBuf)>,
     again: BTreeMap<Instant, Vec<(SiteId, HashSet<GalleryPath>)>>,
@@ -55,6 +60,8 @@ struct Watch {
 #[derive(Default)]
 struct Changes {
     configuration: bool,
+    /// `config.d` is another directory now, or there is one at last.
+    replaced: bool,
     lost: bool,
     folders: BTreeMap<SiteId, HashSet<GalleryPath>>,
 }
@@ -67,6 +74,7 @@ impl Watch {
             watching,
             events,
             watcher: None,
+            config_d: PathBuf::new(),
             galleries: Vec::new(),
             again: BTreeMap::new(),
             retry: None,
@@ -91,8 +99,17 @@ impl Watch {
         let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         self.galleries =
             live.galleries().into_iter().map(|(id, path)| (id, canonical(&path))).collect();
-        let mut paths = vec![canonical(live.config_dir())];
-        paths.extend(self.galleries.iter().map(|(_, path)| path.clone()));
+        let config_dir = canonical(live.config_dir());
+        self.config_d = canonical(&live.config_dir().join(CONFIG_D));
+        // not all below the configuration directory: the state is there, too, and every line of the
+        // audit log would wake who watches. Inside a gallery all the same, for a directory that is
+        // watched alone hides from a walk what is below it
+        let is_shown = self.galleries.iter().any(|(_, gallery)| config_dir.starts_with(gallery));
+        let mode = if is_shown { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
+        let mut paths = vec![(config_dir, mode)];
+        let whole = |path: &PathBuf| (path.clone(), RecursiveMode::Recursive);
+        paths.push(whole(&self.config_d));
+        paths.extend(self.galleries.iter().map(|(_, path)| whole(path)));
         if self.watching == Watching::Poll {
             self.retry = Some(Instant::now() + RETRY);
             return;
@@ -108,7 +125,7 @@ impl Watch {
 
     /// A new watch: one that exists does nothing for a path that it had before, whatever directory
     /// is there now.
-    fn watch_each(&self, paths: &[PathBuf]) -> notify::Result<RecommendedWatcher> {
+    fn watch_each(&self, paths: &[(PathBuf, RecursiveMode)]) -> notify::Result<RecommendedWatcher> {
         let sender = self.sender.clone();
         let tell = move |event| {
             // the receiver is gone only when the gateway ends
@@ -119,8 +136,8 @@ impl Watch {
         let quiet =
             Config::default().with_follow_symlinks(false).with_event_kinds(EventKindMask::CORE);
         let mut watcher = RecommendedWatcher::new(tell, quiet)?;
-        for path in paths.iter().filter(|path| path.is_dir()) {
-            watcher.watch(path, RecursiveMode::Recursive)?;
+        for (path, mode) in paths.iter().filter(|(path, _)| path.is_dir()) {
+            watcher.watch(path, *mode)?;
         }
         Ok(watcher)
     }
@@ -137,6 +154,8 @@ impl Watch {
         let changes = self.collect(live);
         if changes.lost {
             tracing::warn!("the watch lost events: everything is read again");
+        }
+        if changes.lost || changes.replaced {
             self.cover(live);
             live.reload_configuration();
             live.rescan(self.trust());
@@ -218,6 +237,7 @@ impl Watch {
             return;
         }
         let config_dir = live.config_dir();
+        let config_d = config_dir.join(CONFIG_D);
         for path in &event.paths {
             for (site, gallery) in &self.galleries {
                 if let Ok(inside) = path.strip_prefix(gallery) {
@@ -225,7 +245,9 @@ impl Watch {
                     folders.extend(concerned(inside));
                 }
             }
-            let in_config = path.starts_with(config_dir.join("config.d"))
+            changes.replaced |= *path == config_d;
+            let in_config = path.starts_with(&config_d)
+                || path.starts_with(&self.config_d)
                 || path.file_name().is_some_and(|name| name == "vestibule.toml");
             changes.configuration |= in_config && !is_inside_any(path, &self.galleries);
         }
