@@ -42,6 +42,7 @@ mod secrets;
 mod shares;
 mod tls;
 mod unreadable;
+mod watch;
 mod webdav;
 
 use tokio::sync::OnceCell;

@@ -166,7 +166,7 @@ impl Live {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::fs;
 
     use vestibule_policies::Vocabulary;
@@ -181,14 +181,14 @@ mod tests {
 
     const HIDDEN: &str = "+++\nhidden = true\n+++\n";
 
-    struct Bench {
+    pub(in crate::reload) struct Bench {
         dir: tempfile::TempDir,
-        live: Arc<Live>,
+        pub(in crate::reload) live: Arc<Live>,
         _runtime: tokio::runtime::Runtime,
     }
 
     impl Bench {
-        fn new() -> Self {
+        pub(in crate::reload) fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             let site = dir.path().join("config.d/sites/family");
             fs::create_dir_all(&site).unwrap();

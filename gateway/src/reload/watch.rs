@@ -274,7 +274,44 @@ fn concerned(inside: &Path) -> Vec<GalleryPath> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::reload::galleries::tests::Bench;
+
+    /// When a test gives up.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// The audit log is written with every sign-in.
+    #[test]
+    fn what_is_written_to_the_state_wakes_nobody() {
+        let bench = Bench::new();
+        let config_dir = bench.live.config_dir().to_owned();
+        let watch = Watch::begin(&bench.live, Watching::Reported);
+        fs::write(config_dir.join("state/audit.jsonl"), "{}").unwrap();
+        fs::write(config_dir.join("config.d/sites/family/grants.toml"), "").unwrap();
+        let mut told = Vec::new();
+        // what was written first would have been told first
+        while !told.iter().any(|path: &PathBuf| path.ends_with("family/grants.toml")) {
+            told.extend(watch.events.recv_timeout(PATIENCE).unwrap().unwrap().paths);
+        }
+        assert!(!told.iter().any(|path| path.starts_with(config_dir.join("state"))), "{told:?}");
+    }
+
+    /// Where it lies in a gallery, all of it is part of the gallery.
+    #[test]
+    fn a_configuration_inside_a_gallery_is_watched_whole() {
+        let bench = Bench::new();
+        let config_dir = bench.live.config_dir().to_owned();
+        let site = config_dir.join("config.d/sites/family/site.toml");
+        let text = fs::read_to_string(&site).unwrap().replace("/gallery\"", "\"");
+        fs::write(&site, text).unwrap();
+        bench.live.reload_configuration();
+        let watch = Watch::begin(&bench.live, Watching::Reported);
+        let folder = config_dir.join("gallery/a/_folder.md");
+        fs::write(&folder, "").unwrap();
+        while !watch.events.recv_timeout(PATIENCE).unwrap().unwrap().paths.contains(&folder) {}
+    }
 
     #[test]
     fn a_change_concerns_the_folder_it_is_in() {
