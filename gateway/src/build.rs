@@ -9,8 +9,8 @@ use vestibule_adapters::RouteMap;
 use vestibule_grant::GrantKey;
 use vestibule_policies::model::{Folders, Grant, GroupMapping, Rights};
 use vestibule_proxy::{HostName, Mount, SiteRuntime, SiteState, Upstreams};
-use vestibule_schema::SiteId;
 use vestibule_schema::document::{self, SiteDocument, UpstreamAddress};
+use vestibule_schema::{RoleName, SiteId};
 use vestibule_store::{AuditLog, Store, StoreError, Unreadable};
 
 use crate::config::{SiteConfig, identity_headers};
@@ -56,6 +56,13 @@ pub(crate) async fn stored_rights(
     let mut rights: BTreeMap<SiteId, Rights> = BTreeMap::new();
     let grants = store.grants().readable().await?;
     tell_of("grant", &grants.unreadable);
+    for (site, user) in grants.unreadable.into_iter().filter_map(|one| one.whom) {
+        // INVARIANT: nothing, and not what a group or the default would give to whom nothing was
+        // granted: no site has this role, so that the grant locks (`permissions.md` 2)
+        let role = Some(RoleName::visitor());
+        let locked = Grant { user, role, base_path: None, upload_path: None };
+        rights.entry(site).or_default().grants.push(locked);
+    }
     for stored in grants.rows {
         rights.entry(stored.site).or_default().grants.push(Grant {
             user: stored.user,
@@ -79,7 +86,7 @@ pub(crate) async fn stored_rights(
 }
 
 fn tell_of(what: &str, unreadable: &[Unreadable]) {
-    for Unreadable { id, error } in unreadable {
+    for Unreadable { id, error, .. } in unreadable {
         tracing::error!(number = id, %error, "a {what} can't be read: it gives nothing");
     }
 }

@@ -4,6 +4,7 @@
 //! error keeps its last good one; a folder whose rules can't be read is closed at once. A folder
 //! that nobody has reported yet is read before anybody is judged by it.
 
+mod documents;
 mod folders;
 mod galleries;
 mod managed;
@@ -31,6 +32,7 @@ use crate::build::Surroundings;
 use crate::config::{Configuration, SiteConfig, Written};
 use crate::gallery::Scan;
 use crate::shown::Shown;
+use documents::Documents;
 use folders::Known;
 use reading::Reading;
 use site::LiveSite;
@@ -51,6 +53,10 @@ pub(crate) struct Live {
     /// Held while files are read and put in force: what was read before never replaces what was
     /// read after. Taken before `state`, which nobody holds who reads more than a few folders.
     reading: Mutex<()>,
+    /// The configuration as it was looked at before it was last read; held while it is read. Taken
+    /// before `reading`, which is taken for a gallery that is another one: no change waits for a
+    /// walk that it does not need.
+    documents: Mutex<Documents>,
     /// The same of the store, with its counter of changes when it was last read.
     taking_over: tokio::sync::Mutex<Option<u64>>,
     /// The watch has failed or overflowed since the last whole scan.
@@ -103,6 +109,7 @@ impl Live {
             known: ArcSwap::default(),
             gateway: OnceLock::new(),
             reading: Mutex::default(),
+            documents: Mutex::default(),
             taking_over: tokio::sync::Mutex::default(),
             degraded: AtomicBool::new(false),
             told: Mutex::default(),
@@ -142,7 +149,9 @@ impl Live {
     /// Reads the configuration directory anew. Sites with errors keep their last good state. The
     /// answer says what of it is not in force.
     pub(crate) fn reload_configuration(&self) -> Vec<String> {
-        let _reading = self.only_reader();
+        let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        // first: what is written meanwhile is read again
+        *documents = Documents::look(&self.around.config_dir);
         let loaded = match Configuration::load(&self.around.config_dir, &self.vocabulary) {
             Ok(loaded) => loaded,
             Err(problems) => {
@@ -158,10 +167,18 @@ impl Live {
         kept_back
     }
 
+    /// Whether this is what was last read.
+    fn has_read(&self, seen: &Documents) -> bool {
+        *self.documents.lock().unwrap_or_else(PoisonError::into_inner) == *seen
+    }
+
     /// The same of the sites.
     fn put_sites_in_force(&self, loaded: Configuration) -> Vec<String> {
         let mut kept_back = Vec::new();
-        let mut walked = self.walk_moved(&loaded);
+        let moved = self.moved_by(&loaded);
+        let _reading = (!moved.is_empty()).then(|| self.only_reader());
+        let walk = |site: &SiteConfig| Some((site.id.clone(), self.walk_gallery(site)?));
+        let mut walked: BTreeMap<_, _> = moved.into_iter().filter_map(walk).collect();
         let mut state = self.lock();
         let (mut changed, before) = (HashSet::new(), state.sites.len());
         state.sites.retain(|id, _| {
@@ -201,17 +218,13 @@ impl Live {
         kept_back
     }
 
-    /// Walks the galleries of sites that are new, or show another one from now on.
-    fn walk_moved(&self, loaded: &Configuration) -> BTreeMap<SiteId, Reading> {
-        let moved: Vec<_> = {
-            let state = self.lock();
-            let is_moved = |site: &&SiteConfig| {
-                state.sites.get(&site.id).is_none_or(|live| live.is_moved_by(site))
-            };
-            loaded.sites.iter().filter(is_moved).collect()
+    /// The sites that are new, or show another gallery from now on, which must be walked.
+    fn moved_by<'c>(&self, loaded: &'c Configuration) -> Vec<&'c SiteConfig> {
+        let state = self.lock();
+        let is_moved = |site: &&SiteConfig| {
+            state.sites.get(&site.id).is_none_or(|live| live.is_moved_by(site))
         };
-        let walk = |site: &SiteConfig| Some((site.id.clone(), self.walk_gallery(site)?));
-        moved.into_iter().filter_map(walk).collect()
+        loaded.sites.iter().filter(is_moved).collect()
     }
 
     fn walk_gallery(&self, site: &SiteConfig) -> Option<Reading> {

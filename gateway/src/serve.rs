@@ -229,6 +229,14 @@ fn renew(listener: &TlsListener) {
         let error = format!("{:#}", anyhow::Error::from(error));
         tracing::error!(listen = %listener.address, error, "the last good one stays");
     };
+    let nobody = |error: CertificateError| {
+        let error = format!("{:#}", anyhow::Error::from(error));
+        tracing::error!(
+            listen = %listener.address,
+            error,
+            "no authority of clients is left: nobody's certificate is good"
+        );
+    };
     match listener.certificate.refresh() {
         Ok(true) => tracing::info!("a new certificate is in force"),
         Ok(false) => {}
@@ -237,6 +245,7 @@ fn renew(listener: &TlsListener) {
     match listener.clients.as_ref().map(|clients| clients.refresh()) {
         Some(Ok(true)) => tracing::info!("other authorities of clients are in force"),
         Some(Ok(false)) | None => {}
+        Some(Err(error)) if error.is_nothing() => nobody(error),
         Some(Err(error)) => stays(error),
     }
 }

@@ -60,3 +60,45 @@ async fn sites_behind_a_link_are_read_anew_when_it_is_turned() {
     fs::write(second.join("permissions.toml"), OPEN).unwrap();
     becomes(&visitor, ROOT, 200).await;
 }
+
+/// Somebody keeps the configuration among their pictures: it is in force as soon as any other.
+#[tokio::test]
+async fn a_configuration_inside_its_gallery_is_in_force_soon() {
+    let config = ConfigDir::new().with_site("site", r#"hosts = ["localhost"]"#, OPEN);
+    let around = config.site_text("site", r#"hosts = ["localhost"]"#);
+    let whole = toml::Value::from(config.path().to_str().unwrap());
+    let gallery = toml::Value::from(config.gallery("site").to_str().unwrap());
+    let around = around.replace(&gallery.to_string(), &whole.to_string());
+    config.write("config.d/sites/site/site.toml", &around);
+    fs::write(config.at("a.jpg"), pictures::jpeg(60, 40)).unwrap();
+    let gateway = Gateway::start(config).await;
+    let visitor = gateway.client();
+    visitor.get(ROOT).await.expect(200);
+    gateway.config.write("config.d/sites/site/permissions.toml", "");
+    becomes(&visitor, ROOT, 401).await;
+}
+
+/// A file of a site is a link, as package managers make them, and what is above its target is
+/// turned to another release.
+#[tokio::test]
+async fn what_a_link_leads_to_is_in_force_soon() {
+    let config = ConfigDir::new().with_site("site", r#"hosts = ["localhost"]"#, OPEN);
+    config.put("site", "a.jpg", pictures::jpeg(60, 40));
+    let file = config.at("config.d/sites/site/permissions.toml");
+    for (release, text) in [("releases/1", OPEN), ("releases/2", "")] {
+        fs::create_dir_all(config.at(release)).unwrap();
+        fs::write(config.at(release).join("permissions.toml"), text).unwrap();
+    }
+    symlink("1", config.at("releases/current")).unwrap();
+    fs::remove_file(&file).unwrap();
+    symlink("../../../releases/current/permissions.toml", &file).unwrap();
+    let gateway = Gateway::start(config).await;
+    let visitor = gateway.client();
+    visitor.get(ROOT).await.expect(200);
+    let releases = gateway.config.at("releases");
+    symlink("2", releases.join("new")).unwrap();
+    fs::rename(releases.join("new"), releases.join("current")).unwrap();
+    becomes(&visitor, ROOT, 401).await;
+    fs::write(releases.join("2/permissions.toml"), OPEN).unwrap();
+    becomes(&visitor, ROOT, 200).await;
+}

@@ -47,6 +47,8 @@ pub struct PasswordChange<'r> {
     pub new: &'r Secret<String>,
     /// Whether the app passwords end, too.
     pub ends_app_passwords: bool,
+    /// Whether the passkeys end, too.
+    pub ends_passkeys: bool,
     /// What the browser calls itself.
     pub user_agent: &'r str,
 }
@@ -165,6 +167,10 @@ impl Identity {
         if change.ends_app_passwords {
             let revoked = self.revoke_app_passwords(account.id, None).await;
             revoked.map_err(SignInError::Unavailable)?;
+        }
+        if change.ends_passkeys {
+            let removed = self.remove_own_passkeys(origin, signed_in).await;
+            removed.map_err(SignInError::Unavailable)?;
         }
         let written = self.audit_own_password(origin, &account.name).await;
         written.map_err(SignInError::Unavailable)?;

@@ -32,8 +32,8 @@ pub(crate) enum Judge {
 }
 
 impl Identity {
-    /// Whom a typed name means, and the account of that name. A local account is its password's; whoever belongs to a directory,
-    /// and every name that nobody has, is for the directories.
+    /// Whom a typed name means, and the account of that name. A local account is its password's;
+    /// whoever belongs to a directory, and every name that nobody has, is for the directories.
     pub(crate) async fn meant(
         &self,
         typed: &str,

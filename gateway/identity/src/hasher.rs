@@ -9,6 +9,7 @@ mod yielding;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -23,6 +24,8 @@ use memory::{Memories, Memory};
 /// Bytes of a salt, and of what comes out.
 const SALT: usize = 16;
 const OUTPUT: usize = 32;
+/// Who has waited so long gives way to nobody: the queue alone, be it full, is shorter.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What hashing a password costs: the parameters of argon2id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +159,7 @@ impl Hasher {
         &self,
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, HashError> {
+        let asked = Instant::now();
         let place = Place::take(&self.inside, self.capacity).ok_or(HashError::Busy)?;
         let lanes = Arc::clone(&self.lanes);
         let permit = lanes.acquire_owned().await.map_err(|_| HashError::Failed)?;
@@ -163,17 +167,28 @@ impl Hasher {
         // goes on when the caller has gone, and holds its lane and its place so long
         let done = tokio::task::spawn_blocking(move || {
             let mut memory = memories.take();
-            let done = yielding::run(|| work(&mut memory));
-            if place.others_are_inside() {
-                memories.give_back(memory);
+            let done = if asked.elapsed() < PATIENCE {
+                yielding::run(|| work(&mut memory))
             } else {
+                // whoever keeps the processors busy keeps nobody from signing in
+                Some(work(&mut memory))
+            };
+            memories.give_back(memory);
+            drop(permit);
+            if place.leave() == Left::Empty {
                 memories.clear();
             }
-            drop((permit, place));
             done
         });
         done.await.ok().flatten().ok_or(HashError::Failed)
     }
+}
+
+/// What is left when somebody goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Others,
+    Empty,
 }
 
 /// A place among those who hash or wait; given back when dropped.
@@ -185,8 +200,11 @@ impl Place {
         (inside.fetch_add(1, Ordering::SeqCst) < capacity).then_some(place)
     }
 
-    fn others_are_inside(&self) -> bool {
-        self.0.load(Ordering::SeqCst) > 1
+    /// Gives the place back, and says whether anybody is left.
+    fn leave(self) -> Left {
+        let inside = Arc::clone(&self.0);
+        drop(self);
+        if inside.load(Ordering::SeqCst) == 0 { Left::Empty } else { Left::Others }
     }
 }
 

@@ -155,6 +155,8 @@ pub struct Identity {
     seen_changes: AtomicU64,
     /// When that was, in seconds.
     maintained: AtomicI64,
+    /// The keys that were read, by name.
+    keys: Mutex<BTreeMap<String, Key>>,
     /// Uses of sessions that were forgotten before they were written down.
     forgotten_uses: Mutex<BTreeMap<SessionId, UnixTime>>,
     /// The hour in which sessions were last swept.
@@ -192,6 +194,7 @@ impl Identity {
             words: Words::default(),
             seen_changes,
             maintained: AtomicI64::new(i64::MIN),
+            keys: Mutex::default(),
             forgotten_uses: Mutex::default(),
             swept: AtomicU64::new(0),
             has_accounts: AtomicBool::new(false),
@@ -215,7 +218,20 @@ impl Identity {
     /// # Errors
     /// If the store can't be reached.
     pub async fn key(&self, name: &str) -> Result<Key, Unavailable> {
-        random_key(&self.store, name).await
+        // INVARIANT: a key never changes, so that nobody who only looks at a page costs the store
+        // more than once
+        let known = self.keys().get(name).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let key = random_key(&self.store, name).await?;
+        self.keys().insert(name.to_owned(), key.clone());
+        Ok(key)
+    }
+
+    fn keys(&self) -> MutexGuard<'_, BTreeMap<String, Key>> {
+        // no code that holds the lock can panic half-way through a change
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One round of upkeep, to be run every half second or so: notices what another process

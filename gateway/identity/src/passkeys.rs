@@ -260,6 +260,24 @@ impl Identity {
         Ok(removed)
     }
 
+    /// Removes all passkeys of one's own.
+    ///
+    /// # Errors
+    /// If the store can't be reached; then they stand.
+    pub(crate) async fn remove_own_passkeys(
+        &self,
+        origin: &RequestOrigin,
+        who: &SignedIn,
+    ) -> Result<(), Unavailable> {
+        if self.remove_passkeys(who.account, None).await? > 0 {
+            let name = format!("{}/all", who.name);
+            let change =
+                Change { object: Object::Passkey, verb: Verb::Removed, name, detail: None };
+            self.audit_own(origin, who, change).await?;
+        }
+        Ok(())
+    }
+
     /// Makes sure that it is the owner who asks, and that their password counts here.
     async fn prove_passkey_owner(
         &self,

@@ -32,8 +32,8 @@ impl Identity {
         place: &[u8],
         sealed: &[u8],
     ) -> Result<Option<Secret<Vec<u8>>>, Unavailable> {
-        let key = self.sealing_key(key).await?;
         let Some((nonce, rest)) = sealed.split_first_chunk::<NONCE_LEN>() else { return Ok(None) };
+        let key = self.sealing_key(key).await?;
         let (nonce, mut rest) = (Nonce::assume_unique_for_key(*nonce), rest.to_vec());
         let aad = Aad::from(place);
         let Ok(opened) = key.open_in_place(nonce, aad, &mut rest).map(|opened| opened.len()) else {
@@ -55,6 +55,20 @@ impl Identity {
 mod tests {
     use super::*;
     use crate::{Settings, SystemClock};
+
+    /// Whoever opens the page of sign-in is asked for a passkey: that is no question to the store.
+    #[tokio::test]
+    async fn a_key_is_read_once() {
+        let store = vestibule_store::Store::open_in_memory().await.unwrap();
+        let settings = Settings::for_tests(std::sync::Arc::new(SystemClock));
+        let identity = Identity::open(store, settings).await.unwrap();
+        let open = Secret::new(b"a secret".to_vec());
+        let sealed = identity.seal("one", b"7", &open).await.unwrap();
+        identity.store().close().await;
+        assert!(identity.unseal("one", b"7", &sealed).await.unwrap().is_some());
+        assert!(identity.seal("one", b"7", &open).await.is_ok());
+        assert!(identity.seal("two", b"7", &open).await.is_err(), "the store is asked for another");
+    }
 
     #[tokio::test]
     async fn it_opens_in_its_place_with_its_key() {

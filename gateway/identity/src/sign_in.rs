@@ -172,8 +172,8 @@ impl Identity {
         whom: Whom<'_>,
         password: &Secret<String>,
     ) -> Result<Proven, SignInError> {
-        // before anything is asked of the store: a storm costs no more than it must. A directory may
-        // be who compares, which waits for nobody here
+        // before anything is asked of the store: a storm costs no more than it must. Where there are
+        // directories, one of them may be who compares, and waits for nobody here
         if self.settings.directories.is_empty() && self.hasher.is_full() {
             return Err(SignInError::Busy { retry_after: BUSY_RETRY });
         }
@@ -302,7 +302,8 @@ impl Identity {
         let id = account.map_or(NOBODY, |account| account.id);
         let (sessions, now) = (self.store.sessions().of_account(id).await?, self.now());
         let mut current = sessions.iter().filter(|row| self.is_current(row, now));
-        Ok(current.any(|row| counted(row.client) == counted(client)))
+        // who could not be told may be anybody
+        Ok(!client.is_unspecified() && current.any(|row| counted(row.client) == counted(client)))
     }
 
     /// Begins a session at the portal for somebody who has proved who they are.

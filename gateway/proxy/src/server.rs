@@ -15,6 +15,7 @@ use crate::line::Lines;
 use crate::service::Enforcement;
 
 mod clients;
+mod nobody;
 mod tls;
 
 pub(crate) use clients::ShownCertificate;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use notify::{Config, Event, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher as _};
 use vestibule_schema::{GalleryPath, PathKind, SiteId};
 
-use super::{Live, Trust};
+use super::{Live, Trust, documents};
 use crate::config::Watching;
 
 /// Changes that come together are taken together.
@@ -27,15 +27,20 @@ const POLL: Duration = Duration::from_secs(1);
 /// Where the sites' configuration is.
 const CONFIG_D: &str = "config.d";
 
-/// Watches until the sender of `stop` is dropped. Runs on a thread of its own.
+/// Watches until the sender of `stop` is dropped, and the configuration on a thread beside. Runs on a thread of its own.
 pub(crate) fn watch(live: &Arc<Live>, watching: Watching, stop: &Receiver<()>) {
-    let mut watch = Watch::begin(live, watching);
-    loop {
-        if !matches!(stop.try_recv(), Err(mpsc::TryRecvError::Empty)) {
-            return;
+    std::thread::scope(|scope| {
+        let (end, ended) = mpsc::channel();
+        let beside = std::thread::Builder::new().name("vestibule-config".into());
+        if let Err(error) = beside.spawn_scoped(scope, move || documents::watch(live, &ended)) {
+            tracing::error!(%error, "links in the configuration are not looked at");
         }
-        watch.round(live);
-    }
+        let mut watch = Watch::begin(live, watching);
+        while matches!(stop.try_recv(), Err(mpsc::TryRecvError::Empty)) {
+            watch.round(live);
+        }
+        drop::<Sender<()>>(end);
+    });
 }
 
 struct Watch {
@@ -162,10 +167,11 @@ impl Watch {
         }
         if changes.configuration {
             live.reload_configuration();
-            if !self.covers(&live.galleries()) {
-                self.cover(live);
-                live.rescan(self.trust());
-            }
+        }
+        // whoever has read the configuration
+        if !self.covers(&live.galleries()) {
+            self.cover(live);
+            live.rescan(self.trust());
         }
         for (site, folders) in changes.folders {
             live.refresh_folders(&site, &folders);
@@ -245,17 +251,20 @@ impl Watch {
                     folders.extend(concerned(inside));
                 }
             }
-            changes.replaced |= *path == config_d;
-            let in_config = path.starts_with(&config_d)
-                || path.starts_with(&self.config_d)
-                || path.file_name().is_some_and(|name| name == "vestibule.toml");
-            changes.configuration |= in_config && !is_inside_any(path, &self.galleries);
+            changes.replaced |= *path == config_d || *path == self.config_d;
+            let is_config =
+                |directory| path.starts_with(directory) && !self.is_shown(path, directory);
+            changes.configuration |= is_config(&config_d)
+                || is_config(&self.config_d)
+                || *path == config_dir.join("vestibule.toml");
         }
     }
-}
 
-fn is_inside_any(path: &Path, galleries: &[(SiteId, PathBuf)]) -> bool {
-    galleries.iter().any(|(_, gallery)| path.starts_with(gallery))
+    /// Whether a path is in a gallery that lies inside a directory: what is there is no configuration.
+    fn is_shown(&self, path: &Path, directory: &Path) -> bool {
+        let mut inside = self.galleries.iter().filter(|(_, it)| it.starts_with(directory));
+        inside.any(|(_, gallery)| path.starts_with(gallery))
+    }
 }
 
 /// The folder that a path in a gallery is in, whose rules or sub-folders may have changed, and

@@ -179,7 +179,7 @@ impl Grants<'_> {
     /// # Errors
     /// If the store can't be reached.
     pub async fn readable(&self) -> Result<Readable<Grant>, StoreError> {
-        Ok(Readable::of(&self.rows(&GrantFilter::default()).await?, read))
+        Ok(Readable::of(&self.rows(&GrantFilter::default()).await?, read, whom))
     }
 
     async fn rows(&self, filter: &GrantFilter) -> Result<Vec<AnyRow>, StoreError> {
@@ -196,6 +196,12 @@ impl Grants<'_> {
         .await
         .map_err(unavailable)
     }
+}
+
+fn whom(row: &AnyRow) -> Option<(SiteId, UserName)> {
+    let row = Reader { table: "grants", row };
+    let site = row.parsed("site", SiteId::parse).ok()?;
+    Some((site, row.parsed("name", UserName::parse).ok()?))
 }
 
 fn read(row: &AnyRow) -> Result<Grant, StoreError> {

@@ -157,7 +157,7 @@ impl GroupMappings<'_> {
     /// # Errors
     /// If the store can't be reached.
     pub async fn readable(&self) -> Result<Readable<GroupMapping>, StoreError> {
-        Ok(Readable::of(&self.rows(None).await?, read))
+        Ok(Readable::of(&self.rows(None).await?, read, |_| None))
     }
 
     async fn rows(&self, site: Option<&SiteId>) -> Result<Vec<AnyRow>, StoreError> {

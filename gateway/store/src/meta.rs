@@ -3,6 +3,7 @@
 use std::fmt;
 
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use crate::error::unavailable;
 use crate::{Store, StoreError};
@@ -49,6 +50,15 @@ impl Meta<'_> {
     /// # Errors
     /// If the store can't be reached.
     pub async fn key(&self, name: &str, candidate: Key) -> Result<Key, StoreError> {
+        // it is there but for the first time, and no lock is needed to read it
+        let row = sqlx::query("SELECT value FROM keys WHERE name = $1")
+            .bind(name)
+            .fetch_optional(&self.0.pool)
+            .await
+            .map_err(unavailable)?;
+        if let Some(row) = row {
+            return read(&row);
+        }
         let mut tx = self.0.begin().await?;
         sqlx::query("INSERT INTO keys (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
             .bind(name)
@@ -62,11 +72,7 @@ impl Meta<'_> {
             .await
             .map_err(unavailable)?;
         tx.commit().await.map_err(unavailable)?;
-        let corrupt = StoreError::Corrupt { table: "keys", column: "value" };
-        match row.try_get::<&[u8], _>("value").map(<[u8; 32]>::try_from) {
-            Ok(Ok(bytes)) => Ok(Key(bytes)),
-            _ => Err(corrupt),
-        }
+        read(&row)
     }
 
     /// How often accounts, grants or group mappings changed or sessions were ended since the store
@@ -84,5 +90,12 @@ impl Meta<'_> {
             Ok(Ok(value)) => Ok(value),
             _ => Err(corrupt),
         }
+    }
+}
+
+fn read(row: &AnyRow) -> Result<Key, StoreError> {
+    match row.try_get::<&[u8], _>("value").map(<[u8; 32]>::try_from) {
+        Ok(Ok(bytes)) => Ok(Key(bytes)),
+        _ => Err(StoreError::Corrupt { table: "keys", column: "value" }),
     }
 }

@@ -2,7 +2,7 @@
 
 use sqlx::any::AnyRow;
 use sqlx::{Any, Decode, Row, Type};
-use vestibule_schema::{GalleryPath, RoleName};
+use vestibule_schema::{GalleryPath, RoleName, SiteId, UserName};
 
 use crate::{StoreError, UnixTime};
 
@@ -22,18 +22,24 @@ pub struct Unreadable {
     pub id: i64,
     /// What of it.
     pub error: StoreError,
+    /// Whom it concerns at which site, if that can be read.
+    pub whom: Option<(SiteId, UserName)>,
 }
 
 impl<T> Readable<T> {
     /// Reads each row by itself.
-    pub(crate) fn of(all: &[AnyRow], read: impl Fn(&AnyRow) -> Result<T, StoreError>) -> Self {
+    pub(crate) fn of(
+        all: &[AnyRow],
+        read: impl Fn(&AnyRow) -> Result<T, StoreError>,
+        whom: impl Fn(&AnyRow) -> Option<(SiteId, UserName)>,
+    ) -> Self {
         let mut found = Self { rows: Vec::new(), unreadable: Vec::new() };
         for row in all {
             match read(row) {
                 Ok(row) => found.rows.push(row),
                 Err(error) => {
                     let id = row.try_get("id").unwrap_or_default();
-                    found.unreadable.push(Unreadable { id, error });
+                    found.unreadable.push(Unreadable { id, error, whom: whom(row) });
                 }
             }
         }

@@ -223,10 +223,35 @@ impl Shares<'_> {
             // dropped, the transaction is rolled back, and with it the note
             return Ok(false);
         }
-        // what other processes know of who opens it is not true any more: a browser keeps its token
-        // from one link to the next
-        commit_change(tx).await?;
+        if self.is_known(&mut tx, id, opener).await? {
+            // what other processes know of who opens it is not true any more: a browser keeps its
+            // token from one link to the next
+            commit_change(tx).await?;
+        } else {
+            // of a token that was made just now nobody knows anything
+            tx.commit().await.map_err(unavailable)?;
+        }
         Ok(true)
+    }
+
+    /// Whether somebody may have asked before what an opener opened: an account may be anybody's, a
+    /// browser's token is new with its first link.
+    async fn is_known(
+        &self,
+        tx: &mut Tx,
+        id: ShareId,
+        opener: &Opener,
+    ) -> Result<bool, StoreError> {
+        let Opener::Browser(token) = opener else { return Ok(true) };
+        let row = sqlx::query(
+            "SELECT share FROM share_openings WHERE token_hash = $1 AND share <> $2 LIMIT 1",
+        )
+        .bind(token.bytes().as_slice())
+        .bind(id.number())
+        .fetch_optional(&mut **tx)
+        .await
+        .map_err(unavailable)?;
+        Ok(row.is_some())
     }
 
     /// Notes an opener; not twice.

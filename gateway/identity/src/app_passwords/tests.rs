@@ -320,6 +320,7 @@ async fn it_takes_the_owner_to_make_one_and_recovery_ends_it() {
         old: password,
         new: password,
         ends_app_passwords,
+        ends_passkeys: false,
         user_agent: "test",
     };
     let session = f.identity.change_password(&f.origin, &jane, &change(false)).await.unwrap();

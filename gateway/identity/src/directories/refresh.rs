@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use vestibule_store::audit::{Actor, Ended, Entry, Event};
-use vestibule_store::{AccountId, ProviderGroups, Subject, UnixTime};
+use vestibule_store::{AccountId, LinkedIdentity, ProviderGroups, Subject, UnixTime};
 
 use super::words::Word;
 use crate::identity::{Identity, Unavailable};
@@ -35,6 +35,16 @@ pub struct DirectoryWatch {
     unreadable: BTreeSet<Subject>,
 }
 
+/// What is known of an account's owner in a directory.
+enum Known<'i> {
+    /// It vouches, or said so lately; or there is no such directory any more.
+    Vouches,
+    /// They are gone, or shut out.
+    Shut,
+    /// It must be asked.
+    Ask(&'i LdapProvider),
+}
+
 impl Identity {
     /// Whether the directory that an account belongs to, if it belongs to one, vouches for its
     /// owner: it is asked if it has not been for an interval. Who shows an app password, or made a
@@ -46,38 +56,82 @@ impl Identity {
         if self.settings.directories.is_empty() {
             return Ok(true);
         }
+        if let Some(told) = self.told_of(account).await? {
+            return Ok(told);
+        }
+        // of many requests at once one asks, and the others find what it was told
+        let _turn = self.words.turn(account).await;
         for linked in self.store.identities().of_account(account).await? {
-            let mut all = self.settings.directories.iter();
-            let own = all.find(|directory| directory.config().id == linked.provider);
-            let Some(directory) = own else { continue };
-            let (interval, now) = (directory.config().refresh, self.now());
-            if now < linked.groups_read.plus(interval) {
-                continue;
-            }
-            match self.words.of(account, (linked.groups_read, now), interval) {
-                Some(Word::Shut) => return Ok(false),
-                Some(Word::Bearable) => continue,
-                Some(Word::Silent) => return Err(LdapError::Late.into()),
-                None => {}
-            }
-            match directory.look_up(&linked.subject.id).await {
-                Ok(Some(Standing::Active(user))) => {
-                    self.set_groups(account, &linked.subject, &user.groups).await?;
-                }
-                Ok(Some(Standing::Shut(_)) | None) => {
-                    self.words.keep(account, Word::Shut, now);
-                    return Ok(false);
-                }
-                Err(_) if now < linked.groups_read.plus(interval * PATIENCE) => {
-                    self.words.keep(account, Word::Bearable, now);
-                }
-                Err(error) => {
-                    self.words.keep(account, Word::Silent, now);
-                    return Err(error.into());
-                }
+            let vouches = match self.known_of(account, &linked)? {
+                Known::Vouches => true,
+                Known::Shut => false,
+                Known::Ask(directory) => self.ask_of(account, (directory, &linked)).await?,
+            };
+            if !vouches {
+                return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Whether an account's directories vouch for its owner, as far as they were asked lately; none
+    /// if one must be asked.
+    async fn told_of(&self, account: AccountId) -> Result<Option<bool>, Unavailable> {
+        for linked in self.store.identities().of_account(account).await? {
+            match self.known_of(account, &linked)? {
+                Known::Vouches => {}
+                Known::Shut => return Ok(Some(false)),
+                Known::Ask(_) => return Ok(None),
+            }
+        }
+        Ok(Some(true))
+    }
+
+    fn known_of(
+        &self,
+        account: AccountId,
+        linked: &LinkedIdentity,
+    ) -> Result<Known<'_>, Unavailable> {
+        let mut all = self.settings.directories.iter();
+        let own = all.find(|directory| directory.config().id == linked.provider);
+        let Some(directory) = own else { return Ok(Known::Vouches) };
+        let (interval, now) = (directory.config().refresh, self.now());
+        if now < linked.groups_read.plus(interval) {
+            return Ok(Known::Vouches);
+        }
+        match self.words.of(account, (linked.groups_read, now), interval) {
+            Some(Word::Shut) => Ok(Known::Shut),
+            Some(Word::Bearable) => Ok(Known::Vouches),
+            Some(Word::Silent) => Err(LdapError::Late.into()),
+            None => Ok(Known::Ask(directory)),
+        }
+    }
+
+    /// Asks a directory whether it vouches for somebody, and keeps what it says.
+    async fn ask_of(
+        &self,
+        account: AccountId,
+        (directory, linked): (&LdapProvider, &LinkedIdentity),
+    ) -> Result<bool, Unavailable> {
+        let (interval, now) = (directory.config().refresh, self.now());
+        match directory.look_up(&linked.subject.id).await {
+            Ok(Some(Standing::Active(user))) => {
+                self.set_groups(account, &linked.subject, &user.groups).await?;
+                Ok(true)
+            }
+            Ok(Some(Standing::Shut(_)) | None) => {
+                self.words.keep(account, Word::Shut, now);
+                Ok(false)
+            }
+            Err(_) if now < linked.groups_read.plus(interval * PATIENCE) => {
+                self.words.keep(account, Word::Bearable, now);
+                Ok(true)
+            }
+            Err(error) => {
+                self.words.keep(account, Word::Silent, now);
+                Err(error.into())
+            }
+        }
     }
 
     /// The same for what goes on without its owner: where a directory can't say, it does not vouch.

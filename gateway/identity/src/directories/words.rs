@@ -23,11 +23,26 @@ pub(crate) enum Word {
     Silent,
 }
 
+/// Of so many accounts a directory may be asked at once; of one, once.
+const TURNS: usize = 16;
+
 /// The words, by account. One that vouches is not kept here: the store knows it.
 #[derive(Debug, Default)]
-pub(crate) struct Words(Mutex<HashMap<AccountId, (Word, UnixTime)>>);
+pub(crate) struct Words {
+    said: Mutex<HashMap<AccountId, (Word, UnixTime)>>,
+    turns: [tokio::sync::Mutex<()>; TURNS],
+}
 
 impl Words {
+    /// Waits until nobody else asks of an account: whoever waited finds an answer.
+    pub(crate) async fn turn(&self, account: AccountId) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let place = usize::try_from(account.number().unsigned_abs()).unwrap_or_default() % TURNS;
+        match self.turns.get(place) {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        }
+    }
+
     /// What was said of somebody lately, and since the store last knew better: `since`.
     pub(crate) fn of(
         &self,
@@ -35,7 +50,7 @@ impl Words {
         (since, now): (UnixTime, UnixTime),
         interval: Duration,
     ) -> Option<Word> {
-        let words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let words = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let (word, at) = *words.get(&account)?;
         let is_current = since <= at && at <= now && now < at.plus(interval.min(BELIEVED));
         is_current.then_some(word)
@@ -43,7 +58,7 @@ impl Words {
 
     /// Keeps what was said.
     pub(crate) fn keep(&self, account: AccountId, word: Word, now: UnixTime) {
-        let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut words = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if words.len() >= CAPACITY {
             words.retain(|_, (_, at)| now < at.plus(BELIEVED));
         }
@@ -55,7 +70,7 @@ impl Words {
 
     /// Forgets what was said: the directory vouches again.
     pub(crate) fn forget(&self, account: AccountId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&account);
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).remove(&account);
     }
 }
 

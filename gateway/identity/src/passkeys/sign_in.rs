@@ -187,6 +187,11 @@ impl Identity {
             let why = "its owner belongs to a provider";
             return refused(SignInRefusal::Passkey, Some(account), why);
         }
+        // `local_fallback` lets them in while the directory can't be asked, not against its word
+        if !self.stands_with_its_directory(account.id).await? {
+            let why = "its owner's directory does not vouch for them";
+            return refused(SignInRefusal::Disabled, Some(account), why);
+        }
         let (now, client) = (self.now(), origin.client);
         let used = PasskeyUse { before: &row.moving, after: &moved, now, client };
         if !self.store.passkeys().note_use(row.id, &used).await? {

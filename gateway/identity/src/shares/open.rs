@@ -115,10 +115,10 @@ impl Identity {
         }
         let row = self.standing_share(attempt.token).await?;
         let row = row.ok_or(OpenShareError::NotThere)?;
-        self.check_share_password(origin, &row, attempt.password).await?;
         let now = self.now();
-        // each opening is written down: nobody fills the store with them
+        // each opening is hashed for, and written down: nobody fills the queue or the store with them
         self.limits.take_opening(origin.client, now)?;
+        self.check_share_password(origin, &row, attempt.password).await?;
         let (opener, cookie, known) = match account_of(attempt.who) {
             Some(account) => (account, None, Known::Before),
             None => self.browser(origin, &row, attempt.cookies).await?,

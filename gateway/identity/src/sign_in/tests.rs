@@ -264,6 +264,19 @@ async fn who_finds_the_queue_full_comes_back_later_and_has_not_failed() {
     assert!(f.sign_in(&origin, "jane", PASSWORD).await.is_ok());
 }
 
+/// P14: a storm of sign-ins is no storm of questions to the store.
+#[tokio::test]
+async fn who_finds_the_queue_full_costs_the_store_nothing() {
+    let f = with(|settings| Settings { hash_lanes: 1, hash_queue: 1, ..settings }).await;
+    let blocked = f.identity.hasher.fill_for_test();
+    f.identity.store().close().await;
+    let result = f.sign_in(&at("192.0.2.1"), "jane", PASSWORD).await;
+    assert!(matches!(result, Err(SignInError::Busy { .. })), "{result:?}");
+    drop(blocked);
+    let result = f.sign_in(&at("192.0.2.1"), "jane", PASSWORD).await;
+    assert!(matches!(result, Err(SignInError::Unavailable(_))), "it is asked now: {result:?}");
+}
+
 /// S10: a hash of weaker parameters is replaced at the next sign-in, and the password stays.
 #[tokio::test]
 async fn a_weak_hash_is_strengthened_at_sign_in() {
@@ -310,8 +323,13 @@ async fn changing_ones_password_needs_the_old_one_and_ends_the_rest() {
         let (old, new): (Secret<String>, Secret<String>) = (old.into(), new.into());
         let (identity, signed_in, origin) = (&f.identity, here.signed_in.clone(), origin.clone());
         async move {
-            let change =
-                PasswordChange { old: &old, new: &new, ends_app_passwords: false, user_agent: "" };
+            let change = PasswordChange {
+                old: &old,
+                new: &new,
+                ends_app_passwords: false,
+                ends_passkeys: false,
+                user_agent: "",
+            };
             identity.change_password(&origin, &signed_in, &change).await
         }
     };
@@ -370,6 +388,7 @@ async fn secrets_are_not_shown() {
         old: &password,
         new: &password,
         ends_app_passwords: false,
+        ends_passkeys: false,
         user_agent: "",
     };
     let user = f.identity.user(&name("jane")).await.unwrap();

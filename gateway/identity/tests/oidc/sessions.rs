@@ -196,6 +196,7 @@ async fn the_provider_ends_the_session_that_took_the_place_of_its_own() {
         old: &PASSWORD.into(),
         new: &"another horse entirely".into(),
         ends_app_passwords: false,
+        ends_passkeys: false,
         user_agent: "test",
     };
     let next = f.identity.change_password(&origin(), &f.signed_in, &change).await.unwrap();

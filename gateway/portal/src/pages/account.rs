@@ -32,6 +32,8 @@ struct Account<'r> {
     role: &'r str,
     sessions: Vec<Row>,
     second_factor: &'r str,
+    /// How many there are.
+    passkeys: usize,
     has_others: bool,
     form_token: &'r str,
     done: Option<&'static str>,
@@ -115,6 +117,7 @@ pub(super) async fn change_password(
         old: &old,
         new: &new,
         ends_app_passwords: fields.text("end_app_passwords") == "yes",
+        ends_passkeys: fields.text("end_passkeys") == "yes",
         user_agent: caller.user_agent(),
     };
     match portal.identity.change_password(&caller.origin, who, &change).await {
@@ -185,6 +188,7 @@ async fn account(
         has_others: sessions.iter().any(|session| !is_own(session, who)),
         sessions: sessions.iter().map(|session| row(session, who)).collect(),
         second_factor,
+        passkeys: portal.identity.passkeys(who.account).await?.len(),
         form_token: &portal.form_tokens.for_user(caller, who, Purpose::Account),
         done: notice.done,
         error: notice.error,

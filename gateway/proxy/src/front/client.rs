@@ -1,6 +1,6 @@
 //! Whom a request comes from, and over what: the peer, or what a trusted proxy says.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
@@ -59,7 +59,7 @@ fn forwarded_for(headers: &HeaderMap, trusted_proxies: &[IpNet]) -> Option<IpAdd
     let mut address = None;
     // an empty place in a list is none (RFC 9110, 5.6.1)
     for hop in hops.map(<[u8]>::trim_ascii).filter(|hop| !hop.is_empty()) {
-        let read = std::str::from_utf8(hop).ok().and_then(|text| text.parse().ok());
+        let read = std::str::from_utf8(hop).ok().and_then(address_of);
         let Some(hop) = read else { return Some(NOBODY) };
         address = Some(hop);
         if !is_trusted(hop, trusted_proxies) {
@@ -67,6 +67,13 @@ fn forwarded_for(headers: &HeaderMap, trusted_proxies: &[IpNet]) -> Option<IpAdd
         }
     }
     address
+}
+
+/// The address of a hop: some proxies write its port, too.
+fn address_of(hop: &str) -> Option<IpAddr> {
+    let bare = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
+    let with_port = || hop.parse::<SocketAddr>().ok().map(|address| address.ip());
+    bare.parse().ok().or_else(with_port)
 }
 
 fn is_trusted(address: IpAddr, networks: &[IpNet]) -> bool {
@@ -118,6 +125,11 @@ mod tests {
         check("10.0.0.1", &[(xff, "8.8.8.8"), (xff, "192.0.2.1")], ("192.0.2.1", false));
         check("10.0.0.1", &[(xff, "evil, 192.0.2.1")], ("192.0.2.1", false));
         check("10.0.0.1", &[(xff, "192.0.2.1, ,")], ("192.0.2.1", false));
+        check("10.0.0.1", &[(xff, "192.0.2.1:4711")], ("192.0.2.1", false));
+        check("10.0.0.1", &[(xff, "8.8.8.8, [2001:db8::1]:4711")], ("2001:db8::1", false));
+        check("10.0.0.1", &[(xff, "[2001:db8::1], 10.9.9.9:80")], ("2001:db8::1", false));
+        check("10.0.0.1", &[(xff, "2001:db8::1")], ("2001:db8::1", false));
+        check("10.0.0.1", &[(xff, "192.0.2.1:x")], ("0.0.0.0", false));
         check("10.0.0.1", &[], ("10.0.0.1", false));
         check("::ffff:10.0.0.1", &[(xff, "192.0.2.1")], ("192.0.2.1", false));
         check("10.0.0.1", &[("x-forwarded-proto", "HTTPS")], ("10.0.0.1", true));

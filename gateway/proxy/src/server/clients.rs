@@ -26,6 +26,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 
+use super::nobody;
 use super::tls::{Certificate, CertificateError, Stamp, certificates};
 use crate::line::Lines;
 
@@ -91,7 +92,8 @@ impl ClientCertificates {
     /// connections from now on and for the next request on those that there are.
     ///
     /// # Errors
-    /// [`CertificateError`], once for each change; then those of before stay.
+    /// [`CertificateError`], once for each change; then those of before stay. Where the file is gone
+    /// or holds no certificate, nobody's certificate is good from then on.
     pub fn refresh(&self) -> Result<bool, CertificateError> {
         let now = Stamp::of(&self.authorities);
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,9 +101,20 @@ impl ClientCertificates {
             return Ok(false);
         }
         *read = now;
-        let current = Current::load(&self.authorities, self.wanted, &self.own)?;
-        self.current.store(Arc::new(current));
-        Ok(true)
+        match Current::load(&self.authorities, self.wanted, &self.own) {
+            Ok(current) => {
+                self.current.store(Arc::new(current));
+                Ok(true)
+            }
+            // INVARIANT: who takes out the last authority wants nobody in. What can't be read is
+            // another thing: somebody may be writing it
+            Err(error) if error.is_nothing() => {
+                let nobody = nobody::verifier(self.wanted);
+                self.current.store(Arc::new(Current::of(nobody, &self.own, &self.authorities)?));
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Greets a client; none if it is refused, which is logged.
@@ -155,6 +168,16 @@ impl Current {
         let verifier = verifier
             .build()
             .map_err(|source| CertificateError::Clients { path: path.to_owned(), source })?;
+        Self::of(verifier, own, path)
+    }
+
+    /// What asks by a verifier.
+    fn of(
+        verifier: Arc<dyn ClientCertVerifier>,
+        own: &Arc<Certificate>,
+        path: &Path,
+    ) -> Result<Self, CertificateError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS12, &rustls::version::TLS13])
             .map_err(|source| CertificateError::Authority { path: path.to_owned(), source })?

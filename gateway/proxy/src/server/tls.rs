@@ -54,6 +54,20 @@ pub enum CertificateError {
     },
 }
 
+impl CertificateError {
+    /// Whether there is no certificate at all: the file is gone, or holds none.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        match self {
+            Self::Empty { .. } => true,
+            Self::Read { source: pem::Error::Io(error), .. } => {
+                error.kind() == std::io::ErrorKind::NotFound
+            }
+            _ => false,
+        }
+    }
+}
+
 /// A certificate for every name, read again when its files change.
 #[derive(Debug)]
 pub struct Certificate {

@@ -127,18 +127,37 @@ fn a_change_is_in_force_when_it_can_be_used() {
     let (of_old, of_new) = (old.client(None), new.client(None));
     let before = shown(&asked, vec![of_old.clone()]);
     assert!(!asked.refresh().unwrap());
-    for bad in ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
-        write(&dir, bad);
-        assert!(asked.refresh().is_err(), "{bad:?}");
-        assert!(!asked.refresh().unwrap(), "said once");
-        assert!(before.is_good_at(year(2025)) && is_taken(&asked, vec![of_old.clone()]));
-    }
-    std::fs::remove_file(dir.path().join("ca.pem")).unwrap();
+    write(&dir, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     assert!(asked.refresh().is_err());
-    assert!(!is_taken(&asked, vec![of_new.clone()]), "the last good ones stay");
+    assert!(!asked.refresh().unwrap(), "said once");
+    assert!(before.is_good_at(year(2025)) && is_taken(&asked, vec![of_old.clone()]));
     write(&dir, &new.pem);
     assert!(asked.refresh().unwrap());
     assert!(is_taken(&asked, vec![of_new]));
     assert!(!before.is_good_at(year(2025)), "the next request on a connection of before");
     assert!(!is_taken(&asked, vec![of_old]));
+}
+
+/// Whoever takes the last authority out wants its certificates to be good no more.
+#[test]
+fn without_an_authority_nobody_is_let_in_by_a_certificate() {
+    for wanted in [Wanted::Required, Wanted::Optional] {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = Authority::new();
+        write(&dir, &authority.pem);
+        let asked = load(&dir, wanted).unwrap();
+        let own = authority.client(None);
+        let (with, without) = (shown(&asked, vec![own.clone()]), shown(&asked, Vec::new()));
+        let gone = || std::fs::remove_file(dir.path().join("ca.pem")).unwrap();
+        for (what, empty) in [("emptied", &(|| write(&dir, "")) as &dyn Fn()), ("gone", &gone)] {
+            empty();
+            assert!(asked.refresh().is_err(), "{what}");
+            assert!(!is_taken(&asked, vec![own.clone()]), "{what}");
+            assert!(!with.is_good_at(year(2025)), "{what}: on a connection of before");
+            assert_eq!(without.is_good_at(year(2025)), wanted == Wanted::Optional, "{what}");
+        }
+        write(&dir, &authority.pem);
+        assert!(asked.refresh().unwrap());
+        assert!(is_taken(&asked, vec![own]) && with.is_good_at(year(2025)));
+    }
 }
