@@ -11,6 +11,8 @@ use crate::identity::{Identity, Unavailable};
 use crate::providers::ldap::{Candidate, LdapError, LdapProvider, Reason};
 
 pub use refresh::DirectoryWatch;
+#[cfg(test)]
+pub(crate) use words::Word;
 pub(crate) use words::Words;
 
 /// Whom a typed name means.

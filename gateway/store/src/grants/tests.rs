@@ -103,4 +103,5 @@ async fn one_that_can_not_be_read_hides_no_other(store: Store) {
     assert_eq!(found.rows.iter().map(|grant| grant.user.as_str()).collect::<Vec<_>>(), ["jane"]);
     assert_eq!(found.unreadable.len(), 1);
     assert!(found.unreadable[0].id > 0);
+    assert_eq!(found.unreadable[0].whom, Some((site("family"), user("mark"))));
 }
