@@ -161,6 +161,7 @@ impl Identity {
         let Proven::Here(account) = self.check_password(origin, own, change.old).await? else {
             return Err(SignInError::Refused.into());
         };
+        self.require_session(signed_in).await?;
         let kept = self.tokens_of_owner(signed_in).await.map_err(SignInError::Unavailable)?;
         let account =
             self.replace_password(&account, (change.new, EndsWithPassword::Nothing)).await?;

@@ -19,6 +19,15 @@ pub enum OtherSessions {
 }
 
 impl Identity {
+    /// Asks once more whether somebody's session stands: to compare their password may have taken
+    /// seconds, and nothing takes the place of a session that was ended meanwhile.
+    pub(crate) async fn require_session(&self, who: &SignedIn) -> Result<(), SignInError> {
+        let sessions = self.sessions(who.account).await.map_err(SignInError::Unavailable)?;
+        let root = who.root_session();
+        let stands = sessions.iter().any(|session| Some(session.id) == root);
+        if stands { Ok(()) } else { Err(SignInError::StartAgain) }
+    }
+
     /// Begins a session in the place of somebody's own, and ends the others if they wish it.
     pub(crate) async fn renew_session(
         &self,

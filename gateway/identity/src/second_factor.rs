@@ -325,7 +325,11 @@ impl Identity {
                     found.ok_or(SignInError::Refused)?
                 }
             };
-        if account.id == who.account { Ok(account) } else { Err(SignInError::Refused) }
+        if account.id != who.account {
+            return Err(SignInError::Refused);
+        }
+        self.require_session(who).await?;
+        Ok(account)
     }
 
     /// Somebody who is signed in shows their password and a code.

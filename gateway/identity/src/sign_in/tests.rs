@@ -9,6 +9,7 @@ use vestibule_store::{AccountState, NewAccount, Store};
 use super::*;
 use crate::accounts::{AccountError, ChangePasswordError, PasswordChange};
 use crate::clock::ManualClock;
+use crate::second_factor::SecondFactorError;
 use crate::{Audience, Credentials, HashCost, PasswordError, Settings, UnixTime};
 
 const PASSWORD: &str = "correct horse battery";
@@ -309,6 +310,30 @@ async fn a_weak_hash_is_strengthened_at_sign_in() {
     assert!(after.starts_with("$argon2id$v=19$m=16,t=2,p=1$"), "{after}");
     f.sign_in(&at("192.0.2.1"), "jane", PASSWORD).await.unwrap();
     assert_eq!(hash_of(f.identity.store().clone()).await, after, "once");
+}
+
+/// To compare a password takes its time: what was ended meanwhile is not begun again.
+#[tokio::test]
+async fn nothing_takes_the_place_of_a_session_that_has_ended() {
+    let f = fixture().await;
+    let origin = at("192.0.2.1");
+    let jane = f.sign_in(&origin, "jane", PASSWORD).await.unwrap().signed_in;
+    f.identity.end_all_sessions(jane.account).await.unwrap();
+    let password = Secret::from(PASSWORD);
+    let change = PasswordChange {
+        old: &password,
+        new: &password,
+        ends_app_passwords: false,
+        ends_passkeys: false,
+        user_agent: "",
+    };
+    let changed = f.identity.change_password(&origin, &jane, &change).await;
+    let is_over = matches!(changed, Err(ChangePasswordError::Old(SignInError::StartAgain)));
+    assert!(is_over, "{changed:?}");
+    let begun = f.identity.begin_second_factor(&origin, &jane, &password).await;
+    let is_over = matches!(begun, Err(SecondFactorError::Proof(SignInError::StartAgain)));
+    assert!(is_over, "{:?}", begun.err());
+    assert_eq!(f.identity.sessions(jane.account).await.unwrap().len(), 0);
 }
 
 #[tokio::test]
