@@ -32,8 +32,8 @@ test: needs tools oidc browser camera-files postgres directories webdav schemath
 
 .PHONY: trials
 trials: needs postgres ## Revoke 10,000 times: each must be in force for the next request; takes some minutes
-	cargo build --workspace --locked --bins
-	VESTIBULE_TRIALS=10000 cargo test --workspace --locked --test e2e -- in_force:: --nocapture
+	cargo build --workspace --locked --lib --bins --tests
+	VESTIBULE_TRIALS=10000 cargo test --workspace --locked --lib --bins --tests -- in_force:: --nocapture
 
 .PHONY: lint
 lint: needs cargo-deny ## rustfmt, clippy, rustdoc with warnings as errors; licences, sources, bans
