@@ -1,5 +1,8 @@
 //! Hashing passwords, on a bounded number of threads with a bounded queue.
 //!
+//! Who finds the queue full waits for a place in it, but not for long: of the guests of a party all get
+//! in, and of a storm, which asks again and again, each asks less often.
+//!
 //! What computes gives way to everybody else and so may be stopped at any moment, for long. It
 //! takes no lock, then: memory and results change hands on threads that don't give way. And its
 //! 46 MiB stay mapped while others wait, for the system gives and takes memory under a lock, too.
@@ -15,7 +18,7 @@ use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use vestibule_store::PasswordHash;
 
 use crate::Secret;
@@ -24,8 +27,10 @@ use memory::{Memories, Memory};
 /// Bytes of a salt, and of what comes out.
 const SALT: usize = 16;
 const OUTPUT: usize = 32;
-/// Who has waited so long gives way to nobody: the queue alone, be it full, is shorter.
+/// Who has waited in the queue for so long gives way to nobody: a full one alone is shorter.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How many may wait for a place, for each lane.
+const OUTSIDE: usize = 256;
 
 /// What hashing a password costs: the parameters of argon2id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,9 +87,13 @@ pub(crate) enum HashError {
 pub(crate) struct Hasher {
     cost: HashCost,
     lanes: Arc<Semaphore>,
-    /// How many hash or wait.
-    inside: Arc<AtomicUsize>,
+    /// For who hashes or stands in the queue.
+    places: Arc<Semaphore>,
     capacity: usize,
+    /// How many wait for a place, how many may, and how long.
+    outside: AtomicUsize,
+    most_outside: usize,
+    wait: Duration,
     memories: Arc<Memories>,
     /// What is compared for a name that nobody has.
     dummy: OnceCell<PasswordHash>,
@@ -93,12 +102,17 @@ pub(crate) struct Hasher {
 }
 
 impl Hasher {
-    pub(crate) fn new(cost: HashCost, lanes: usize, queue: usize) -> Self {
+    /// So many at a time, so many in the queue, and so long for a place in it.
+    pub(crate) fn new(cost: HashCost, (lanes, queue): (usize, usize), wait: Duration) -> Self {
+        let lanes = lanes.max(1);
         Self {
             cost,
-            lanes: Arc::new(Semaphore::new(lanes.max(1))),
-            inside: Arc::new(AtomicUsize::new(0)),
-            capacity: lanes.max(1) + queue,
+            lanes: Arc::new(Semaphore::new(lanes)),
+            places: Arc::new(Semaphore::new(lanes + queue)),
+            capacity: lanes + queue,
+            outside: AtomicUsize::new(0),
+            most_outside: OUTSIDE * lanes,
+            wait,
             memories: Arc::default(),
             dummy: OnceCell::new(),
             comparisons: AtomicU64::new(0),
@@ -107,8 +121,9 @@ impl Hasher {
 
     /// Makes the hash of a password.
     pub(crate) async fn hash(&self, password: &Secret<String>) -> Result<PasswordHash, HashError> {
+        let place = self.place().await?;
         let (password, cost) = (password.clone(), self.cost);
-        self.run(move |memory| make(cost, &password, memory)).await?
+        self.run(place, move |memory| make(cost, &password, memory)).await?
     }
 
     /// Makes ready what unknown names are compared with, so that not even the first differs.
@@ -121,21 +136,37 @@ impl Hasher {
         &self,
         password: &Secret<String>,
         hash: Option<&PasswordHash>,
+        place: Option<Place>,
     ) -> Result<Verdict, HashError> {
+        let place = match place {
+            Some(place) => place,
+            None => self.place().await?,
+        };
         let known = hash.is_some();
         let hash = match hash {
             Some(hash) => hash.clone(),
             None => self.dummy().await?.clone(),
         };
         let (password, cost) = (password.clone(), self.cost);
-        let verdict = self.run(move |memory| compare((cost, &password, &hash), memory)).await??;
+        let compared = self.run(place, move |memory| compare((cost, &password, &hash), memory));
+        let verdict = compared.await??;
         self.comparisons.fetch_add(1, Ordering::Relaxed);
         Ok(if known { verdict } else { Verdict::Wrong })
     }
 
-    /// Whether nobody else may wait at this moment.
-    pub(crate) fn is_full(&self) -> bool {
-        self.inside.load(Ordering::SeqCst) >= self.capacity
+    /// A place in the queue, at once or within a moment. Who has one may do something else before the
+    /// password is hashed, as long as that is short.
+    pub(crate) async fn place(&self) -> Result<Place, HashError> {
+        let places = Arc::clone(&self.places);
+        if let Ok(held) = Arc::clone(&places).try_acquire_owned() {
+            return Ok(Place::new(held));
+        }
+        let _outside = Outside::join(&self.outside, self.most_outside).ok_or(HashError::Busy)?;
+        match tokio::time::timeout(self.wait, places.acquire_owned()).await {
+            Ok(Ok(held)) => Ok(Place::new(held)),
+            Ok(Err(_)) => Err(HashError::Failed),
+            Err(_) => Err(HashError::Busy),
+        }
     }
 
     #[cfg(test)]
@@ -146,7 +177,8 @@ impl Hasher {
     /// Takes every place until the answer is dropped.
     #[cfg(test)]
     pub(crate) fn fill_for_test(&self) -> Vec<impl Sized + use<>> {
-        (0..self.capacity).filter_map(|_| Place::take(&self.inside, self.capacity)).collect()
+        let take = |_| Arc::clone(&self.places).try_acquire_owned().ok();
+        (0..self.capacity).filter_map(take).collect()
     }
 
     async fn dummy(&self) -> Result<&PasswordHash, HashError> {
@@ -157,25 +189,25 @@ impl Hasher {
     /// does not make those wait who are signed in.
     async fn run<T: Send + 'static>(
         &self,
+        place: Place,
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, HashError> {
-        let asked = Instant::now();
-        let place = Place::take(&self.inside, self.capacity).ok_or(HashError::Busy)?;
         let lanes = Arc::clone(&self.lanes);
-        let permit = lanes.acquire_owned().await.map_err(|_| HashError::Failed)?;
+        let lane = lanes.acquire_owned().await.map_err(|_| HashError::Failed)?;
         let memories = Arc::clone(&self.memories);
+        let (places, capacity) = (Arc::clone(&self.places), self.capacity);
         // goes on when the caller has gone, and holds its lane and its place so long
         let done = tokio::task::spawn_blocking(move || {
             let mut memory = memories.take();
-            let done = if asked.elapsed() < PATIENCE {
+            let done = if place.since.elapsed() < PATIENCE {
                 yielding::run(|| work(&mut memory))
             } else {
                 // whoever keeps the processors busy keeps nobody from signing in
                 Some(work(&mut memory))
             };
             memories.give_back(memory);
-            drop(permit);
-            if place.leave() == Left::Empty {
+            drop((lane, place));
+            if places.available_permits() == capacity {
                 memories.clear();
             }
             done
@@ -184,33 +216,33 @@ impl Hasher {
     }
 }
 
-/// What is left when somebody goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Left {
-    Others,
-    Empty,
+/// A place among those who hash or stand in the queue; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    since: Instant,
+    _held: OwnedSemaphorePermit,
 }
-
-/// A place among those who hash or wait; given back when dropped.
-struct Place(Arc<AtomicUsize>);
 
 impl Place {
-    fn take(inside: &Arc<AtomicUsize>, capacity: usize) -> Option<Self> {
-        let place = Self(Arc::clone(inside));
-        (inside.fetch_add(1, Ordering::SeqCst) < capacity).then_some(place)
-    }
-
-    /// Gives the place back, and says whether anybody is left.
-    fn leave(self) -> Left {
-        let inside = Arc::clone(&self.0);
-        drop(self);
-        if inside.load(Ordering::SeqCst) == 0 { Left::Empty } else { Left::Others }
+    fn new(held: OwnedSemaphorePermit) -> Self {
+        Self { since: Instant::now(), _held: held }
     }
 }
 
-impl Drop for Place {
+/// Somebody who waits for a place.
+struct Outside<'h>(&'h AtomicUsize);
+
+impl<'h> Outside<'h> {
+    /// None if too many wait already.
+    fn join(waiting: &'h AtomicUsize, most: usize) -> Option<Self> {
+        let this = Self(waiting);
+        (waiting.fetch_add(1, Ordering::Relaxed) < most).then_some(this)
+    }
+}
+
+impl Drop for Outside<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -295,3 +327,6 @@ fn compare(
     }
     make(cost, password, memory).map(Verdict::RightRehashed)
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,8 +85,10 @@ pub struct Settings {
     pub hash_cost: HashCost,
     /// How many passwords are hashed at a time, at 46 MiB each: half of the processors.
     pub hash_lanes: usize,
-    /// How many more may wait; who comes after them is told to come back.
+    /// How many more stand in the queue.
     pub hash_queue: usize,
+    /// How long one waits for a place in it, before one is told to come back: 2 s.
+    pub hash_wait: Duration,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where it is written down who signed in, and who did not.
@@ -111,6 +113,7 @@ impl Default for Settings {
             hash_cost: HashCost::default(),
             hash_lanes: lanes,
             hash_queue: 16 * lanes,
+            hash_wait: Duration::from_secs(2),
             clock: Arc::new(SystemClock),
             audit: AuditLog::off(),
         }
@@ -130,11 +133,12 @@ impl Settings {
         }
     }
 
-    /// The defaults, but cheap hashes and a clock of one's own. For tests alone: such hashes
-    /// protect nothing.
+    /// The defaults, but cheap hashes, a queue that nobody waits for, and a clock of one's own. For
+    /// tests alone: such hashes protect nothing.
     #[must_use]
     pub fn for_tests(clock: Arc<dyn Clock>) -> Self {
-        Self { hash_cost: HashCost::CHEAPEST, clock, ..Self::default() }
+        let (hash_cost, hash_wait) = (HashCost::CHEAPEST, Duration::ZERO);
+        Self { hash_cost, hash_wait, clock, ..Self::default() }
     }
 }
 
@@ -178,7 +182,8 @@ impl Identity {
     /// If the store can't be reached.
     pub async fn open(store: Store, settings: Settings) -> Result<Self, Unavailable> {
         let seen_changes = AtomicU64::new(store.meta().changes().await?);
-        let hasher = Hasher::new(settings.hash_cost, settings.hash_lanes, settings.hash_queue);
+        let room = (settings.hash_lanes, settings.hash_queue);
+        let hasher = Hasher::new(settings.hash_cost, room, settings.hash_wait);
         hasher.prepare().await.map_err(|_| Unavailable::Hashing)?;
         let app_passwords = AppPasswordCache::new(&random_key(&store, app_passwords::KEY).await?);
         Ok(Self {

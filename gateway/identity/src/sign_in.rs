@@ -13,7 +13,7 @@ use crate::cookie::SetCookie;
 use crate::credentials::{Means, SignedIn};
 use crate::directories::{Judge, Meant};
 use crate::external::ExternalUser;
-use crate::hasher::HashError;
+use crate::hasher::{HashError, Place};
 use crate::identity::{Identity, Unavailable};
 use crate::limits::TooMany;
 use crate::origin::{RequestOrigin, Transport, counted};
@@ -172,13 +172,15 @@ impl Identity {
         whom: Whom<'_>,
         password: &Secret<String>,
     ) -> Result<Proven, SignInError> {
-        // before anything is asked of the store: a storm costs no more than it must. Where there are
-        // directories, one of them may be who compares, and waits for nobody here
-        if self.settings.directories.is_empty() && self.hasher.is_full() {
-            return Err(SignInError::Busy { retry_after: BUSY_RETRY });
-        }
         let client = origin.client;
         self.limits.take_client(client, self.now())?;
+        let place = match self.place_to_hash().await {
+            Ok(place) => place,
+            Err(error) => {
+                self.limits.give_back_client(client);
+                return Err(error);
+            }
+        };
         let Taken { meant, held } = match self.take_account(client, whom).await {
             Ok(taken) => taken,
             Err(error @ SignInError::TooMany { .. }) => {
@@ -193,7 +195,7 @@ impl Identity {
         let Meant { account, key: _, judge } = meant;
         // only a name that exists is logged: people type passwords into the wrong field
         let known = account.as_ref().map(|account| account.name.clone());
-        let outcome = self.judged(judge, account, password).await;
+        let outcome = self.judged((judge, place), account, password).await;
         if !matches!(outcome, Ok(Judged::Refused(..))) {
             self.limits.give_back_client(client);
             self.give_back(&held);
@@ -208,15 +210,25 @@ impl Identity {
         }
     }
 
+    /// A place among those whose passwords are hashed, before anything is asked of the store: a storm
+    /// costs no more than it must. Where there are directories, one of them may be who compares, and
+    /// nobody waits here.
+    async fn place_to_hash(&self) -> Result<Option<Place>, SignInError> {
+        if !self.settings.directories.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(self.hasher.place().await.map_err(LocalError::from)?))
+    }
+
     /// Has a password compared by whoever can.
     async fn judged(
         &self,
-        judge: Judge,
+        (judge, place): (Judge, Option<Place>),
         account: Option<Account>,
         password: &Secret<String>,
     ) -> Result<Judged, SignInError> {
         match judge {
-            Judge::Gateway => Ok(match local::verify(self, account, password).await? {
+            Judge::Gateway => Ok(match local::verify(self, account, password, place).await? {
                 Outcome::Accepted(account) => Judged::Proven(Proven::Here(account)),
                 Outcome::Refused(reason) => Judged::Refused(reason.into(), format!("{reason:?}")),
             }),

@@ -1,5 +1,7 @@
 //! Answers: pages, redirections and failures, and the headers that all of them carry.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use askama::Template;
@@ -8,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, SET_COOKIE};
 use http::{HeaderName, HeaderValue, StatusCode};
+use tokio::runtime::Handle;
 use vestibule_identity::{Audience, Authentication, RequestOrigin, SetCookie, Unavailable};
 
 use crate::refusal::{RefusalPage, refusal_page};
@@ -150,17 +153,43 @@ pub(crate) async fn in_time(request: Request, next: Next) -> Response {
     answer.unwrap_or_else(|_| Failure::TooLong.into_response())
 }
 
-/// Waits for something that goes on when nobody waits for it any more: what has begun to change the
-/// store is written down and taken over, also if the client is gone (requirements S74 and S82).
+/// Does something that goes on when nobody waits for it any more: what has begun to change the store
+/// is written down and taken over, also if the client is gone (requirements S74 and S82).
+///
+/// It becomes a task of its own only then: to begin with one would wake another thread for each page.
 pub(crate) async fn to_the_end<F>(work: F) -> Response
 where
     F: Future<Output = Response> + Send + 'static,
 {
-    match tokio::spawn(work).await {
-        Ok(response) => response,
-        // a panic is the whole request's (requirement S83)
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Failure::Unfinished.into_response(),
+    let mut begun = Begun(Some(Box::pin(work)));
+    std::future::poll_fn(|context| begun.go_on(context)).await
+}
+
+/// What has begun and has not ended.
+struct Begun<F: Future<Output = Response> + Send + 'static>(Option<Pin<Box<F>>>);
+
+impl<F: Future<Output = Response> + Send + 'static> Begun<F> {
+    fn go_on(&mut self, context: &mut Context<'_>) -> Poll<Response> {
+        // a panic is the whole request's (requirement S83), and nothing of it goes on
+        let Some(mut work) = self.0.take() else {
+            return Poll::Ready(Failure::Unfinished.into_response());
+        };
+        let polled = work.as_mut().poll(context);
+        if polled.is_pending() {
+            self.0 = Some(work);
+        }
+        polled
+    }
+}
+
+impl<F: Future<Output = Response> + Send + 'static> Drop for Begun<F> {
+    fn drop(&mut self) {
+        // without a runtime the process ends
+        if let Some(work) = self.0.take()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(work);
+        }
     }
 }
 

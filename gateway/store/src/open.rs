@@ -168,7 +168,10 @@ impl Store {
         let place: Arc<str> = path.to_string_lossy().into();
         let cannot = |error: sqlx::Error| cannot_open(&place, error);
         let options: AnyConnectOptions = url.parse().map_err(cannot)?;
-        let pool = pool.acquire_timeout(BUSY_TIMEOUT).after_connect(|connection, _| {
+        // a connection to a file is not lost on the way: a test of it would be one more errand to
+        // the connection's thread, before each statement
+        let pool = pool.acquire_timeout(BUSY_TIMEOUT).test_before_acquire(false);
+        let pool = pool.after_connect(|connection, _| {
             Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) })
         });
         let pool = pool.connect_with(options).await.map_err(cannot)?;

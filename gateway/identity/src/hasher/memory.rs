@@ -40,6 +40,11 @@ impl Memories {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Gives all of them back to the system: the storm is over.
     pub(super) fn clear(&self) {
         let all = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));

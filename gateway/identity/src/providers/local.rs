@@ -4,7 +4,7 @@ use vestibule_schema::UserName;
 use vestibule_store::{Account, AccountState, StoreError};
 
 use crate::Secret;
-use crate::hasher::{HashError, Verdict};
+use crate::hasher::{HashError, Place, Verdict};
 use crate::identity::Identity;
 
 /// What the local accounts say to a name and a password.
@@ -39,9 +39,10 @@ pub(crate) async fn verify(
     identity: &Identity,
     account: Option<Account>,
     password: &Secret<String>,
+    place: Option<Place>,
 ) -> Result<Outcome, LocalError> {
     let hash = account.as_ref().and_then(|account| account.password_hash.as_ref());
-    let verdict = identity.hasher.verify(password, hash).await?;
+    let verdict = identity.hasher.verify(password, hash, place).await?;
     let Some(account) = account else { return Ok(Outcome::Refused(Reason::NoSuchUser)) };
     let Some(old) = account.password_hash.as_ref() else {
         return Ok(Outcome::Refused(Reason::NoPassword));

@@ -206,7 +206,7 @@ impl Identity {
             self.limits.give_back_client(origin.client);
             return Err(too_many.into());
         }
-        let verdict = self.hasher.verify(password, Some(hash)).await;
+        let verdict = self.hasher.verify(password, Some(hash), None).await;
         if !matches!(verdict, Ok(Verdict::Wrong)) {
             self.limits.give_back_client(origin.client);
             self.limits.give_back_account(&key);
