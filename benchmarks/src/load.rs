@@ -53,7 +53,9 @@ pub(crate) fn idle_gateway(blocks: usize) -> anyhow::Result<f64> {
     let work = tempfile::tempdir().context("can't make a temporary folder")?;
     let [port, upstream] = children::free_ports()?;
     let site = Site::with_blocks(blocks)?;
-    gateway::start(gateway::Threads::One, &site, (port, upstream), work.path())?.resident()
+    let program = gateway::beside("vestibule")?;
+    let ports = (port, upstream);
+    gateway::start(&program, gateway::Threads::One, &site, ports, work.path())?.resident()
 }
 
 /// Runs it all; the report goes to `output` and, with the rows, into a folder.

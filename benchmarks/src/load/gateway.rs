@@ -32,6 +32,7 @@ pub(super) enum Threads {
 
 /// Starts the gateway in front of `upstream`, with a site of so many folder blocks.
 pub(super) fn start(
+    program: &Path,
     threads: Threads,
     site: &Site,
     (port, upstream): (u16, u16),
@@ -39,12 +40,11 @@ pub(super) fn start(
 ) -> anyhow::Result<Running> {
     let config = work.join("config");
     configure(&config, threads, site, (port, upstream))?;
-    let program = beside("vestibule")?;
-    add_user(&program, &config, READER)?;
+    add_user(program, &config, READER)?;
     if let Threads::AsShipped = threads {
-        (0..OTHERS).try_for_each(|number| add_user(&program, &config, &other(number)))?;
+        (0..OTHERS).try_for_each(|number| add_user(program, &config, &other(number)))?;
     }
-    let mut command = Command::new(&program);
+    let mut command = Command::new(program);
     command.arg("serve").arg("--config").arg(&config).env("VESTIBULE_LOG", "warn");
     let mut running = Running::start("vestibule", &mut command, work)?;
     running.wait_for(port)?;

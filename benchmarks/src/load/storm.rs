@@ -7,8 +7,11 @@
 //! Those who sign in would do so from other machines. Here their threads get what others leave, so
 //! that what is measured is the gateway's work for them, and not their own.
 
+mod figures;
+mod report;
+
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant, SystemTime};
@@ -18,20 +21,20 @@ use argon2::Argon2;
 use clap::Parser;
 use vestibule_identity::HashCost;
 
+use super::children::Running;
 use super::client::Client;
 use super::gateway::Threads;
 use super::{children, gateway, nginx};
-use crate::machine;
 use crate::sites::Site;
-use crate::statistics::Spread;
+use figures::Round;
 
 /// Connections that ask for pictures.
 const READERS: u32 = 4;
 /// Those who sign in, again and again.
-const STORMING: u32 = 64;
+const STORMING: u32 = 256;
 /// How long those who are turned away wait at least, and how much longer than the one before each
 /// waits: not as long as they are told to, 200 ms on average, and not all at one moment.
-const IMPATIENCE: (Duration, Duration) = (Duration::from_millis(150), Duration::from_micros(1_563));
+const IMPATIENCE: (Duration, Duration) = (Duration::from_millis(150), Duration::from_micros(391));
 /// Folder blocks of the site.
 const BLOCKS: usize = 100;
 
@@ -45,14 +48,17 @@ pub struct Arguments {
     #[arg(long)]
     pub smoke: bool,
     /// How many rounds, each without a storm and with one
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub rounds: u32,
     /// How long either takes, in seconds
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=600))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
     pub seconds: u32,
     /// Pictures a second
     #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(4..=20_000))]
     pub rate: u32,
+    /// The `vestibule` of another build, measured in the same rounds: what a change did
+    #[arg(long, value_name = "PROGRAM")]
+    pub against: Option<PathBuf>,
     /// Where the report is kept
     #[arg(long, default_value = "benchmarks/results")]
     pub out: PathBuf,
@@ -79,12 +85,61 @@ impl Tally {
     }
 }
 
-/// One round: the 50th and the 99th of a hundred answers, in microseconds.
-#[derive(Debug, Clone, Copy)]
-struct Round {
-    calm: [f64; 2],
-    beside: [f64; 2],
-    storm: [f64; 2],
+/// What goes on while pictures are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weather {
+    /// Nothing else.
+    Calm,
+    /// As many passwords are hashed as in a storm, but not by the gateway.
+    Beside,
+    /// Many sign in.
+    Storm,
+}
+
+impl Weather {
+    const ALL: [Self; 3] = [Self::Calm, Self::Beside, Self::Storm];
+}
+
+/// A gateway that is measured.
+struct Candidate {
+    name: String,
+    plan: Plan,
+    rounds: Vec<Round>,
+    tally: Tally,
+    _running: Running,
+}
+
+impl Candidate {
+    fn start(
+        (name, program): (String, &Path),
+        (site, upstream): (&Site, u16),
+        (rate, seconds): (u32, u32),
+        work: &Path,
+    ) -> anyhow::Result<Self> {
+        let [port] = children::free_ports()?;
+        let work = work.join(&name);
+        std::fs::create_dir(&work).with_context(|| format!("`{}`", work.display()))?;
+        let running = gateway::start(program, Threads::AsShipped, site, (port, upstream), &work)?;
+        let folder = site.folders.first().context("the site has no folder")?;
+        let path = format!("/image{}a.jpg?size=gallery", folder.encoded());
+        let cookie = gateway::sign_in(port)?;
+        let plan = Plan { port, rate, time: Duration::from_secs(seconds.into()), path, cookie };
+        let (rounds, tally) = (Vec::new(), Tally::default());
+        Ok(Self { name, plan, rounds, tally, _running: running })
+    }
+
+    /// Measures once, as part of a round.
+    fn measure(&mut self, number: u32, weather: Weather) -> anyhow::Result<()> {
+        let took = match weather {
+            Weather::Calm => self.plan.read(),
+            Weather::Beside => self.plan.read_beside_hashing(),
+            Weather::Storm => self.plan.read_in_storm(&self.tally),
+        }?;
+        self.rounds.resize_with(number as usize, Round::default);
+        let round = self.rounds.last_mut().context("no round has begun")?;
+        round.keep(weather, took);
+        Ok(())
+    }
 }
 
 /// Runs it all; the report goes to `output`, and into a folder.
@@ -93,29 +148,26 @@ struct Round {
 /// If something can't be started or does not answer as it should.
 pub fn run(arguments: &Arguments, output: &mut impl Write) -> anyhow::Result<()> {
     let work = tempfile::tempdir().context("can't make a temporary folder")?;
-    let [port, upstream] = children::free_ports()?;
+    let [upstream] = children::free_ports()?;
     let site = Site::with_blocks(BLOCKS)?;
     let _upstream = nginx::start("upstream", nginx::Role::Upstream, upstream, work.path())?;
-    let _gateway = gateway::start(Threads::AsShipped, &site, (port, upstream), work.path())?;
-    let folder = site.folders.first().context("the site has no folder")?;
-    let path = format!("/image{}a.jpg?size=gallery", folder.encoded());
-    let cookie = gateway::sign_in(port)?;
     let (rounds, seconds) =
         if arguments.smoke { (1, 1) } else { (arguments.rounds, arguments.seconds) };
-    let plan = Plan { port, rate: arguments.rate, time: Duration::from_secs(seconds.into()) };
-    let (mut measured, tally) = (Vec::new(), Tally::default());
+    let own = gateway::beside("vestibule")?;
+    let programs = [("this build".to_owned(), own.as_path())].into_iter().chain(
+        arguments.against.iter().map(|program| ("the other build".to_owned(), program.as_path())),
+    );
+    let pace = (arguments.rate, seconds);
+    let start = |program| Candidate::start(program, (&site, upstream), pace, work.path());
+    let mut candidates = programs.map(start).collect::<anyhow::Result<Vec<_>>>()?;
     for number in 1..=rounds {
-        let calm = plan.read(&path, &cookie)?;
-        let beside = plan.read_beside_hashing(&path, &cookie)?;
-        let storm = plan.read_in_storm(&path, &cookie, &tally)?;
-        writeln!(
-            output,
-            "round {number} of {rounds}: p99 {:.0} µs, beside hashing {:.0} µs, in the storm {:.0} µs",
-            calm[1], beside[1], storm[1]
-        )?;
-        measured.push(Round { calm, beside, storm });
+        for (at, weather) in order(number, candidates.len()) {
+            let candidate = candidates.get_mut(at).context("a candidate")?;
+            candidate.measure(number, weather)?;
+        }
+        writeln!(output, "round {number} of {rounds}")?;
     }
-    let text = text(&plan, &measured, &tally)?;
+    let text = report::text(&candidates)?;
     std::fs::create_dir_all(&arguments.out)
         .with_context(|| format!("can't make `{}`", arguments.out.display()))?;
     let kind = if arguments.smoke { "storm-smoke" } else { "storm" };
@@ -126,47 +178,45 @@ pub fn run(arguments: &Arguments, output: &mut impl Write) -> anyhow::Result<()>
     Ok(())
 }
 
+/// Who is measured when in a round: every other round goes the other way, so that nobody is always
+/// the first.
+fn order(number: u32, candidates: usize) -> Vec<(usize, Weather)> {
+    let each = (0..candidates).flat_map(|at| Weather::ALL.map(|weather| (at, weather)));
+    if number % 2 == 1 { each.collect() } else { each.rev().collect() }
+}
+
 /// What is asked of whom.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Plan {
     port: u16,
     rate: u32,
     time: Duration,
+    path: String,
+    cookie: String,
 }
 
 impl Plan {
-    /// Reads at the constant rate, and says how long answers took.
-    fn read(&self, path: &str, cookie: &str) -> anyhow::Result<[f64; 2]> {
+    /// Reads at the constant rate, and says how long each answer took.
+    fn read(&self) -> anyhow::Result<Vec<f64>> {
         let every = Duration::from_secs(1) * READERS / self.rate;
         let begin = Instant::now() + Duration::from_millis(50);
-        let mut took: Vec<f64> = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let readers: Vec<_> = (0..READERS)
                 .map(|number| {
                     let first = begin + every * number / READERS;
-                    scope.spawn(move || self.read_one(path, cookie, (first, every)))
+                    scope.spawn(move || self.read_one(first, every))
                 })
                 .collect();
             let joined = readers.into_iter().map(|reader| {
                 reader.join().map_err(|_| anyhow!("a reader panicked")).and_then(|took| took)
             });
             joined.collect::<anyhow::Result<Vec<_>>>().map(|all| all.concat())
-        })?;
-        took.sort_by(f64::total_cmp);
-        let at = |hundredths: usize| {
-            let index = (took.len() * hundredths / 100).min(took.len().saturating_sub(1));
-            took.get(index).copied().context("nothing was read")
-        };
-        Ok([at(50)?, at(99)?])
+        })
     }
 
-    fn read_one(
-        &self,
-        path: &str,
-        cookie: &str,
-        (first, every): (Instant, Duration),
-    ) -> anyhow::Result<Vec<f64>> {
+    fn read_one(&self, first: Instant, every: Duration) -> anyhow::Result<Vec<f64>> {
         let mut client = Client::connect(self.port)?;
-        let request = client.get_request(path, cookie);
+        let request = client.get_request(&self.path, &self.cookie);
         let (mut due, end) = (first, first + self.time);
         let mut took = Vec::new();
         while due < end {
@@ -181,13 +231,13 @@ impl Plan {
     }
 
     /// The same while as many passwords are hashed as in a storm, but not by the gateway.
-    fn read_beside_hashing(&self, path: &str, cookie: &str) -> anyhow::Result<[f64; 2]> {
+    fn read_beside_hashing(&self) -> anyhow::Result<Vec<f64>> {
         let is_over = AtomicBool::new(false);
         let lanes = std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2);
         std::thread::scope(|scope| {
             let hashing: Vec<_> =
                 (0..lanes).map(|_| scope.spawn(|| hash_until(&is_over))).collect();
-            let read = self.read(path, cookie);
+            let read = self.read();
             is_over.store(true, Ordering::Relaxed);
             for one in hashing {
                 one.join().map_err(|_| anyhow!("who hashes panicked"))??;
@@ -197,7 +247,7 @@ impl Plan {
     }
 
     /// The same while many sign in.
-    fn read_in_storm(&self, path: &str, cookie: &str, tally: &Tally) -> anyhow::Result<[f64; 2]> {
+    fn read_in_storm(&self, tally: &Tally) -> anyhow::Result<Vec<f64>> {
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let storming: Vec<_> = (0..STORMING)
@@ -209,7 +259,7 @@ impl Plan {
                     })
                 })
                 .collect();
-            let read = tally.wait_until_full(&storming).and_then(|()| self.read(path, cookie));
+            let read = tally.wait_until_full(&storming).and_then(|()| self.read());
             is_over.store(true, Ordering::Relaxed);
             for one in storming {
                 one.join().map_err(|_| anyhow!("somebody who signs in panicked"))??;
@@ -217,6 +267,7 @@ impl Plan {
             read
         })
     }
+
     /// Signs in with the right password, again and again: each is hashed. Somebody at an address of
     /// their own, so that no limit of one account or address holds them back.
     fn sign_in_until(
@@ -273,35 +324,16 @@ fn hash_until(is_over: &AtomicBool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn text(plan: &Plan, rounds: &[Round], tally: &Tally) -> anyhow::Result<String> {
-    let spread = |of: fn(&Round) -> f64| Spread::of(rounds.iter().map(of)).context("no rounds");
-    let line = |name: &str, of: Spread, unit: &str| {
-        format!("{name:<34}{:>9.2}   {:.2} to {:.2} {unit}\n", of.median, of.least, of.most)
-    };
-    let mut text = format!(
-        "A storm of sign-ins (P14): {}\n{} pictures a second over {READERS} connections for {} s, {} \
-         rounds;\n{STORMING} sign in at once, again and again\n\n{:<34}{:>9}   spread\n",
-        machine::machine(),
-        plan.rate,
-        plan.time.as_secs(),
-        rounds.len(),
-        "",
-        "median"
-    );
-    text += &line("p50 without a storm", spread(|round| round.calm[0])?, "µs");
-    text += &line("p50 beside hashing elsewhere", spread(|round| round.beside[0])?, "µs");
-    text += &line("p50 in the storm", spread(|round| round.storm[0])?, "µs");
-    text += &line("p99 without a storm", spread(|round| round.calm[1])?, "µs");
-    text += &line("p99 beside hashing elsewhere", spread(|round| round.beside[1])?, "µs");
-    text += &line("p99 in the storm", spread(|round| round.storm[1])?, "µs");
-    let ratio = spread(|round| round.storm[1] / round.calm[1])?;
-    text += &line("p99 against without (bar: 1.2)", ratio, "x");
-    let ratio = spread(|round| round.storm[1] / round.beside[1])?;
-    text += &line("p99 against beside hashing", ratio, "x");
-    let (accepted, away) =
-        (tally.accepted.load(Ordering::Relaxed), tally.turned_away.load(Ordering::Relaxed));
-    text += &format!(
-        "\n{accepted} signed in, {away} found the queue full and were told when to come back (503)\n"
-    );
-    Ok(text)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_other_round_goes_the_other_way() {
+        let mut there = order(1, 2);
+        assert_eq!(there.first(), Some(&(0, Weather::Calm)));
+        assert_eq!(there.len(), 6);
+        there.reverse();
+        assert_eq!(order(2, 2), there);
+    }
 }

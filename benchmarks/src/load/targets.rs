@@ -75,6 +75,7 @@ impl Targets {
         command.arg("--upstream").arg(local(upstream).to_string());
         let mut running_bare = Running::start("bare", &mut command, work)?;
         running_bare.wait_for(bare)?;
+        let program = gateway::beside("vestibule")?;
         let asking = nginx::Role::AuthRequest { upstream, authoriser };
         Ok(Self {
             upstream: running_upstream,
@@ -82,7 +83,13 @@ impl Targets {
             nginx: run("nginx", nginx::Role::Proxy { upstream }, nginx)?,
             authoriser: run("authoriser", nginx::Role::Authoriser, authoriser)?,
             auth_request: run("auth_request", asking, auth_request)?,
-            vestibule: gateway::start(gateway::Threads::One, &site, (vestibule, upstream), work)?,
+            vestibule: gateway::start(
+                &program,
+                gateway::Threads::One,
+                &site,
+                (vestibule, upstream),
+                work,
+            )?,
             cookie: gateway::sign_in(vestibule)?,
             ports,
             site,
