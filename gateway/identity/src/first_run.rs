@@ -9,6 +9,7 @@ use vestibule_store::audit::SignInRefusal;
 
 use crate::accounts::AccountError;
 use crate::identity::{Identity, Unavailable};
+use crate::limits::Ended;
 use crate::origin::{RequestOrigin, Transport};
 use crate::password::{self, PasswordError};
 use crate::second_factor::code;
@@ -106,16 +107,17 @@ impl Identity {
         // what the code is not needed for: it is used up by the first try
         let name = UserName::parse(first.name.trim())?;
         password::check(first.password, &name)?;
-        self.limits.take_client(origin.client, self.now()).map_err(SignInError::from)?;
+        self.limits.begin_of_client(origin.client, self.now()).map_err(SignInError::from)?;
         let code = code::bare(first.code);
-        let kept = self.take_first(&code).await.map_err(failed)?;
-        let Some(expires) = kept else {
+        let kept = self.take_first(&code).await;
+        let ended = if matches!(kept, Ok(None)) { Ended::Failed } else { Ended::Otherwise };
+        self.limits.end_of_client(origin.client, ended);
+        let Some(expires) = kept.map_err(failed)? else {
             tracing::warn!(client = %origin.client, "a wrong code for the first administrator");
             let reason = SignInRefusal::FirstRunCode;
             self.audit_refused(origin, reason, None).await;
             return Err(FirstRunError::WrongCode);
         };
-        self.limits.give_back_client(origin.client);
         match self.make_administrator(origin, name, first).await {
             Err(error @ FirstRunError::SignIn(_)) => {
                 // it was not the code that failed

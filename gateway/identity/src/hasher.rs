@@ -87,14 +87,11 @@ pub(crate) enum HashError {
 pub(crate) struct Hasher {
     cost: HashCost,
     lanes: Arc<Semaphore>,
-    /// For who hashes or stands in the queue.
-    places: Arc<Semaphore>,
-    capacity: usize,
+    room: Arc<Room>,
     /// How many wait for a place, how many may, and how long.
     outside: AtomicUsize,
     most_outside: usize,
     wait: Duration,
-    memories: Arc<Memories>,
     /// What is compared for a name that nobody has.
     dummy: OnceCell<PasswordHash>,
     /// How often anything was compared; tests hold that it is as often for unknown names.
@@ -108,12 +105,10 @@ impl Hasher {
         Self {
             cost,
             lanes: Arc::new(Semaphore::new(lanes)),
-            places: Arc::new(Semaphore::new(lanes + queue)),
-            capacity: lanes + queue,
+            room: Arc::new(Room::new(lanes + queue)),
             outside: AtomicUsize::new(0),
             most_outside: OUTSIDE * lanes,
             wait,
-            memories: Arc::default(),
             dummy: OnceCell::new(),
             comparisons: AtomicU64::new(0),
         }
@@ -157,13 +152,13 @@ impl Hasher {
     /// A place in the queue, at once or within a moment. Who has one may do something else before the
     /// password is hashed, as long as that is short.
     pub(crate) async fn place(&self) -> Result<Place, HashError> {
-        let places = Arc::clone(&self.places);
-        if let Ok(held) = Arc::clone(&places).try_acquire_owned() {
-            return Ok(Place::new(held));
+        let places = &self.room.places;
+        if let Ok(held) = Arc::clone(places).try_acquire_owned() {
+            return Ok(self.room.place(held));
         }
         let _outside = Outside::join(&self.outside, self.most_outside).ok_or(HashError::Busy)?;
-        match tokio::time::timeout(self.wait, places.acquire_owned()).await {
-            Ok(Ok(held)) => Ok(Place::new(held)),
+        match tokio::time::timeout(self.wait, Arc::clone(places).acquire_owned()).await {
+            Ok(Ok(held)) => Ok(self.room.place(held)),
             Ok(Err(_)) => Err(HashError::Failed),
             Err(_) => Err(HashError::Busy),
         }
@@ -177,8 +172,8 @@ impl Hasher {
     /// Takes every place until the answer is dropped.
     #[cfg(test)]
     pub(crate) fn fill_for_test(&self) -> Vec<impl Sized + use<>> {
-        let take = |_| Arc::clone(&self.places).try_acquire_owned().ok();
-        (0..self.capacity).filter_map(take).collect()
+        let take = |_| Arc::clone(&self.room.places).try_acquire_owned().ok();
+        (0..self.room.capacity).filter_map(take).collect()
     }
 
     async fn dummy(&self) -> Result<&PasswordHash, HashError> {
@@ -192,40 +187,67 @@ impl Hasher {
         place: Place,
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, HashError> {
+        self.run_since(Instant::now(), place, work).await
+    }
+
+    async fn run_since<T: Send + 'static>(
+        &self,
+        since: Instant,
+        place: Place,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
+    ) -> Result<T, HashError> {
         let lanes = Arc::clone(&self.lanes);
         let lane = lanes.acquire_owned().await.map_err(|_| HashError::Failed)?;
-        let memories = Arc::clone(&self.memories);
-        let (places, capacity) = (Arc::clone(&self.places), self.capacity);
         // goes on when the caller has gone, and holds its lane and its place so long
         let done = tokio::task::spawn_blocking(move || {
-            let mut memory = memories.take();
-            let done = if place.since.elapsed() < PATIENCE {
+            let mut memory = place.room.memories.take();
+            let done = if since.elapsed() < PATIENCE {
                 yielding::run(|| work(&mut memory))
             } else {
                 // whoever keeps the processors busy keeps nobody from signing in
                 Some(work(&mut memory))
             };
-            memories.give_back(memory);
+            place.room.memories.give_back(memory);
             drop((lane, place));
-            if places.available_permits() == capacity {
-                memories.clear();
-            }
             done
         });
         done.await.ok().flatten().ok_or(HashError::Failed)
     }
 }
 
+/// Where those are who hash or stand in the queue, and the memory that they hash in.
+#[derive(Debug)]
+struct Room {
+    places: Arc<Semaphore>,
+    capacity: usize,
+    memories: Memories,
+}
+
+impl Room {
+    fn new(capacity: usize) -> Self {
+        let places = Arc::new(Semaphore::new(capacity));
+        Self { places, capacity, memories: Memories::default() }
+    }
+
+    fn place(self: &Arc<Self>, held: OwnedSemaphorePermit) -> Place {
+        Place { room: Arc::clone(self), held: Some(held) }
+    }
+}
+
 /// A place among those who hash or stand in the queue; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
-    since: Instant,
-    _held: OwnedSemaphorePermit,
+    room: Arc<Room>,
+    held: Option<OwnedSemaphorePermit>,
 }
 
-impl Place {
-    fn new(held: OwnedSemaphorePermit) -> Self {
-        Self { since: Instant::now(), _held: held }
+impl Drop for Place {
+    /// Who goes last leaves no memory behind, also who hashed nothing.
+    fn drop(&mut self) {
+        drop(self.held.take());
+        if self.room.places.available_permits() == self.room.capacity {
+            self.room.memories.clear();
+        }
     }
 }
 

@@ -1,5 +1,11 @@
 //! How often sign-in may fail: per account and per client address, ten at once and then one a
 //! minute (requirement S13). And how often an address may do what costs a stranger nothing.
+//!
+//! An attempt counts from its beginning, so that those made at once can't outrun the count, until it
+//! has turned out well. While attempts that are under way hold others back, these have not failed:
+//! they wait, or come back soon.
+
+mod waiting;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -10,6 +16,7 @@ use std::time::Duration;
 use vestibule_store::UnixTime;
 
 use crate::origin::counted;
+use waiting::Waiting;
 
 /// How many there may be at once, and after how long one more is free.
 #[derive(Debug, Clone, Copy)]
@@ -56,47 +63,88 @@ impl Default for SignInLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooMany {
     pub(crate) retry_after: Duration,
+    /// Whether some of those that count are under way, and may yet turn out well.
+    pub(crate) may_pass: bool,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It failed, and counts.
+    Failed,
+    /// It did not fail, whatever else became of it.
+    Otherwise,
 }
 
 impl SignInLimits {
-    /// Takes an attempt from a client address.
-    pub(crate) fn take_client(&self, client: IpAddr, now: UnixTime) -> Result<(), TooMany> {
-        self.clients.take(counted(client), now)
+    /// Begins an attempt from a client address.
+    pub(crate) fn begin_of_client(&self, client: IpAddr, now: UnixTime) -> Result<(), TooMany> {
+        self.clients.begin(counted(client), now)
     }
 
-    /// Takes an attempt from an account, by its folded name, whether it exists or not.
-    pub(crate) fn take_account(&self, folded: &str, now: UnixTime) -> Result<(), TooMany> {
-        self.accounts.take(folded.to_owned(), now)
+    /// The same, and waits for so long while attempts that are under way hold it back.
+    pub(crate) async fn await_client(
+        &self,
+        client: IpAddr,
+        now: impl Fn() -> UnixTime,
+        wait: Duration,
+    ) -> Result<(), TooMany> {
+        self.clients.begin_within(counted(client), now, wait).await
     }
 
-    /// Takes an attempt of a node from its address.
-    pub(crate) fn take_node(&self, client: IpAddr, now: UnixTime) -> Result<(), TooMany> {
-        self.nodes.take(counted(client), now)
+    /// Begins an attempt at an account, by its folded name, whether it exists or not.
+    pub(crate) fn begin_at_account(&self, folded: &str, now: UnixTime) -> Result<(), TooMany> {
+        self.accounts.begin(folded.to_owned(), now)
     }
 
-    /// Takes the opening of a share link from a client address.
-    pub(crate) fn take_opening(&self, client: IpAddr, now: UnixTime) -> Result<(), TooMany> {
-        self.openings.take(counted(client), now)
+    /// The same, and waits for so long while attempts that are under way hold it back.
+    pub(crate) async fn await_account(
+        &self,
+        folded: &str,
+        now: impl Fn() -> UnixTime,
+        wait: Duration,
+    ) -> Result<(), TooMany> {
+        self.accounts.begin_within(folded.to_owned(), now, wait).await
     }
 
-    /// Takes the beginning of a sign-in at a provider from a client address.
-    pub(crate) fn take_departure(&self, client: IpAddr, now: UnixTime) -> Result<(), TooMany> {
-        self.departures.take(counted(client), now)
+    /// Ends an attempt from a client address.
+    pub(crate) fn end_of_client(&self, client: IpAddr, ended: Ended) {
+        self.clients.end(&counted(client), ended);
     }
 
-    /// Gives an attempt back that did not fail.
-    pub(crate) fn give_back_node(&self, client: IpAddr) {
-        self.nodes.give_back(&counted(client));
+    /// Ends an attempt at an account.
+    pub(crate) fn end_at_account(&self, folded: &str, ended: Ended) {
+        self.accounts.end(&folded.to_owned(), ended);
     }
 
-    /// Gives an attempt back that did not fail.
-    pub(crate) fn give_back_client(&self, client: IpAddr) {
-        self.clients.give_back(&counted(client));
+    /// Counts an attempt of a client address that failed.
+    pub(crate) fn count_client(&self, client: IpAddr, now: UnixTime) -> Result<(), TooMany> {
+        self.clients.count(counted(client), now)
     }
 
-    /// Gives an attempt back that did not fail.
-    pub(crate) fn give_back_account(&self, folded: &str) {
-        self.accounts.give_back(&folded.to_owned());
+    /// Counts an attempt at an account that failed.
+    pub(crate) fn count_account(&self, folded: &str, now: UnixTime) -> Result<(), TooMany> {
+        self.accounts.count(folded.to_owned(), now)
+    }
+
+    /// Counts an attempt of a node from its address.
+    pub(crate) fn count_node(&self, client: IpAddr, now: UnixTime) -> Result<(), TooMany> {
+        self.nodes.count(counted(client), now)
+    }
+
+    /// Counts the opening of a share link from a client address.
+    pub(crate) fn count_opening(&self, client: IpAddr, now: UnixTime) -> Result<(), TooMany> {
+        self.openings.count(counted(client), now)
+    }
+
+    /// Counts the beginning of a sign-in at a provider from a client address.
+    pub(crate) fn count_departure(&self, client: IpAddr, now: UnixTime) -> Result<(), TooMany> {
+        self.departures.count(counted(client), now)
+    }
+
+    /// Takes an attempt of a node back that did not fail.
+    pub(crate) fn forgive_node(&self, client: IpAddr) {
+        self.nodes.forgive(&counted(client));
     }
 }
 
@@ -104,6 +152,7 @@ impl SignInLimits {
 #[derive(Debug)]
 struct Buckets<K> {
     by_key: Mutex<HashMap<K, Bucket>>,
+    waiting: Waiting<K>,
     capacity: usize,
     rate: Rate,
 }
@@ -112,6 +161,8 @@ struct Buckets<K> {
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     used: u32,
+    /// How many of them have not ended.
+    under_way: u32,
     /// When the refilling of the first used attempt began.
     since: UnixTime,
 }
@@ -121,43 +172,91 @@ impl Bucket {
     fn refilled(self, refill: Duration, now: UnixTime) -> Self {
         if now < self.since {
             // the clock was set back: it refills from now on, and nothing is free by that
-            return Self { used: self.used, since: now };
+            return Self { since: now, ..self };
         }
         let waited = now.since(self.since).as_secs();
         let back = u32::try_from(waited / refill.as_secs().max(1)).unwrap_or(u32::MAX);
         if back >= self.used {
-            return Self { used: 0, since: now };
+            return Self { used: 0, under_way: 0, since: now };
         }
-        let since = self.since.plus(refill * back);
-        Self { used: self.used - back, since }
+        let (used, since) = (self.used - back, self.since.plus(refill * back));
+        Self { used, under_way: self.under_way.min(used), since }
     }
 }
 
 impl<K: Hash + Eq + Clone> Buckets<K> {
     fn new(capacity: usize, rate: Rate) -> Self {
-        Self { by_key: Mutex::default(), capacity, rate }
+        Self { by_key: Mutex::default(), waiting: Waiting::default(), capacity, rate }
     }
 
-    fn take(&self, key: K, now: UnixTime) -> Result<(), TooMany> {
+    /// Begins an attempt, which is to be ended.
+    fn begin(&self, key: K, now: UnixTime) -> Result<(), TooMany> {
+        self.take(key, now, 1)
+    }
+
+    /// The same, and waits while attempts that are under way hold it back.
+    async fn begin_within(
+        &self,
+        key: K,
+        now: impl Fn() -> UnixTime,
+        wait: Duration,
+    ) -> Result<(), TooMany> {
+        let held = match self.begin(key.clone(), now()) {
+            Err(held) if held.may_pass => held,
+            other => return other,
+        };
+        let waiter = self.waiting.join(&key).ok_or(held)?;
+        let begun = async {
+            loop {
+                // made before the look, so that nothing is missed that is over after it
+                let over = waiter.woken.notified();
+                match self.begin(key.clone(), now()) {
+                    Err(held) if held.may_pass => over.await,
+                    other => return other,
+                }
+            }
+        };
+        tokio::time::timeout(wait, begun).await.unwrap_or(Err(held))
+    }
+
+    /// Counts what is over already.
+    fn count(&self, key: K, now: UnixTime) -> Result<(), TooMany> {
+        self.take(key, now, 0)
+    }
+
+    /// Ends an attempt, and tells those who wait for it.
+    fn end(&self, key: &K, ended: Ended) {
+        if let Some(bucket) = self.lock().get_mut(key) {
+            bucket.under_way = bucket.under_way.saturating_sub(1);
+            if ended == Ended::Otherwise {
+                bucket.used = bucket.used.saturating_sub(1);
+            }
+        }
+        self.waiting.tell(key);
+    }
+
+    /// Takes back what was counted.
+    fn forgive(&self, key: &K) {
+        if let Some(bucket) = self.lock().get_mut(key) {
+            bucket.used = bucket.used.saturating_sub(1);
+        }
+    }
+
+    fn take(&self, key: K, now: UnixTime, under_way: u32) -> Result<(), TooMany> {
         let mut buckets = self.lock();
         if buckets.len() >= self.capacity && !buckets.contains_key(&key) {
             make_room(&mut buckets, self.rate.refill, now);
         }
-        let bucket = buckets.entry(key).or_insert(Bucket { used: 0, since: now });
+        let bucket = buckets.entry(key).or_insert(Bucket { used: 0, under_way: 0, since: now });
         *bucket = bucket.refilled(self.rate.refill, now);
         if bucket.used >= self.rate.burst {
             let waited = now.since(bucket.since);
-            return Err(TooMany { retry_after: self.rate.refill.saturating_sub(waited) });
+            let retry_after = self.rate.refill.saturating_sub(waited);
+            return Err(TooMany { retry_after, may_pass: bucket.under_way > 0 });
         }
         bucket.used += 1;
+        bucket.under_way += under_way;
         Ok(())
-    }
-
-    fn give_back(&self, key: &K) {
-        let mut buckets = self.lock();
-        if let Some(bucket) = buckets.get_mut(key) {
-            bucket.used = bucket.used.saturating_sub(1);
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<K, Bucket>> {

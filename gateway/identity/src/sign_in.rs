@@ -15,7 +15,7 @@ use crate::directories::{Judge, Meant};
 use crate::external::ExternalUser;
 use crate::hasher::{HashError, Place};
 use crate::identity::{Identity, Unavailable};
-use crate::limits::TooMany;
+use crate::limits::{Ended, TooMany};
 use crate::origin::{RequestOrigin, Transport, counted};
 use crate::providers::ldap::Verdict;
 use crate::providers::local::{self, LocalError, Outcome};
@@ -173,22 +173,18 @@ impl Identity {
         password: &Secret<String>,
     ) -> Result<Proven, SignInError> {
         let client = origin.client;
-        self.limits.take_client(client, self.now())?;
+        self.limits.await_client(client, || self.now(), self.settings.hash_wait).await?;
         let place = match self.place_to_hash().await {
             Ok(place) => place,
             Err(error) => {
-                self.limits.give_back_client(client);
+                self.limits.end_of_client(client, Ended::Otherwise);
                 return Err(error);
             }
         };
         let Taken { meant, held } = match self.take_account(client, whom).await {
             Ok(taken) => taken,
-            Err(error @ SignInError::TooMany { .. }) => {
-                // it asked the store and perhaps a directory, and may not do so for ever
-                return Err(error);
-            }
             Err(error) => {
-                self.limits.give_back_client(client);
+                self.limits.end_of_client(client, ended_by(&error));
                 return Err(error);
             }
         };
@@ -196,10 +192,12 @@ impl Identity {
         // only a name that exists is logged: people type passwords into the wrong field
         let known = account.as_ref().map(|account| account.name.clone());
         let outcome = self.judged((judge, place), account, password).await;
-        if !matches!(outcome, Ok(Judged::Refused(..))) {
-            self.limits.give_back_client(client);
-            self.give_back(&held);
-        }
+        let ended = match &outcome {
+            Ok(Judged::Refused(..)) => Ended::Failed,
+            _ => Ended::Otherwise,
+        };
+        self.limits.end_of_client(client, ended);
+        self.end_at_accounts(&held, ended);
         match outcome? {
             Judged::Proven(proven) => Ok(proven),
             Judged::Refused(refusal, reason) => {
@@ -261,14 +259,15 @@ impl Identity {
             // removed in this very moment
             (Whom::Account(_), None) => return Err(SignInError::Refused),
         };
-        let meant =
-            meant.inspect_err(|_| self.give_back(&held)).map_err(SignInError::Unavailable)?;
+        let meant = meant
+            .inspect_err(|_| self.end_at_accounts(&held, Ended::Otherwise))
+            .map_err(SignInError::Unavailable)?;
         if first.as_ref() != Some(&meant.key) {
             match self.hold_account(client, &meant.key, meant.account.as_ref()).await {
                 Ok(true) => held.push(meant.key.clone()),
                 Ok(false) => {}
                 Err(error) => {
-                    self.give_back(&held);
+                    self.end_at_accounts(&held, Ended::Otherwise);
                     return Err(error);
                 }
             }
@@ -276,9 +275,9 @@ impl Identity {
         Ok(Taken { meant, held })
     }
 
-    fn give_back(&self, held: &[String]) {
+    fn end_at_accounts(&self, held: &[String], ended: Ended) {
         for key in held {
-            self.limits.give_back_account(key);
+            self.limits.end_at_account(key, ended);
         }
     }
 
@@ -298,7 +297,7 @@ impl Identity {
         key: &str,
         account: Option<&Account>,
     ) -> Result<bool, SignInError> {
-        let Err(too_many) = self.limits.take_account(key, self.now()) else { return Ok(true) };
+        let Err(too_many) = self.limits.begin_at_account(key, self.now()) else { return Ok(true) };
         // S13: a stranger can't lock somebody out of where they are signed in already
         let known = self.is_known_client(account, client).await;
         if known.map_err(SignInError::Unavailable)? { Ok(false) } else { Err(too_many.into()) }
@@ -473,8 +472,21 @@ impl From<&SignInError> for SignInRefusal {
     }
 }
 
+/// How an attempt ended that was held back at an account: it asked the store and perhaps a directory,
+/// and may not do so for ever.
+pub(crate) const fn ended_by(error: &SignInError) -> Ended {
+    match error {
+        SignInError::TooMany { .. } => Ended::Failed,
+        _ => Ended::Otherwise,
+    }
+}
+
 impl From<TooMany> for SignInError {
     fn from(limit: TooMany) -> Self {
+        if limit.may_pass {
+            // nobody has failed so often yet
+            return Self::Busy { retry_after: BUSY_RETRY };
+        }
         Self::TooMany { retry_after: limit.retry_after.max(Duration::from_secs(1)) }
     }
 }

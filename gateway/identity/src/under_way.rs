@@ -87,7 +87,7 @@ impl Identity {
         provider: &OidcProvider,
         wanted: Beginning<'_>,
     ) -> Result<Begun, UnderWayError> {
-        self.limits.take_departure(origin.client, self.now())?;
+        self.limits.count_departure(origin.client, self.now())?;
         let begun = provider.begin_asking(wanted.asked, wanted.return_to).await?;
         let key = key(SIGN_IN, &[begun.pending.state().expose(), wanted.browser]);
         let written = begun.pending.write();

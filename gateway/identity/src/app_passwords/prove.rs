@@ -211,8 +211,8 @@ impl Identity {
             return failed;
         }
         let key = shown.folded().unwrap_or_default();
-        let client = self.limits.take_client(origin.client, now);
-        let taken = client.and_then(|()| self.limits.take_account(&key, now));
+        let client = self.limits.count_client(origin.client, now);
+        let taken = client.and_then(|()| self.limits.count_account(&key, now));
         let known = account.map(|account| account.name);
         tracing::info!(why, client = %origin.client, user = ?known, "an app password is refused");
         match taken {

@@ -28,7 +28,8 @@ async fn who_finds_the_queue_full_waits_for_a_place() {
 async fn nobody_waits_for_ever() {
     let hasher = one_lane(Duration::ZERO);
     let _blocked = hasher.fill_for_test();
-    assert_eq!(hasher.place().await.unwrap_err(), HashError::Busy);
+    let place = tokio::time::timeout(LONG, hasher.place()).await.expect("an answer");
+    assert_eq!(place.unwrap_err(), HashError::Busy);
 }
 
 /// What strangers can make the gateway remember is bounded.
@@ -51,6 +52,29 @@ async fn memory_and_places_are_given_back() {
     let all = (0..hashes).map(|_| hasher.hash(&password));
     let made = futures_util::future::join_all(all).await;
     assert!(made.iter().all(Result::is_ok));
-    assert_eq!(hasher.places.available_permits(), hasher.capacity);
-    assert_eq!(hasher.memories.count(), 0, "the storm is over");
+    assert_eq!(hasher.room.places.available_permits(), hasher.room.capacity);
+    assert_eq!(hasher.room.memories.count(), 0, "the storm is over");
+}
+
+/// Also where the last one is held back before anything is hashed.
+#[tokio::test]
+async fn who_goes_last_leaves_no_memory_behind() {
+    let hasher = one_lane(LONG);
+    let place = hasher.place().await.unwrap();
+    hasher.hash(&Secret::from("a password")).await.unwrap();
+    assert_eq!(hasher.room.memories.count(), 1, "kept for who is there");
+    drop(place);
+    assert_eq!(hasher.room.memories.count(), 0);
+}
+
+/// Whoever keeps the processors busy keeps nobody from signing in.
+#[tokio::test]
+async fn who_has_waited_long_gives_way_to_nobody() {
+    let hasher = one_lane(LONG);
+    let thread = |_: &mut Memory| std::thread::current().name() == Some("vestibule-hash");
+    let place = hasher.place().await.unwrap();
+    assert!(hasher.run(place, thread).await.unwrap(), "on a thread that gives way");
+    let (place, since) = (hasher.place().await.unwrap(), Instant::now().checked_sub(PATIENCE));
+    let done = hasher.run_since(since.unwrap(), place, thread).await;
+    assert!(!done.unwrap(), "on one that does not");
 }

@@ -1,5 +1,7 @@
 //! The buckets: what comes back, and that they are bounded.
 
+use futures_util::FutureExt as _;
+
 use super::*;
 
 fn at(seconds: i64) -> UnixTime {
@@ -10,53 +12,56 @@ fn at(seconds: i64) -> UnixTime {
 fn what_is_used_comes_back_one_by_one() {
     let buckets = Buckets::new(10, FAILURES);
     for _ in 0..10 {
-        assert_eq!(buckets.take("a", at(0)), Ok(()));
+        assert_eq!(buckets.count("a", at(0)), Ok(()));
     }
     let retry_after = Duration::from_secs(30);
-    assert_eq!(buckets.take("a", at(30)), Err(TooMany { retry_after }));
-    assert_eq!(buckets.take("a", at(130)), Ok(()));
-    assert_eq!(buckets.take("a", at(130)), Ok(()));
+    assert_eq!(buckets.count("a", at(30)), Err(TooMany { retry_after, may_pass: false }));
+    assert_eq!(buckets.count("a", at(130)), Ok(()));
+    assert_eq!(buckets.count("a", at(130)), Ok(()));
     let retry_after = Duration::from_secs(50);
-    assert_eq!(buckets.take("a", at(130)), Err(TooMany { retry_after }));
+    assert_eq!(buckets.count("a", at(130)), Err(TooMany { retry_after, may_pass: false }));
     for _ in 0..10 {
-        assert_eq!(buckets.take("a", at(100_000)), Ok(()), "never more than ten");
+        assert_eq!(buckets.count("a", at(100_000)), Ok(()), "never more than ten");
     }
-    assert!(buckets.take("a", at(100_000)).is_err());
+    assert!(buckets.count("a", at(100_000)).is_err());
 }
 
 #[test]
 fn a_clock_that_goes_back_frees_nothing() {
     let buckets = Buckets::new(10, FAILURES);
     for _ in 0..10 {
-        assert_eq!(buckets.take("a", at(1_000)), Ok(()));
+        assert_eq!(buckets.count("a", at(1_000)), Ok(()));
     }
-    assert!(buckets.take("a", at(0)).is_err());
-    assert!(buckets.take("a", at(59)).is_err());
-    assert_eq!(buckets.take("a", at(60)), Ok(()), "and holds nobody until it is right again");
+    assert!(buckets.count("a", at(0)).is_err());
+    assert!(buckets.count("a", at(59)).is_err());
+    assert_eq!(buckets.count("a", at(60)), Ok(()), "and holds nobody until it is right again");
 }
 
 #[test]
 fn what_costs_a_stranger_nothing_is_limited_too() {
     let (limits, client) = (SignInLimits::default(), IpAddr::from([192, 0, 2, 1]));
     for _ in 0..60 {
-        assert_eq!(limits.take_departure(client, at(0)), Ok(()));
+        assert_eq!(limits.count_departure(client, at(0)), Ok(()));
     }
     let retry_after = Duration::from_secs(1);
-    assert_eq!(limits.take_departure(client, at(0)), Err(TooMany { retry_after }));
-    assert_eq!(limits.take_departure(client, at(1)), Ok(()));
-    assert_eq!(limits.take_opening(client, at(1)), Ok(()), "each by itself");
+    assert_eq!(
+        limits.count_departure(client, at(0)),
+        Err(TooMany { retry_after, may_pass: false })
+    );
+    assert_eq!(limits.count_departure(client, at(1)), Ok(()));
+    assert_eq!(limits.count_opening(client, at(1)), Ok(()), "each by itself");
 }
 
 #[test]
 fn what_is_given_back_is_free_and_never_more() {
     let buckets = Buckets::new(10, FAILURES);
-    buckets.give_back(&"a");
+    buckets.forgive(&"a");
     for _ in 0..10 {
-        assert_eq!(buckets.take("a", at(0)), Ok(()));
+        assert_eq!(buckets.count("a", at(0)), Ok(()));
     }
-    buckets.give_back(&"a");
-    assert_eq!(buckets.take("a", at(0)), Ok(()));
-    assert!(buckets.take("a", at(0)).is_err());
+    buckets.forgive(&"a");
+    assert_eq!(buckets.count("a", at(0)), Ok(()));
+    assert!(buckets.count("a", at(0)).is_err());
 }
 
 /// Whoever comes with ever new addresses frees nobody that is held back.
@@ -64,21 +69,94 @@ fn what_is_given_back_is_free_and_never_more() {
 fn the_memory_is_bounded_and_keeps_the_worst() {
     let buckets = Buckets::new(100, FAILURES);
     for _ in 0..10 {
-        assert_eq!(buckets.take(0_u32, at(0)), Ok(()));
+        assert_eq!(buckets.count(0_u32, at(0)), Ok(()));
     }
     for key in 1..10_000 {
-        assert_eq!(buckets.take(key, at(1)), Ok(()), "{key}");
+        assert_eq!(buckets.count(key, at(1)), Ok(()), "{key}");
         assert!(buckets.lock().len() <= 100);
     }
-    assert!(buckets.take(0, at(1)).is_err());
+    assert!(buckets.count(0, at(1)).is_err());
 }
 
 #[test]
 fn what_is_full_again_is_forgotten_first() {
     let buckets = Buckets::new(2, FAILURES);
-    assert_eq!(buckets.take("old", at(0)), Ok(()));
-    assert_eq!(buckets.take("new", at(60)), Ok(()));
-    assert_eq!(buckets.take("third", at(61)), Ok(()));
+    assert_eq!(buckets.count("old", at(0)), Ok(()));
+    assert_eq!(buckets.count("new", at(60)), Ok(()));
+    assert_eq!(buckets.count("third", at(61)), Ok(()));
     let lock = buckets.lock();
     assert!(lock.contains_key("new") && lock.contains_key("third") && !lock.contains_key("old"));
+}
+
+/// Whom attempts hold back that have not ended has not failed.
+#[test]
+fn what_is_under_way_may_turn_out_well() {
+    let buckets = Buckets::new(10, FAILURES);
+    for _ in 0..10 {
+        assert_eq!(buckets.begin("a", at(0)), Ok(()));
+    }
+    let held = |buckets: &Buckets<_>| buckets.begin("a", at(0)).unwrap_err().may_pass;
+    assert!(held(&buckets));
+    buckets.end(&"a", Ended::Otherwise);
+    assert_eq!(buckets.begin("a", at(0)), Ok(()));
+    for _ in 0..9 {
+        buckets.end(&"a", Ended::Failed);
+    }
+    assert!(held(&buckets), "one is under way yet");
+    buckets.end(&"a", Ended::Failed);
+    assert!(!held(&buckets), "ten have failed");
+}
+
+/// What comes back by and by is not under way for ever.
+#[test]
+fn what_never_ended_is_forgotten() {
+    let buckets = Buckets::new(10, FAILURES);
+    for _ in 0..10 {
+        assert_eq!(buckets.begin("a", at(0)), Ok(()));
+    }
+    for _ in 0..10 {
+        assert_eq!(buckets.count("a", at(100_000)), Ok(()));
+    }
+    assert!(!buckets.count("a", at(100_000)).unwrap_err().may_pass);
+}
+
+/// How long those wait who wait for something that comes.
+const LONG: Duration = Duration::from_secs(600);
+
+#[tokio::test]
+async fn who_is_held_back_by_what_is_under_way_waits_for_it() {
+    let buckets = Buckets::new(10, FAILURES);
+    for _ in 0..10 {
+        assert_eq!(buckets.begin("a", at(0)), Ok(()));
+    }
+    let wait = || Box::pin(buckets.begin_within("a", || at(0), LONG));
+    let (mut first, mut second) = (wait(), wait());
+    assert!((&mut first).now_or_never().is_none(), "it waits");
+    assert!((&mut second).now_or_never().is_none(), "it waits");
+    buckets.end(&"a", Ended::Otherwise);
+    assert_eq!(first.await, Ok(()));
+    assert!((&mut second).now_or_never().is_none(), "one has gone, one has come");
+    for _ in 0..10 {
+        buckets.end(&"a", Ended::Failed);
+    }
+    let retry_after = FAILURES.refill;
+    assert_eq!(second.await, Err(TooMany { retry_after, may_pass: false }), "all have failed");
+    let other = buckets.begin_within("b", || at(0), LONG).now_or_never();
+    assert_eq!(other, Some(Ok(())), "others wait for nothing");
+}
+
+#[tokio::test]
+async fn nobody_waits_for_ever_and_so_many_do_at_all() {
+    let buckets = Buckets::new(10, FAILURES);
+    for _ in 0..10 {
+        assert_eq!(buckets.begin("a", at(0)), Ok(()));
+    }
+    let at_once = tokio::time::timeout(LONG, buckets.begin_within("a", || at(0), Duration::ZERO));
+    assert!(at_once.await.expect("an answer").unwrap_err().may_pass);
+    let wait = || Box::pin(buckets.begin_within("a", || at(0), LONG));
+    let mut waiting: Vec<_> = (0..64).map(|_| wait()).collect();
+    assert!(waiting.iter_mut().all(|one| one.now_or_never().is_none()));
+    assert!(wait().now_or_never().expect("an answer").unwrap_err().may_pass, "one too many");
+    waiting.pop();
+    assert!(wait().now_or_never().is_none(), "there is room again");
 }

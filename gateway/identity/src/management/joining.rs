@@ -195,7 +195,7 @@ impl Identity {
 
     /// Failures of nodes are limited for each address.
     fn take_node(&self, origin: &RequestOrigin) -> Result<(), ManageError> {
-        let taken = self.limits.take_node(origin.client, self.now());
+        let taken = self.limits.count_node(origin.client, self.now());
         taken.map_err(|limit| ManageError::TooMany { retry_after: limit.retry_after })
     }
 
@@ -208,7 +208,7 @@ impl Identity {
         if matches!(shown, Err(ManageError::NotFound(_))) {
             self.audit_refused(origin, SignInRefusal::NodeCredential, None).await;
         } else {
-            self.limits.give_back_node(origin.client);
+            self.limits.forgive_node(origin.client);
         }
         shown
     }

@@ -14,6 +14,7 @@ use super::ceremony::{self, Doubt, Shown};
 use super::{Identity, LIFETIME};
 use crate::Secret;
 use crate::identity::Unavailable;
+use crate::limits::Ended;
 use crate::origin::{RequestOrigin, Transport};
 use crate::providers::local;
 use crate::sign_in::{NewSession, Proof, SignInError, When};
@@ -102,14 +103,17 @@ impl Identity {
             return Err(SignInError::InsecureOrigin);
         }
         let client = origin.client;
-        if let Err(limit) = self.limits.take_client(client, self.now()) {
-            self.audit_refused(origin, SignInRefusal::TooMany, None).await;
-            return Err(limit.into());
+        if let Err(limit) = self.limits.begin_of_client(client, self.now()) {
+            let error = SignInError::from(limit);
+            self.audit_refused(origin, (&error).into(), None).await;
+            return Err(error);
         }
         let judged = self.judge_passkey(origin, attempt).await;
-        if !matches!(judged, Ok(Judged::Refused(_))) {
-            self.limits.give_back_client(client);
-        }
+        let ended = match &judged {
+            Ok(Judged::Refused(_)) => Ended::Failed,
+            _ => Ended::Otherwise,
+        };
+        self.limits.end_of_client(client, ended);
         match judged {
             Ok(Judged::Accepted(account)) => {
                 let proof = Proof {

@@ -4,8 +4,9 @@ use vestibule_store::{Account, folded};
 
 use super::code::{self, Typed};
 use crate::identity::{Identity, Unavailable};
+use crate::limits::Ended;
 use crate::origin::RequestOrigin;
-use crate::sign_in::SignInError;
+use crate::sign_in::{SignInError, ended_by};
 use crate::{Secret, second_factor};
 
 /// After so many wrong codes without a right one the clock's codes count no more, and a recovery
@@ -34,21 +35,19 @@ impl Identity {
         code: &Secret<String>,
     ) -> Result<Shown, SignInError> {
         let (client, key) = (origin.client, folded(&account.name));
-        self.limits.take_client(client, self.now())?;
+        self.limits.begin_of_client(client, self.now())?;
         let counts = match self.hold_account(client, &key, Some(account)).await {
             Ok(counts) => counts,
-            Err(error @ SignInError::TooMany { .. }) => return Err(error),
             Err(error) => {
-                self.limits.give_back_client(client);
+                self.limits.end_of_client(client, ended_by(&error));
                 return Err(error);
             }
         };
         let judged = self.judge_code(account, code).await;
-        if !matches!(judged, Ok(None)) {
-            self.limits.give_back_client(client);
-            if counts {
-                self.limits.give_back_account(&key);
-            }
+        let ended = if matches!(judged, Ok(None)) { Ended::Failed } else { Ended::Otherwise };
+        self.limits.end_of_client(client, ended);
+        if counts {
+            self.limits.end_at_account(&key, ended);
         }
         match judged.map_err(SignInError::Unavailable)? {
             Some(shown) => Ok(shown),

@@ -12,7 +12,7 @@ use crate::cookie::SetCookie;
 use crate::credentials::SignedIn;
 use crate::hasher::{HashError, Verdict};
 use crate::identity::{Identity, Unavailable};
-use crate::limits::TooMany;
+use crate::limits::{Ended, TooMany};
 use crate::origin::{RequestOrigin, Transport};
 use crate::sign_in::BUSY_RETRY;
 use crate::{Secret, cookie, token};
@@ -117,7 +117,7 @@ impl Identity {
         let row = row.ok_or(OpenShareError::NotThere)?;
         let now = self.now();
         // each opening is hashed for, and written down: nobody fills the queue or the store with them
-        self.limits.take_opening(origin.client, now)?;
+        self.limits.count_opening(origin.client, now)?;
         self.check_share_password(origin, &row, attempt.password).await?;
         let (opener, cookie, known) = match account_of(attempt.who) {
             Some(account) => (account, None, Known::Before),
@@ -198,19 +198,19 @@ impl Identity {
         password: &Secret<String>,
     ) -> Result<(), OpenShareError> {
         let Some(hash) = &row.password else { return Ok(()) };
-        let now = self.now();
         // no user's name has a control character
         let key = format!("\u{0}share {}", row.id);
-        self.limits.take_client(origin.client, now)?;
-        if let Err(too_many) = self.limits.take_account(&key, now) {
-            self.limits.give_back_client(origin.client);
+        let (now, wait) = (|| self.now(), self.settings.hash_wait);
+        self.limits.await_client(origin.client, now, wait).await?;
+        if let Err(too_many) = self.limits.await_account(&key, now, wait).await {
+            self.limits.end_of_client(origin.client, Ended::Otherwise);
             return Err(too_many.into());
         }
         let verdict = self.hasher.verify(password, Some(hash), None).await;
-        if !matches!(verdict, Ok(Verdict::Wrong)) {
-            self.limits.give_back_client(origin.client);
-            self.limits.give_back_account(&key);
-        }
+        let is_wrong = matches!(verdict, Ok(Verdict::Wrong));
+        let ended = if is_wrong { Ended::Failed } else { Ended::Otherwise };
+        self.limits.end_of_client(origin.client, ended);
+        self.limits.end_at_account(&key, ended);
         match verdict {
             Ok(Verdict::Right | Verdict::RightRehashed(_)) => Ok(()),
             Ok(Verdict::Wrong) => {
@@ -225,6 +225,9 @@ impl Identity {
 
 impl From<TooMany> for OpenShareError {
     fn from(limit: TooMany) -> Self {
+        if limit.may_pass {
+            return Self::Busy { retry_after: BUSY_RETRY };
+        }
         Self::TooMany { retry_after: limit.retry_after.max(Duration::from_secs(1)) }
     }
 }

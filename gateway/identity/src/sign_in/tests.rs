@@ -265,6 +265,36 @@ async fn who_finds_the_queue_full_comes_back_later_and_has_not_failed() {
     assert!(f.sign_in(&origin, "jane", PASSWORD).await.is_ok());
 }
 
+/// Who fails too often is told so at once, and takes nobody's place.
+#[tokio::test]
+async fn who_is_held_back_waits_in_no_queue() {
+    let f = with(|settings| Settings { hash_lanes: 1, hash_queue: 1, ..settings }).await;
+    let origin = at("192.0.2.1");
+    for number in 0..10 {
+        assert!(is_refused(&f.sign_in(&origin, &format!("nobody-{number}"), "x").await));
+    }
+    let blocked = f.identity.hasher.fill_for_test();
+    assert!(is_limited(&f.sign_in(&origin, "jane", PASSWORD).await));
+    drop(blocked);
+    assert!(f.sign_in(&at("192.0.2.2"), "jane", PASSWORD).await.is_ok());
+}
+
+/// The guests of a party are behind one address, and sign in at once: nobody has failed.
+#[tokio::test]
+async fn many_at_one_address_get_in_at_once() {
+    let f = with(|settings| Settings { hash_wait: Duration::from_secs(600), ..settings }).await;
+    let origin = at("192.0.2.1");
+    let guests = (0..30).map(|_| f.sign_in(&origin, "jane", PASSWORD));
+    for guest in futures_util::future::join_all(guests).await {
+        assert!(guest.is_ok(), "{guest:?}");
+    }
+    // and what they guess at once counts all the same
+    let guesses = (0..30).map(|_| f.sign_in(&origin, "jane", "x"));
+    let guesses = futures_util::future::join_all(guesses).await;
+    assert_eq!(guesses.iter().filter(|one| is_refused(one)).count(), 10);
+    assert_eq!(guesses.iter().filter(|one| is_limited(one)).count(), 20);
+}
+
 /// P14: a storm of sign-ins is no storm of questions to the store.
 #[tokio::test]
 async fn who_finds_the_queue_full_costs_the_store_nothing() {
