@@ -9,7 +9,6 @@ use vestibule_store::audit::SignInRefusal;
 
 use crate::accounts::AccountError;
 use crate::identity::{Identity, Unavailable};
-use crate::limits::Ended;
 use crate::origin::{RequestOrigin, Transport};
 use crate::password::{self, PasswordError};
 use crate::second_factor::code;
@@ -107,11 +106,10 @@ impl Identity {
         // what the code is not needed for: it is used up by the first try
         let name = UserName::parse(first.name.trim())?;
         password::check(first.password, &name)?;
-        self.limits.begin_of_client(origin.client, self.now()).map_err(SignInError::from)?;
+        let here = self.begin_of_client(origin.client).await?;
         let code = code::bare(first.code);
         let kept = self.take_first(&code).await;
-        let ended = if matches!(kept, Ok(None)) { Ended::Failed } else { Ended::Otherwise };
-        self.limits.end_of_client(origin.client, ended);
+        here.end(matches!(kept, Ok(None)));
         let Some(expires) = kept.map_err(failed)? else {
             tracing::warn!(client = %origin.client, "a wrong code for the first administrator");
             let reason = SignInRefusal::FirstRunCode;

@@ -87,7 +87,8 @@ pub struct Settings {
     pub hash_lanes: usize,
     /// How many more stand in the queue.
     pub hash_queue: usize,
-    /// How long one waits for a place in it, before one is told to come back: 2 s.
+    /// How long one waits for a place in it, and before that for attempts that are under way from the
+    /// same address, before one is told to come back: 2 s each.
     pub hash_wait: Duration,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,

@@ -67,54 +67,62 @@ pub(crate) struct TooMany {
     pub(crate) may_pass: bool,
 }
 
-/// How an attempt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// It failed, and counts.
-    Failed,
-    /// It did not fail, whatever else became of it.
-    Otherwise,
+/// An attempt that is under way. Dropped, it has failed: so does whoever panics or is given up.
+#[must_use = "what is dropped at once has failed"]
+pub(crate) struct UnderWay<'l, K: Hash + Eq + Clone> {
+    buckets: &'l Buckets<K>,
+    key: K,
+    failed: bool,
+}
+
+impl<K: Hash + Eq + Clone> UnderWay<'_, K> {
+    /// It ended, and did not fail, whatever else became of it.
+    pub(crate) fn forgive(mut self) {
+        self.failed = false;
+    }
+
+    /// It ended, and failed or did not.
+    pub(crate) fn end(mut self, failed: bool) {
+        self.failed = failed;
+    }
+}
+
+impl<K: Hash + Eq + Clone> Drop for UnderWay<'_, K> {
+    fn drop(&mut self) {
+        self.buckets.end(&self.key, self.failed);
+    }
 }
 
 impl SignInLimits {
-    /// Begins an attempt from a client address.
-    pub(crate) fn begin_of_client(&self, client: IpAddr, now: UnixTime) -> Result<(), TooMany> {
-        self.clients.begin(counted(client), now)
-    }
-
-    /// The same, and waits for so long while attempts that are under way hold it back.
-    pub(crate) async fn await_client(
+    /// Begins an attempt from a client address, and waits for so long while others from there that are
+    /// under way hold it back.
+    pub(crate) async fn begin_of_client(
         &self,
         client: IpAddr,
         now: impl Fn() -> UnixTime,
         wait: Duration,
-    ) -> Result<(), TooMany> {
+    ) -> Result<UnderWay<'_, IpAddr>, TooMany> {
         self.clients.begin_within(counted(client), now, wait).await
     }
 
     /// Begins an attempt at an account, by its folded name, whether it exists or not.
-    pub(crate) fn begin_at_account(&self, folded: &str, now: UnixTime) -> Result<(), TooMany> {
+    pub(crate) fn begin_at_account(
+        &self,
+        folded: &str,
+        now: UnixTime,
+    ) -> Result<UnderWay<'_, String>, TooMany> {
         self.accounts.begin(folded.to_owned(), now)
     }
 
-    /// The same, and waits for so long while attempts that are under way hold it back.
-    pub(crate) async fn await_account(
+    /// Begins an attempt at what is counted as accounts are, and waits for so long while others that
+    /// are under way hold it back.
+    pub(crate) async fn begin_within(
         &self,
-        folded: &str,
+        key: &str,
         now: impl Fn() -> UnixTime,
         wait: Duration,
-    ) -> Result<(), TooMany> {
-        self.accounts.begin_within(folded.to_owned(), now, wait).await
-    }
-
-    /// Ends an attempt from a client address.
-    pub(crate) fn end_of_client(&self, client: IpAddr, ended: Ended) {
-        self.clients.end(&counted(client), ended);
-    }
-
-    /// Ends an attempt at an account.
-    pub(crate) fn end_at_account(&self, folded: &str, ended: Ended) {
-        self.accounts.end(&folded.to_owned(), ended);
+    ) -> Result<UnderWay<'_, String>, TooMany> {
+        self.accounts.begin_within(key.to_owned(), now, wait).await
     }
 
     /// Counts an attempt of a client address that failed.
@@ -189,9 +197,10 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
         Self { by_key: Mutex::default(), waiting: Waiting::default(), capacity, rate }
     }
 
-    /// Begins an attempt, which is to be ended.
-    fn begin(&self, key: K, now: UnixTime) -> Result<(), TooMany> {
-        self.take(key, now, 1)
+    /// Begins an attempt.
+    fn begin(&self, key: K, now: UnixTime) -> Result<UnderWay<'_, K>, TooMany> {
+        self.take(key.clone(), now, 1)?;
+        Ok(UnderWay { buckets: self, key, failed: true })
     }
 
     /// The same, and waits while attempts that are under way hold it back.
@@ -200,7 +209,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
         key: K,
         now: impl Fn() -> UnixTime,
         wait: Duration,
-    ) -> Result<(), TooMany> {
+    ) -> Result<UnderWay<'_, K>, TooMany> {
         let held = match self.begin(key.clone(), now()) {
             Err(held) if held.may_pass => held,
             other => return other,
@@ -225,10 +234,10 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
     }
 
     /// Ends an attempt, and tells those who wait for it.
-    fn end(&self, key: &K, ended: Ended) {
+    fn end(&self, key: &K, failed: bool) {
         if let Some(bucket) = self.lock().get_mut(key) {
             bucket.under_way = bucket.under_way.saturating_sub(1);
-            if ended == Ended::Otherwise {
+            if !failed {
                 bucket.used = bucket.used.saturating_sub(1);
             }
         }

@@ -15,7 +15,7 @@ use crate::directories::{Judge, Meant};
 use crate::external::ExternalUser;
 use crate::hasher::{HashError, Place};
 use crate::identity::{Identity, Unavailable};
-use crate::limits::{Ended, TooMany};
+use crate::limits::{TooMany, UnderWay};
 use crate::origin::{RequestOrigin, Transport, counted};
 use crate::providers::ldap::Verdict;
 use crate::providers::local::{self, LocalError, Outcome};
@@ -173,18 +173,18 @@ impl Identity {
         password: &Secret<String>,
     ) -> Result<Proven, SignInError> {
         let client = origin.client;
-        self.limits.await_client(client, || self.now(), self.settings.hash_wait).await?;
+        let here = self.begin_of_client(client).await?;
         let place = match self.place_to_hash().await {
             Ok(place) => place,
             Err(error) => {
-                self.limits.end_of_client(client, Ended::Otherwise);
+                here.forgive();
                 return Err(error);
             }
         };
         let Taken { meant, held } = match self.take_account(client, whom).await {
             Ok(taken) => taken,
             Err(error) => {
-                self.limits.end_of_client(client, ended_by(&error));
+                here.end(is_held_back(&error));
                 return Err(error);
             }
         };
@@ -192,12 +192,10 @@ impl Identity {
         // only a name that exists is logged: people type passwords into the wrong field
         let known = account.as_ref().map(|account| account.name.clone());
         let outcome = self.judged((judge, place), account, password).await;
-        let ended = match &outcome {
-            Ok(Judged::Refused(..)) => Ended::Failed,
-            _ => Ended::Otherwise,
-        };
-        self.limits.end_of_client(client, ended);
-        self.end_at_accounts(&held, ended);
+        let failed = matches!(outcome, Ok(Judged::Refused(..)));
+        // the account's first: who waits at the address tries it next
+        held.into_iter().for_each(|one| one.end(failed));
+        here.end(failed);
         match outcome? {
             Judged::Proven(proven) => Ok(proven),
             Judged::Refused(refusal, reason) => {
@@ -242,32 +240,34 @@ impl Identity {
         }
     }
 
-    /// Finds out who is meant, and takes an attempt from their bucket: before a directory is asked,
+    /// Finds out who is meant, and begins an attempt at their account: before a directory is asked,
     /// where the name is an account's.
-    async fn take_account(&self, client: IpAddr, whom: Whom<'_>) -> Result<Taken, SignInError> {
+    async fn take_account(&self, client: IpAddr, whom: Whom<'_>) -> Result<Taken<'_>, SignInError> {
         let named = self.named(whom).await.map_err(SignInError::Unavailable)?;
-        let mut held = Vec::new();
         let first = named.as_ref().map(|account| folded(&account.name));
-        if let Some(key) = &first
-            && self.hold_account(client, key, named.as_ref()).await?
-        {
-            held.push(key.clone());
+        let mut held = Vec::new();
+        if let Some(key) = &first {
+            held.extend(self.hold_account(client, key, named.as_ref()).await?);
         }
+        let forgive = |held: Vec<UnderWay<'_, _>>| held.into_iter().for_each(UnderWay::forgive);
         let meant = match (whom, named) {
             (Whom::Typed(typed), named) => self.meant(typed, named).await,
             (Whom::Account(_), Some(account)) => self.meant_again(account).await,
             // removed in this very moment
             (Whom::Account(_), None) => return Err(SignInError::Refused),
         };
-        let meant = meant
-            .inspect_err(|_| self.end_at_accounts(&held, Ended::Otherwise))
-            .map_err(SignInError::Unavailable)?;
+        let meant = match meant {
+            Ok(meant) => meant,
+            Err(error) => {
+                forgive(held);
+                return Err(SignInError::Unavailable(error));
+            }
+        };
         if first.as_ref() != Some(&meant.key) {
             match self.hold_account(client, &meant.key, meant.account.as_ref()).await {
-                Ok(true) => held.push(meant.key.clone()),
-                Ok(false) => {}
+                Ok(second) => held.extend(second),
                 Err(error) => {
-                    self.end_at_accounts(&held, Ended::Otherwise);
+                    forgive(held);
                     return Err(error);
                 }
             }
@@ -275,10 +275,14 @@ impl Identity {
         Ok(Taken { meant, held })
     }
 
-    fn end_at_accounts(&self, held: &[String], ended: Ended) {
-        for key in held {
-            self.limits.end_at_account(key, ended);
-        }
+    /// Begins an attempt from an address, and waits a moment while others from there that are under way
+    /// hold it back.
+    pub(crate) async fn begin_of_client(
+        &self,
+        client: IpAddr,
+    ) -> Result<UnderWay<'_, IpAddr>, SignInError> {
+        let (now, wait) = (|| self.now(), self.settings.hash_wait);
+        Ok(self.limits.begin_of_client(client, now, wait).await?)
     }
 
     /// The account that is named so here.
@@ -289,18 +293,21 @@ impl Identity {
         })
     }
 
-    /// Takes an attempt from an account's bucket. Says whether the bucket holds it: somebody at an
-    /// address where they are signed in is let through all the same.
+    /// Begins an attempt at an account. None where its bucket does not hold it: somebody at an address
+    /// where they are signed in is let through all the same.
     pub(crate) async fn hold_account(
         &self,
         client: IpAddr,
         key: &str,
         account: Option<&Account>,
-    ) -> Result<bool, SignInError> {
-        let Err(too_many) = self.limits.begin_at_account(key, self.now()) else { return Ok(true) };
+    ) -> Result<Option<UnderWay<'_, String>>, SignInError> {
+        let too_many = match self.limits.begin_at_account(key, self.now()) {
+            Ok(begun) => return Ok(Some(begun)),
+            Err(too_many) => too_many,
+        };
         // S13: a stranger can't lock somebody out of where they are signed in already
         let known = self.is_known_client(account, client).await;
-        if known.map_err(SignInError::Unavailable)? { Ok(false) } else { Err(too_many.into()) }
+        if known.map_err(SignInError::Unavailable)? { Ok(None) } else { Err(too_many.into()) }
     }
 
     /// Whether an account has a session from this address. For a name that nobody has, the store is
@@ -449,10 +456,10 @@ pub(crate) enum Whom<'r> {
 }
 
 /// An attempt that may go on.
-struct Taken {
+struct Taken<'l> {
     meant: Meant,
-    /// By what the buckets hold it.
-    held: Vec<String>,
+    /// What the buckets of accounts hold of it.
+    held: Vec<UnderWay<'l, String>>,
 }
 
 impl From<&SignInError> for SignInRefusal {
@@ -472,13 +479,10 @@ impl From<&SignInError> for SignInRefusal {
     }
 }
 
-/// How an attempt ended that was held back at an account: it asked the store and perhaps a directory,
-/// and may not do so for ever.
-pub(crate) const fn ended_by(error: &SignInError) -> Ended {
-    match error {
-        SignInError::TooMany { .. } => Ended::Failed,
-        _ => Ended::Otherwise,
-    }
+/// Whether an attempt was held back at an account by those that failed: it asked the store and perhaps a
+/// directory, and may not do so for ever.
+pub(crate) const fn is_held_back(error: &SignInError) -> bool {
+    matches!(error, SignInError::TooMany { .. })
 }
 
 impl From<TooMany> for SignInError {

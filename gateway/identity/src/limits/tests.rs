@@ -88,36 +88,39 @@ fn what_is_full_again_is_forgotten_first() {
     assert!(lock.contains_key("new") && lock.contains_key("third") && !lock.contains_key("old"));
 }
 
+/// Ten attempts that are under way.
+fn ten<'l>(buckets: &'l Buckets<&'static str>) -> Vec<UnderWay<'l, &'static str>> {
+    (0..10).map(|_| buckets.begin("a", at(0)).expect("one of ten")).collect()
+}
+
+/// What holds somebody back, if anything does.
+fn held(buckets: &Buckets<&'static str>) -> Option<TooMany> {
+    buckets.begin("a", at(0)).map(UnderWay::forgive).err()
+}
+
 /// Whom attempts hold back that have not ended has not failed.
 #[test]
 fn what_is_under_way_may_turn_out_well() {
     let buckets = Buckets::new(10, FAILURES);
-    for _ in 0..10 {
-        assert_eq!(buckets.begin("a", at(0)), Ok(()));
-    }
-    let held = |buckets: &Buckets<_>| buckets.begin("a", at(0)).unwrap_err().may_pass;
-    assert!(held(&buckets));
-    buckets.end(&"a", Ended::Otherwise);
-    assert_eq!(buckets.begin("a", at(0)), Ok(()));
-    for _ in 0..9 {
-        buckets.end(&"a", Ended::Failed);
-    }
-    assert!(held(&buckets), "one is under way yet");
-    buckets.end(&"a", Ended::Failed);
-    assert!(!held(&buckets), "ten have failed");
+    let mut under_way = ten(&buckets);
+    assert!(held(&buckets).expect("ten are under way").may_pass);
+    under_way.pop().expect("the tenth").forgive();
+    assert_eq!(held(&buckets), None);
+    let last = under_way.pop().expect("the ninth");
+    under_way.into_iter().for_each(|one| one.end(true));
+    let (tenth, eleventh) = (buckets.begin("a", at(0)), held(&buckets));
+    assert!(tenth.is_ok() && eleventh.expect("eight failed, two are under way").may_pass);
+    drop(tenth);
+    last.end(true);
+    assert!(!held(&buckets).expect("ten have failed").may_pass);
 }
 
-/// What comes back by and by is not under way for ever.
+/// Whoever panics has failed, and is not under way for ever.
 #[test]
-fn what_never_ended_is_forgotten() {
+fn what_is_given_up_has_failed() {
     let buckets = Buckets::new(10, FAILURES);
-    for _ in 0..10 {
-        assert_eq!(buckets.begin("a", at(0)), Ok(()));
-    }
-    for _ in 0..10 {
-        assert_eq!(buckets.count("a", at(100_000)), Ok(()));
-    }
-    assert!(!buckets.count("a", at(100_000)).unwrap_err().may_pass);
+    drop(ten(&buckets));
+    assert!(!held(&buckets).expect("ten have failed").may_pass);
 }
 
 /// How long those wait who wait for something that comes.
@@ -126,37 +129,32 @@ const LONG: Duration = Duration::from_secs(600);
 #[tokio::test]
 async fn who_is_held_back_by_what_is_under_way_waits_for_it() {
     let buckets = Buckets::new(10, FAILURES);
-    for _ in 0..10 {
-        assert_eq!(buckets.begin("a", at(0)), Ok(()));
-    }
+    let mut under_way = ten(&buckets);
     let wait = || Box::pin(buckets.begin_within("a", || at(0), LONG));
     let (mut first, mut second) = (wait(), wait());
     assert!((&mut first).now_or_never().is_none(), "it waits");
     assert!((&mut second).now_or_never().is_none(), "it waits");
-    buckets.end(&"a", Ended::Otherwise);
-    assert_eq!(first.await, Ok(()));
+    under_way.pop().expect("one of ten").forgive();
+    let first = first.await.expect("there is room");
     assert!((&mut second).now_or_never().is_none(), "one has gone, one has come");
-    for _ in 0..10 {
-        buckets.end(&"a", Ended::Failed);
-    }
-    let retry_after = FAILURES.refill;
-    assert_eq!(second.await, Err(TooMany { retry_after, may_pass: false }), "all have failed");
+    under_way.into_iter().for_each(|one| one.end(true));
+    assert!((&mut second).now_or_never().is_none(), "one is under way yet");
+    first.end(true);
+    assert!(!second.await.err().expect("ten have failed").may_pass);
     let other = buckets.begin_within("b", || at(0), LONG).now_or_never();
-    assert_eq!(other, Some(Ok(())), "others wait for nothing");
+    assert!(other.is_some_and(|other| other.is_ok()), "others wait for nothing");
 }
 
 #[tokio::test]
 async fn nobody_waits_for_ever_and_so_many_do_at_all() {
     let buckets = Buckets::new(10, FAILURES);
-    for _ in 0..10 {
-        assert_eq!(buckets.begin("a", at(0)), Ok(()));
-    }
+    let _under_way = ten(&buckets);
     let at_once = tokio::time::timeout(LONG, buckets.begin_within("a", || at(0), Duration::ZERO));
-    assert!(at_once.await.expect("an answer").unwrap_err().may_pass);
+    assert!(at_once.await.expect("an answer").err().expect("no room").may_pass);
     let wait = || Box::pin(buckets.begin_within("a", || at(0), LONG));
     let mut waiting: Vec<_> = (0..64).map(|_| wait()).collect();
     assert!(waiting.iter_mut().all(|one| one.now_or_never().is_none()));
-    assert!(wait().now_or_never().expect("an answer").unwrap_err().may_pass, "one too many");
+    assert!(wait().now_or_never().expect("an answer").err().expect("no room").may_pass);
     waiting.pop();
     assert!(wait().now_or_never().is_none(), "there is room again");
 }

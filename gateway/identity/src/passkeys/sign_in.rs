@@ -14,7 +14,6 @@ use super::ceremony::{self, Doubt, Shown};
 use super::{Identity, LIFETIME};
 use crate::Secret;
 use crate::identity::Unavailable;
-use crate::limits::Ended;
 use crate::origin::{RequestOrigin, Transport};
 use crate::providers::local;
 use crate::sign_in::{NewSession, Proof, SignInError, When};
@@ -103,17 +102,15 @@ impl Identity {
             return Err(SignInError::InsecureOrigin);
         }
         let client = origin.client;
-        if let Err(limit) = self.limits.begin_of_client(client, self.now()) {
-            let error = SignInError::from(limit);
-            self.audit_refused(origin, (&error).into(), None).await;
-            return Err(error);
-        }
-        let judged = self.judge_passkey(origin, attempt).await;
-        let ended = match &judged {
-            Ok(Judged::Refused(_)) => Ended::Failed,
-            _ => Ended::Otherwise,
+        let here = match self.begin_of_client(client).await {
+            Ok(here) => here,
+            Err(error) => {
+                self.audit_refused(origin, (&error).into(), None).await;
+                return Err(error);
+            }
         };
-        self.limits.end_of_client(client, ended);
+        let judged = self.judge_passkey(origin, attempt).await;
+        here.end(matches!(judged, Ok(Judged::Refused(_))));
         match judged {
             Ok(Judged::Accepted(account)) => {
                 let proof = Proof {

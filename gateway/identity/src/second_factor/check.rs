@@ -4,9 +4,8 @@ use vestibule_store::{Account, folded};
 
 use super::code::{self, Typed};
 use crate::identity::{Identity, Unavailable};
-use crate::limits::Ended;
 use crate::origin::RequestOrigin;
-use crate::sign_in::{SignInError, ended_by};
+use crate::sign_in::{SignInError, is_held_back};
 use crate::{Secret, second_factor};
 
 /// After so many wrong codes without a right one the clock's codes count no more, and a recovery
@@ -35,20 +34,18 @@ impl Identity {
         code: &Secret<String>,
     ) -> Result<Shown, SignInError> {
         let (client, key) = (origin.client, folded(&account.name));
-        self.limits.begin_of_client(client, self.now())?;
-        let counts = match self.hold_account(client, &key, Some(account)).await {
-            Ok(counts) => counts,
+        let here = self.begin_of_client(client).await?;
+        let there = match self.hold_account(client, &key, Some(account)).await {
+            Ok(there) => there,
             Err(error) => {
-                self.limits.end_of_client(client, ended_by(&error));
+                here.end(is_held_back(&error));
                 return Err(error);
             }
         };
         let judged = self.judge_code(account, code).await;
-        let ended = if matches!(judged, Ok(None)) { Ended::Failed } else { Ended::Otherwise };
-        self.limits.end_of_client(client, ended);
-        if counts {
-            self.limits.end_at_account(&key, ended);
-        }
+        let failed = matches!(judged, Ok(None));
+        there.into_iter().for_each(|one| one.end(failed));
+        here.end(failed);
         match judged.map_err(SignInError::Unavailable)? {
             Some(shown) => Ok(shown),
             None => {

@@ -12,7 +12,7 @@ use crate::cookie::SetCookie;
 use crate::credentials::SignedIn;
 use crate::hasher::{HashError, Verdict};
 use crate::identity::{Identity, Unavailable};
-use crate::limits::{Ended, TooMany};
+use crate::limits::TooMany;
 use crate::origin::{RequestOrigin, Transport};
 use crate::sign_in::BUSY_RETRY;
 use crate::{Secret, cookie, token};
@@ -115,10 +115,11 @@ impl Identity {
         }
         let row = self.standing_share(attempt.token).await?;
         let row = row.ok_or(OpenShareError::NotThere)?;
-        let now = self.now();
         // each opening is hashed for, and written down: nobody fills the queue or the store with them
-        self.limits.count_opening(origin.client, now)?;
+        self.limits.count_opening(origin.client, self.now())?;
         self.check_share_password(origin, &row, attempt.password).await?;
+        // of after what was waited for
+        let now = self.now();
         let (opener, cookie, known) = match account_of(attempt.who) {
             Some(account) => (account, None, Known::Before),
             None => self.browser(origin, &row, attempt.cookies).await?,
@@ -201,16 +202,18 @@ impl Identity {
         // no user's name has a control character
         let key = format!("\u{0}share {}", row.id);
         let (now, wait) = (|| self.now(), self.settings.hash_wait);
-        self.limits.await_client(origin.client, now, wait).await?;
-        if let Err(too_many) = self.limits.await_account(&key, now, wait).await {
-            self.limits.end_of_client(origin.client, Ended::Otherwise);
-            return Err(too_many.into());
-        }
+        let here = self.limits.begin_of_client(origin.client, now, wait).await?;
+        let there = match self.limits.begin_within(&key, now, wait).await {
+            Ok(there) => there,
+            Err(too_many) => {
+                here.forgive();
+                return Err(too_many.into());
+            }
+        };
         let verdict = self.hasher.verify(password, Some(hash), None).await;
         let is_wrong = matches!(verdict, Ok(Verdict::Wrong));
-        let ended = if is_wrong { Ended::Failed } else { Ended::Otherwise };
-        self.limits.end_of_client(origin.client, ended);
-        self.limits.end_at_account(&key, ended);
+        there.end(is_wrong);
+        here.end(is_wrong);
         match verdict {
             Ok(Verdict::Right | Verdict::RightRehashed(_)) => Ok(()),
             Ok(Verdict::Wrong) => {
